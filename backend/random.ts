@@ -48,8 +48,8 @@ export function permutation(count: number, seed: number): Uint32Array {
   const random = new RandomStream(seed);
   for (let last = count - 1; last > 0; last--) {
     const other = random.integer(last + 1);
-    const held = order[last] as number;
-    order[last] = order[other] as number;
+    const held = order[last]!;
+    order[last] = order[other]!;
     order[other] = held;
   }
   return order;

@@ -1,0 +1,117 @@
+import * as tf from '@tensorflow/tfjs';
+import { native, T } from './native';
+import type { AttributeValue, NativeEngine } from './native';
+
+/** One training call of a BatchNormalization. */
+export interface BatchNormalization {
+  /** [..., c] */
+  readonly x: tf.Tensor;
+  /** [c] */
+  readonly gamma: tf.Tensor1D;
+  /** [c] */
+  readonly beta: tf.Tensor1D;
+  readonly epsilon: number;
+  /** Weight of the old moving average, in [0, 1): Keras' convention (PyTorch's is 1 - this). */
+  readonly momentum: number;
+  /** Moving averages before this call, [c] each. */
+  readonly moving: { readonly mean: tf.Tensor; readonly variance: tf.Tensor };
+  /** Takes the moving averages after this call; they are disposed when it returns. */
+  readonly onMoved: (mean: tf.Tensor, variance: tf.Tensor) => void;
+}
+
+/**
+ * Normalizes a batch by its own statistics: y = (x - mean) / sqrt(variance + epsilon) * gamma + beta.
+ *
+ * The normalization takes the biased variance, the moving average the unbiased one, n / (n - 1).
+ * One fused TensorFlow operation forward and one backward on the native engine; elsewhere composite.
+ *
+ * @returns y, the shape of x; the caller owns it. Gradients reach x, gamma and beta.
+ */
+export function batchNormalizeTraining(call: BatchNormalization): tf.Tensor {
+  const channels = call.gamma.shape[0];
+  // Both ways work on [n, 1, 1, c] where x is not an image batch.
+  const shape = call.x.shape.length === 4 ? call.x.shape : [call.x.size / channels, 1, 1, channels];
+  const x = tf.reshape<tf.Rank.R4>(call.x, shape as [number, number, number, number]);
+  const engine = native('FusedBatchNormV3');
+  const y = engine ? fused(engine, call, x) : composite(call, x);
+  return tf.reshape(y, call.x.shape);
+}
+
+function fused(engine: NativeEngine, call: BatchNormalization, x: tf.Tensor4D): tf.Tensor {
+  const attributes: Record<string, AttributeValue> = {
+    ...T,
+    U: { type: 'float32' },
+    epsilon: { float: call.epsilon },
+    data_format: { string: 'NHWC' },
+    is_training: { bool: true },
+  };
+  const normalize = tf.customGrad((...args) => {
+    const [images, gamma, beta, save] = args as unknown as OperationArguments;
+    const outputs = engine.run(
+      'FusedBatchNormV3',
+      { ...attributes, exponential_avg_factor: { float: 1 - call.momentum } },
+      [images, gamma, beta, call.moving.mean, call.moving.variance],
+      6,
+    );
+    const [y, mean, variance, ...reserve] = outputs as [tf.Tensor, tf.Tensor, tf.Tensor];
+    call.onMoved(mean, variance);
+    save([images, gamma, ...reserve]);
+    return {
+      value: y,
+      gradFunc: (dy: tf.Tensor, saved: tf.Tensor[]) =>
+        engine.run('FusedBatchNormGradV3', attributes, [dy, ...saved], 5).slice(0, 3),
+    };
+  });
+  return normalize(x, call.gamma, call.beta);
+}
+
+function composite(call: BatchNormalization, x: tf.Tensor4D): tf.Tensor {
+  const { epsilon, momentum, moving } = call;
+  const count = x.size / call.gamma.size; // values per channel
+  const normalize = tf.customGrad((...args) => {
+    const [images, gamma, beta, save] = args as unknown as OperationArguments;
+    const { mean, variance } = tf.moments(images, [0, 1, 2]);
+    const unbiased = tf.mul(variance, count / Math.max(1, count - 1));
+    call.onMoved(
+      average(moving.mean, mean, momentum),
+      average(moving.variance, unbiased, momentum),
+    );
+    const inverse = tf.rsqrt(tf.add(variance, epsilon)); // [c]
+    const scale = tf.mul(inverse, gamma);
+    const y = tf.add(tf.mul(images, scale), tf.sub(beta, tf.mul(mean, scale)));
+    save([images, gamma, mean, inverse]);
+    return {
+      value: y,
+      gradFunc: (dy: tf.Tensor, saved: tf.Tensor[]) => gradients(dy, saved, count),
+    };
+  });
+  return normalize(x, call.gamma, call.beta);
+}
+
+type OperationArguments = [
+  tf.Tensor4D,
+  tf.Tensor1D,
+  tf.Tensor1D,
+  (tensors: readonly tf.Tensor[]) => void,
+];
+
+/**
+ * Gradients of x, gamma and beta.
+ *
+ * Formula: dx = gamma * inverse / n * (n * dy - sum(dy) - xhat * sum(dy * xhat)).
+ * Source: Ioffe and Szegedy, "Batch Normalization", ICML 2015, arXiv:1502.03167, section 3.
+ */
+function gradients(dy: tf.Tensor, saved: readonly tf.Tensor[], count: number): tf.Tensor[] {
+  const [x, gamma, mean, inverse] = saved as [tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor];
+  const axes = [0, 1, 2];
+  const dBeta = tf.sum(dy, axes); // [c]
+  const normalized = tf.mul(tf.sub(x, mean), inverse);
+  const dGamma = tf.sum(tf.mul(dy, normalized), axes); // [c]
+  const shared = tf.add(dBeta, tf.mul(normalized, dGamma));
+  const dx = tf.mul(tf.sub(dy, tf.div(shared, count)), tf.mul(gamma, inverse));
+  return [dx, dGamma, dBeta];
+}
+
+function average(old: tf.Tensor, value: tf.Tensor, momentum: number): tf.Tensor {
+  return tf.add(tf.mul(old, momentum), tf.mul(value, 1 - momentum));
+}

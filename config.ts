@@ -1,0 +1,600 @@
+/**
+ * The one table of options: a convict schema with, for each option, its documentation, format, default and group
+ * in the help, and the commands that take it. Parsing, help, validation and the types come from it.
+ *
+ * Nothing here loads TensorFlow, so that `--help` answers at once. A new option is one entry whose default
+ * changes nothing, so that older runs still resume.
+ */
+import type { Format } from './config/formats';
+import {
+  ascending,
+  choice,
+  flag,
+  list,
+  optional,
+  real,
+  text,
+  tuple,
+  whole,
+} from './config/formats';
+import { kebab } from './config/nearest';
+
+/** The ids that the registries of models, data sets and methods hold; a test keeps them the same. */
+export const ids = {
+  arch: ['resnet20', 'resnet32', 'resnet44', 'resnet56', 'resnet110'],
+  dataset: ['mnist', 'fashion-mnist', 'cifar10', 'cifar100'],
+  method: ['fpgm', 'norm-filter', 'norm-weight', 'none'],
+} as const;
+
+/** What the program can do; the first is what it does when no command is named. */
+export const commands = {
+  train: {
+    summary: 'train, prune while training, export the smaller network',
+    needs: [],
+    examples: [
+      ['--method fpgm --rate 0.3', 'train and prune a ResNet-20 on MNIST'],
+      ['--arch resnet56 --dataset cifar10 --data-dir data/cifar10', 'your own copy of CIFAR-10'],
+      ['--resume', 'go on with the newest unfinished run'],
+    ],
+  },
+  prune: {
+    summary: 'prune a trained network in one go, without training',
+    needs: ['model', 'out'],
+    examples: [
+      ['--model net/model.json --out small', 'remove 30 % of the filters'],
+      ['--model net/model.json --out small --method norm-filter --rate 0.5', 'half, by their norm'],
+      ['--model net/model.json --out small --round-to 8', 'channel counts in multiples of 8'],
+    ],
+  },
+  evaluate: {
+    summary: 'measure the accuracy of a network on a data set',
+    needs: ['model'],
+    examples: [
+      ['--model small/model.json', 'on the MNIST test images'],
+      ['--model small/model.json --split validation', 'on the images held out from training'],
+      ['--model small/model.json --dataset fashion-mnist --json', 'for another program to read'],
+    ],
+  },
+  export: {
+    summary: 'write a network as a stock TensorFlow.js model',
+    needs: ['out'],
+    examples: [
+      ['--model net/model.json --out web', 'the small network that a masked one holds'],
+      ['--arch resnet56 --seed 1 --out fresh', 'a freshly initialised network'],
+      ['--arch resnet20 --shortcut B --classes 100 --out fresh', 'with 100 classes'],
+    ],
+  },
+  flops: {
+    summary: 'count multiply-adds and parameters, layer by layer',
+    needs: [],
+    examples: [
+      ['--arch resnet56', 'of a network that we know'],
+      ['--model net/model.json', 'of a network in a file'],
+      ['--arch resnet20 --input-shape 28,28,1 --json', 'for another image size, as JSON'],
+    ],
+  },
+  graph: {
+    summary: 'show which channels must be pruned together',
+    needs: [],
+    examples: [
+      ['--arch resnet20', 'the channel groups of ResNet-20'],
+      ['--model net/model.json --residual inner', 'only those inside the blocks'],
+      ['--arch resnet20 --json', 'for another program to read'],
+    ],
+  },
+  doctor: {
+    summary: 'say which engine computes here, what is missing and how to mend it',
+    needs: [],
+    examples: [
+      ['', 'what there is'],
+      ['--backend tensorflow', 'why the native engine does not load'],
+      ['--json', 'for a bug report'],
+    ],
+  },
+} as const;
+
+/** A command of the program. */
+export type Command = keyof typeof commands;
+
+/** All commands, in the order of the help. */
+export const commandNames = Object.keys(commands) as Command[];
+
+/** The headings of the help, in its order. */
+export const groups = ['Model', 'Data', 'Pruning', 'Training', 'Engine', 'Run'] as const;
+
+/** One option before it has its names. */
+export interface OptionEntry<T, C extends Command> {
+  /** What the option does, without a full stop. */
+  readonly doc: string;
+  readonly group: (typeof groups)[number];
+  readonly format: Format<T>;
+  readonly default: NoInfer<T>; // the format alone says what the type is
+  /** What the default means where its value does not say it. */
+  readonly defaultDoc?: string;
+  /** The commands that take it. */
+  readonly commands: readonly C[];
+  /** Whether a resumed run may change it: true where the trained network does not depend on it. */
+  readonly mayChange?: boolean;
+  /** Whether it is of one call only and is not saved with a run. */
+  readonly isOfTheCall?: boolean;
+}
+
+/** One option of the schema: `arg` and `env` are its names on the command line and in the environment. */
+export type Option<T = unknown, C extends Command = Command> = OptionEntry<T, C> & {
+  readonly arg: string;
+  readonly env: string;
+};
+
+const everywhere = commandNames;
+const whereModels = ['train', 'prune', 'evaluate', 'export', 'flops', 'graph'] as const;
+const whereBuilt = ['train', 'export', 'flops', 'graph'] as const;
+const whereData = ['train', 'evaluate'] as const;
+const wherePruned = ['train', 'prune'] as const;
+const whereComputed = ['train', 'prune', 'evaluate', 'export'] as const;
+const recipe = "the data set's recipe";
+
+/** The convict schema, by the key under which a config file holds the option. */
+export const schema = named({
+  // Model
+  arch: option({
+    doc: 'network to build',
+    group: 'Model',
+    format: choice(ids.arch),
+    default: 'resnet20',
+    commands: whereBuilt,
+  }),
+  shortcut: option({
+    doc: 'shortcut where the width changes: A pads with zeros, B is a 1x1 convolution',
+    group: 'Model',
+    format: choice(['A', 'B'], 'A|B'),
+    default: 'A',
+    commands: whereBuilt,
+  }),
+  inputShape: option({
+    doc: 'height, width and channels of the images that the built network takes',
+    group: 'Model',
+    format: tuple(whole({ from: 1 }), 3, 'three whole numbers, 1 or more', 'H,W,C'),
+    default: [32, 32, 3],
+    commands: ['export', 'flops', 'graph'],
+  }),
+  classes: option({
+    doc: 'classes that the built network tells apart',
+    group: 'Model',
+    format: whole({ from: 2 }),
+    default: 10,
+    commands: ['export', 'flops', 'graph'],
+  }),
+  model: option({
+    doc: 'network in a file: the model.json of a TensorFlow.js LayersModel',
+    group: 'Model',
+    format: optional(text('FILE', 'the path of a model.json')),
+    default: null,
+    commands: whereModels,
+  }),
+
+  // Data
+  dataset: option({
+    doc: 'images to learn from; mnist comes with the program',
+    group: 'Data',
+    format: choice(ids.dataset),
+    default: 'mnist',
+    commands: whereData,
+  }),
+  dataDir: option({
+    doc: 'folder that holds the files of the data set',
+    group: 'Data',
+    format: optional(text('DIR', 'the path of a folder')),
+    default: null,
+    defaultDoc: 'the usual places',
+    commands: whereData,
+    mayChange: true, // the fingerprint of the data decides, not its place
+  }),
+  download: option({
+    doc: 'fetch the data set when it is not there, and check its size and SHA-256',
+    group: 'Data',
+    format: flag,
+    default: false,
+    commands: whereData,
+    mayChange: true,
+  }),
+  validationFraction: option({
+    doc: 'fraction of the training images held out to choose the best network',
+    group: 'Data',
+    format: real({ from: 0, below: 1 }),
+    default: 0.1,
+    commands: whereData,
+  }),
+  limitTrain: option({
+    doc: 'use only the first N training images; 0 takes all',
+    group: 'Data',
+    format: optional(whole({ from: 0 })),
+    default: null,
+    defaultDoc: recipe,
+    commands: whereData,
+  }),
+  limitTest: option({
+    doc: 'use only the first N test images; 0 takes all',
+    group: 'Data',
+    format: optional(whole({ from: 0 })),
+    default: null,
+    defaultDoc: recipe,
+    commands: whereData,
+  }),
+  augment: option({
+    doc: 'random crops and flips; auto does what the recipe of the data set says',
+    group: 'Data',
+    format: choice(['auto', 'on', 'off'], 'WHEN'),
+    default: 'auto',
+    commands: ['train'],
+  }),
+  split: option({
+    doc: 'images to measure on',
+    group: 'Data',
+    format: choice(['validation', 'test']),
+    default: 'test',
+    commands: ['evaluate'],
+  }),
+
+  // Pruning
+  method: option({
+    doc: 'what goes: filters near the geometric median, filters or weights of small norm, or nothing',
+    group: 'Pruning',
+    format: choice(ids.method),
+    default: 'fpgm',
+    commands: wherePruned,
+  }),
+  rate: option({
+    doc: 'fraction of the filters or weights that is removed',
+    group: 'Pruning',
+    format: real({ from: 0, below: 1 }),
+    default: 0.3,
+    commands: wherePruned,
+  }),
+  norm: option({
+    doc: 'norm that ranks filters: sum of absolute values or Euclidean length',
+    group: 'Pruning',
+    format: choice(['l1', 'l2'], 'l1|l2'),
+    default: 'l2',
+    commands: wherePruned,
+  }),
+  normRate: option({
+    doc: 'with fpgm: fraction removed by the norm first (the mixed form)',
+    group: 'Pruning',
+    format: real({ from: 0, below: 1 }),
+    default: 0,
+    commands: wherePruned,
+  }),
+  regrowth: option({
+    doc: 'soft: what was removed still learns and may come back; hard: it stays zero',
+    group: 'Pruning',
+    format: choice(['soft', 'hard'], 'soft|hard'),
+    default: 'hard',
+    commands: ['train'],
+  }),
+  scope: option({
+    doc: 'uniform: every group loses the rate; global: one ranking over all groups',
+    group: 'Pruning',
+    format: choice(['uniform', 'global']),
+    default: 'uniform',
+    commands: wherePruned,
+  }),
+  merge: option({
+    doc: 'how the layers that share channels agree on which of them go',
+    group: 'Pruning',
+    format: choice(['mean', 'sum', 'max', 'and', 'or', 'score']),
+    default: 'mean',
+    commands: wherePruned,
+  }),
+  residual: option({
+    doc:
+      'residual streams: coupled prunes them with their layers, inner only inside the blocks, ' +
+      'stream keeps them at full width',
+    group: 'Pruning',
+    format: choice(['coupled', 'inner', 'stream']),
+    default: 'coupled',
+    commands: ['train', 'prune', 'graph'],
+  }),
+  roundTo: option({
+    doc: 'round the channels kept up to a multiple of N, which engines compute faster; 1 rounds nothing',
+    group: 'Pruning',
+    format: whole({ from: 1 }),
+    default: 1,
+    commands: wherePruned,
+  }),
+  minKeep: option({
+    doc: 'channels that every group keeps at least',
+    group: 'Pruning',
+    format: whole({ from: 1 }),
+    default: 1,
+    commands: wherePruned,
+  }),
+  skip: option({
+    doc: 'leave the layers with these names whole; * stands for any characters',
+    group: 'Pruning',
+    format: list(text('PATTERN'), 'patterns of layer names', 'PATTERNS'),
+    default: [],
+    defaultDoc: 'none',
+    commands: wherePruned,
+  }),
+  only: option({
+    doc: 'prune no layers but those with these names',
+    group: 'Pruning',
+    format: list(text('PATTERN'), 'patterns of layer names', 'PATTERNS'),
+    default: [],
+    defaultDoc: 'all layers',
+    commands: wherePruned,
+  }),
+  compat: option({
+    doc: 'paper: choose and mask exactly as the published code does',
+    group: 'Pruning',
+    format: choice(['none', 'paper'], 'none|paper'),
+    default: 'none',
+    commands: wherePruned,
+  }),
+  pruneEvery: option({
+    doc: 'epochs between two prunings',
+    group: 'Pruning',
+    format: whole({ from: 1 }),
+    default: 1,
+    commands: ['train'],
+  }),
+  pruneFrom: option({
+    doc: 'epoch of the first pruning, counted from 0',
+    group: 'Pruning',
+    format: whole({ from: 0 }),
+    default: 0,
+    commands: ['train'],
+  }),
+
+  // Training
+  epochs: option({
+    doc: 'passes over the training images',
+    group: 'Training',
+    format: optional(whole({ from: 1 })),
+    default: null,
+    defaultDoc: recipe,
+    commands: ['train'],
+  }),
+  batchSize: option({
+    doc: 'images per step',
+    group: 'Training',
+    format: optional(whole({ from: 1 })),
+    default: null,
+    defaultDoc: recipe,
+    commands: whereData,
+  }),
+  optimizer: option({
+    doc: 'rule that turns gradients into steps',
+    group: 'Training',
+    format: optional(choice(['sgd', 'adam'], 'sgd|adam')),
+    default: null,
+    defaultDoc: recipe,
+    commands: ['train'],
+  }),
+  learningRate: option({
+    doc: 'learning rate after the warm-up',
+    group: 'Training',
+    format: optional(real({ above: 0 })),
+    default: null,
+    defaultDoc: recipe,
+    commands: ['train'],
+  }),
+  lrSchedule: option({
+    doc: 'how the learning rate falls',
+    group: 'Training',
+    format: optional(choice(['cosine', 'multi-step', 'constant'])),
+    default: null,
+    defaultDoc: recipe,
+    commands: ['train'],
+  }),
+  milestones: option({
+    doc: 'with multi-step: epochs at which the learning rate falls, counted from 0',
+    group: 'Training',
+    format: optional(
+      ascending(whole({ from: 1 }), 'whole numbers, 1 or more and ascending', 'EPOCHS'),
+    ),
+    default: null,
+    defaultDoc: recipe,
+    commands: ['train'],
+  }),
+  lrDecay: option({
+    doc: 'with multi-step: what the learning rate is multiplied by at each milestone',
+    group: 'Training',
+    format: optional(real({ above: 0, to: 1 })),
+    default: null,
+    defaultDoc: recipe,
+    commands: ['train'],
+  }),
+  warmupEpochs: option({
+    doc: 'epochs in which the learning rate rises; 0 for none',
+    group: 'Training',
+    format: optional(whole({ from: 0 })),
+    default: null,
+    defaultDoc: recipe,
+    commands: ['train'],
+  }),
+  momentum: option({
+    doc: 'with sgd: momentum',
+    group: 'Training',
+    format: real({ from: 0, below: 1 }),
+    default: 0.9,
+    commands: ['train'],
+  }),
+  nesterov: option({
+    doc: 'with sgd: look ahead, as Nesterov does',
+    group: 'Training',
+    format: flag,
+    default: true,
+    commands: ['train'],
+  }),
+  weightDecay: option({
+    doc: 'fraction of each kernel that a step takes off, times the learning rate',
+    group: 'Training',
+    format: optional(real({ from: 0 })),
+    default: null,
+    defaultDoc: recipe,
+    commands: ['train'],
+  }),
+  labelSmoothing: option({
+    doc: 'share of the target that goes to all classes alike',
+    group: 'Training',
+    format: real({ from: 0, below: 1 }),
+    default: 0,
+    commands: ['train'],
+  }),
+  seed: option({
+    doc: 'number that every random choice is computed from',
+    group: 'Training',
+    format: whole({}),
+    default: 1,
+    commands: whereComputed,
+  }),
+
+  // Engine
+  backend: option({
+    doc: 'engine that computes; auto takes the fastest that loads',
+    group: 'Engine',
+    format: choice(['auto', 'tensorflow', 'wasm', 'cpu']),
+    default: 'auto',
+    commands: [...whereComputed, 'doctor'],
+    mayChange: true, // another engine goes on with the same state, rounded its own way
+  }),
+  threads: option({
+    doc: 'processor threads that the engine uses',
+    group: 'Engine',
+    format: optional(whole({ from: 1 })),
+    default: null,
+    defaultDoc: 'all cores',
+    commands: [...whereComputed, 'doctor'],
+    mayChange: true,
+  }),
+
+  // Run
+  runDir: option({
+    doc: 'folder of the run; --resume goes on in it',
+    group: 'Run',
+    format: optional(text('DIR', 'the path of a folder')),
+    default: null,
+    defaultDoc: 'a dated folder under runs/',
+    commands: ['train'],
+    isOfTheCall: true,
+  }),
+  resume: option({
+    doc: 'go on with an interrupted run: that of --run-dir, else the newest unfinished one',
+    group: 'Run',
+    format: flag,
+    default: false,
+    commands: ['train'],
+    isOfTheCall: true,
+  }),
+  out: option({
+    doc: 'folder to write the network to',
+    group: 'Run',
+    format: optional(text('DIR', 'the path of a folder')),
+    default: null,
+    commands: ['prune', 'export'],
+    isOfTheCall: true,
+  }),
+  verifySamples: option({
+    doc: 'images on which the written network is compared with the one it comes from',
+    group: 'Run',
+    format: whole({ from: 1 }),
+    default: 64,
+    commands: ['train', 'prune', 'export'],
+    mayChange: true,
+  }),
+  checkpointEvery: option({
+    doc: 'steps between two checkpoints',
+    group: 'Run',
+    format: optional(whole({ from: 1 })),
+    default: null,
+    defaultDoc: 'at the end of each epoch',
+    commands: ['train'],
+    mayChange: true,
+  }),
+  keepCheckpoints: option({
+    doc: 'newest checkpoints that are kept, besides the best',
+    group: 'Run',
+    format: whole({ from: 1 }),
+    default: 2,
+    commands: ['train'],
+    mayChange: true,
+  }),
+  json: option({
+    doc: 'write the result to stdout as JSON instead of a table',
+    group: 'Run',
+    format: flag,
+    default: false,
+    commands: everywhere,
+    isOfTheCall: true,
+  }),
+  quiet: option({
+    doc: 'write nothing to stderr but warnings and errors',
+    group: 'Run',
+    format: flag,
+    default: false,
+    commands: everywhere,
+    isOfTheCall: true,
+  }),
+  progress: option({
+    doc: 'show how far the work is: a bar on a terminal, else a line every 10 seconds',
+    group: 'Run',
+    format: flag,
+    default: true,
+    commands: whereComputed,
+    isOfTheCall: true,
+  }),
+  config: option({
+    doc: 'JSON file of options, such as the config.json of a run',
+    group: 'Run',
+    format: optional(text('FILE', 'the path of a JSON file')),
+    default: null,
+    commands: everywhere,
+    isOfTheCall: true,
+  }),
+  printConfig: option({
+    doc: 'print the options in use as JSON and where each one comes from, and stop',
+    group: 'Run',
+    format: flag,
+    default: false,
+    commands: everywhere,
+    isOfTheCall: true,
+  }),
+});
+
+/**
+ * Variables that start with SECATEUR_ and are no option, with what each one does: the set-up of the engine reads
+ * them. They are listed here since a variable that nobody reads is an error.
+ */
+export const otherVariables: Readonly<Record<string, string>> = {};
+
+/** The key of an option, as a config file spells it. */
+export type Key = keyof typeof schema;
+
+/** The options by key, in the order of the table. */
+export const options = new Map(Object.entries(schema)) as ReadonlyMap<Key, Option>;
+
+type ValueOf<K extends Key> = (typeof schema)[K]['default'];
+
+/** The resolved options of one command: only those that it takes. */
+export type ConfigOf<C extends Command> = {
+  readonly [K in Key as C extends (typeof schema)[K]['commands'][number] ? K : never]: ValueOf<K>;
+};
+
+/** Every option there is; a command holds those that it takes. */
+export type AllOptions = { readonly [K in Key]: ValueOf<K> };
+
+function option<T, const C extends Command>(entry: OptionEntry<T, C>): OptionEntry<T, C> {
+  return entry;
+}
+
+type Named<E> = { readonly [K in keyof E]: E[K] & { readonly arg: string; readonly env: string } };
+
+/** Adds the two names that follow from the key: `learningRate`, `--learning-rate`, `SECATEUR_LEARNING_RATE`. */
+function named<E extends Record<string, object>>(entries: E): Named<E> {
+  const pairs = Object.entries(entries).map(([key, entry]) => {
+    const arg = kebab(key);
+    return [key, { ...entry, arg, env: `SECATEUR_${arg.toUpperCase().replaceAll('-', '_')}` }];
+  });
+  return Object.fromEntries(pairs) as Named<E>; // same keys, each value with its names added
+}

@@ -1,0 +1,177 @@
+/**
+ * The formats of option values: each says what it allows, reads text and checks values.
+ *
+ * A format is a function that throws on a wrong value, which is what convict calls; the rest of it serves
+ * the command line and the help. Text is read strictly: what is not wholly a number is no number.
+ */
+export interface Format<T> {
+  /** Throws a TypeError that names what is allowed when `value` is not of this format. */
+  (value: unknown): void;
+  /** Whether `value` (as a JSON file holds it) is of this format. */
+  readonly accepts: (value: unknown) => value is T;
+  /** Turns text into a candidate value, which `accepts` then judges. */
+  readonly read: (text: string) => unknown;
+  /** What is allowed, as the end of "must be ...". */
+  readonly allowed: string;
+  /** What stands for the value in the help; empty for a flag, which takes none. */
+  readonly placeholder: string;
+  /** The values of a closed list; null where the list is open. */
+  readonly choices: readonly string[] | null;
+}
+
+interface Description<T> {
+  readonly accepts: (value: unknown) => value is T;
+  readonly read: (text: string) => unknown;
+  readonly allowed: string;
+  readonly placeholder: string;
+  readonly choices?: readonly string[];
+}
+
+/** One value of a closed list. */
+export function choice<const T extends string>(
+  choices: readonly T[],
+  placeholder = 'NAME',
+): Format<T> {
+  const accepts = (value: unknown): value is T => choices.some((choice) => choice === value);
+  return format({
+    accepts,
+    read: (text) => text,
+    allowed: `one of ${choices.join(', ')}`,
+    placeholder,
+    choices,
+  });
+}
+
+/** A switch: `--name` or `--no-name` on the command line, `true` or `false` elsewhere. */
+export const flag: Format<boolean> = format({
+  accepts: (value) => typeof value === 'boolean',
+  read: (text) => switches.get(text.toLowerCase()) ?? text,
+  allowed: 'true or false',
+  placeholder: '',
+});
+
+/** 1 and 0 are how many programs spell a switch in the environment. */
+const switches = new Map([
+  ['true', true],
+  ['1', true],
+  ['false', false],
+  ['0', false],
+]);
+
+/** The limits of a number; a missing limit is no limit. */
+export interface Limits {
+  /** The least value allowed. */
+  readonly from?: number;
+  /** The greatest value allowed. */
+  readonly to?: number;
+  /** Values must be greater than this. */
+  readonly above?: number;
+  /** Values must be less than this. */
+  readonly below?: number;
+}
+
+/** A finite number within limits. */
+export function real(limits: Limits, placeholder = 'X'): Format<number> {
+  const accepts = (value: unknown): value is number =>
+    Number.isFinite(value) && isWithin(value as number, limits);
+  return format({ accepts, read: readNumber, allowed: `a number${inWords(limits)}`, placeholder });
+}
+
+/** A whole number within limits that a double holds exactly. */
+export function whole(limits: Limits, placeholder = 'N'): Format<number> {
+  const accepts = (value: unknown): value is number =>
+    Number.isSafeInteger(value) && isWithin(value as number, limits);
+  return format({
+    accepts,
+    read: readNumber,
+    allowed: `a whole number${inWords(limits)}`,
+    placeholder,
+  });
+}
+
+/** Text that is not empty, taken as it stands: `1.10` stays `1.10`. */
+export function text(placeholder: string, what = 'text'): Format<string> {
+  const accepts = (value: unknown): value is string =>
+    typeof value === 'string' && value.trim() !== '' && !value.includes('\0');
+  return format({ accepts, read: (given) => given, allowed: what, placeholder });
+}
+
+/** A list whose items have the format `item`: separated by commas as text, an array in a file. */
+export function list<T>(item: Format<T>, what: string, placeholder: string): Format<readonly T[]> {
+  return format({
+    accepts: (value): value is readonly T[] =>
+      Array.isArray(value) && value.every((part) => item.accepts(part)),
+    read: (given) => given.split(',').map((part) => item.read(part.trim())),
+    allowed: `${what}, separated by commas`,
+    placeholder,
+  });
+}
+
+/** A list of whole numbers, each greater than the one before: epochs at which something happens. */
+export function ascending(
+  item: Format<number>,
+  what: string,
+  placeholder: string,
+): Format<readonly number[]> {
+  const any = list(item, what, placeholder);
+  return format({
+    ...describe(any),
+    accepts: (value): value is readonly number[] =>
+      any.accepts(value) && value.every((part, at) => at === 0 || part > value[at - 1]!),
+  });
+}
+
+/** Exactly `length` items, such as the three sides of an image. */
+export function tuple(
+  item: Format<number>,
+  length: number,
+  what: string,
+  placeholder: string,
+): Format<readonly number[]> {
+  const any = list(item, what, placeholder);
+  return format({
+    ...describe(any),
+    accepts: (value): value is readonly number[] => any.accepts(value) && value.length === length,
+  });
+}
+
+/** The format or null, where null means that something else decides: the recipe, the machine, the program. */
+export function optional<T>(inner: Format<T>): Format<T | null> {
+  return format({
+    ...describe(inner),
+    accepts: (value): value is T | null => value === null || inner.accepts(value),
+  });
+}
+
+function describe<T>(inner: Format<T>): Omit<Description<T>, 'accepts'> {
+  const { read, allowed, placeholder, choices } = inner;
+  return { read, allowed, placeholder, ...(choices && { choices }) };
+}
+
+function format<T>(description: Description<T>): Format<T> {
+  const check = (value: unknown): void => {
+    if (!description.accepts(value)) throw new TypeError(`must be ${description.allowed}`);
+  };
+  return Object.assign(check, { choices: null, ...description });
+}
+
+/** The number that the text is from its first character to its last, or the text itself. */
+function readNumber(given: string): unknown {
+  const decimal = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
+  return decimal.test(given) ? Number(given) + 0 : given; // + 0 turns -0 into 0
+}
+
+function isWithin(value: number, { from, to, above, below }: Limits): boolean {
+  const isLow = value < (from ?? -Infinity) || value <= (above ?? -Infinity);
+  return !isLow && !(value > (to ?? Infinity) || value >= (below ?? Infinity));
+}
+
+function inWords({ from, to, above, below }: Limits): string {
+  const low = from ?? above;
+  const high = to ?? below;
+  if (low !== undefined && high !== undefined) {
+    return ` in ${from === undefined ? '(' : '['}${low}, ${high}${to === undefined ? ')' : ']'}`;
+  }
+  if (low === undefined) return '';
+  return from === undefined ? ` above ${low}` : `, ${low} or more`;
+}

@@ -1,0 +1,115 @@
+/** What options must hold together: an option that could have no effect is an error, never ignored in silence. */
+import type { AllOptions, Command, Key } from '../config';
+import { commands, options } from '../config';
+import { ConfigError } from './error';
+import type { Setting } from './settings';
+
+type Values = Partial<AllOptions>;
+
+interface Rule {
+  /** The option at fault. It is at fault only where it was set. */
+  readonly key: Key;
+  readonly isBroken: (values: Values) => boolean;
+  readonly problem: string;
+}
+
+const builtAlone: readonly Key[] = ['arch', 'shortcut', 'inputShape', 'classes'];
+
+const rules: readonly Rule[] = [
+  ...builtAlone.map((key) => ({
+    key,
+    isBroken: ({ model }: Values) => isGiven(model),
+    problem: 'describes a network to build and cannot go with --model, which names one',
+  })),
+  {
+    key: 'rate',
+    isBroken: ({ method, rate }) => method === 'none' && rate !== 0,
+    problem: 'has no effect with --method none',
+  },
+  {
+    key: 'normRate',
+    isBroken: ({ method, normRate }) => method !== 'fpgm' && normRate !== 0,
+    problem: 'has no effect without --method fpgm',
+  },
+  {
+    key: 'pruneFrom',
+    isBroken: ({ pruneFrom, epochs }) =>
+      isGiven(epochs) && isGiven(pruneFrom) && pruneFrom >= epochs,
+    problem: 'must be less than --epochs, or nothing is ever pruned',
+  },
+  {
+    key: 'milestones',
+    isBroken: ({ milestones, epochs }) => isGiven(epochs) && (milestones?.[0] ?? 0) >= epochs,
+    problem: 'must begin before --epochs ends, or the learning rate never falls',
+  },
+  {
+    key: 'warmupEpochs',
+    isBroken: ({ warmupEpochs, epochs }) =>
+      isGiven(epochs) && isGiven(warmupEpochs) && warmupEpochs > epochs,
+    problem: 'must be at most --epochs, or the learning rate is never reached',
+  },
+  ...(['milestones', 'lrDecay'] as const).map((key) => ({
+    key,
+    isBroken: (values: Values) =>
+      isGiven(values[key]) && isOneOf(values.lrSchedule, ['cosine', 'constant']),
+    problem: 'has no effect without --lr-schedule multi-step',
+  })),
+  ...(['momentum', 'nesterov'] as const).map((key) => ({
+    key,
+    isBroken: ({ optimizer }: Values) => optimizer === 'adam',
+    problem: 'has no effect with --optimizer adam',
+  })),
+  {
+    key: 'validationFraction',
+    isBroken: ({ split, validationFraction }) => split === 'validation' && validationFraction === 0,
+    problem: 'holds no images out, so that there is no --split validation',
+  },
+];
+
+/**
+ * Checks the options of a command against each other.
+ *
+ * @param values every option of the command, resolved.
+ * @param settings those that were set, with their sources.
+ * @throws {ConfigError} when an option is missing or cannot go with another.
+ */
+export function checkTogether(
+  command: Command,
+  values: Values,
+  settings: ReadonlyMap<Key, Setting>,
+): void {
+  for (const key of commands[command].needs) {
+    if (values[key] !== null) continue;
+    const problem = `is needed by ${command}: ${options.get(key)!.format.allowed}`;
+    throw new ConfigError({ key: `--${options.get(key)!.arg}`, problem, source: 'command line' });
+  }
+  if (command === 'prune' && values.method === 'none') {
+    throw new ConfigError({
+      key: settings.get('method')!.spelled,
+      problem: 'none would prune nothing',
+      source: settings.get('method')!.source,
+    });
+  }
+  for (const { key, isBroken, problem } of rules) {
+    const setting = settings.get(key);
+    if (!setting || isSavedDefault(setting) || !isBroken(values)) continue;
+    const { spelled, source, value } = setting;
+    throw new ConfigError({ key: spelled, problem, received: value, source });
+  }
+}
+
+/** Whether a file repeats the default, as the config.json of a run does for every option nobody asked for. */
+function isSavedDefault({ key, value, source }: Setting): boolean {
+  return (
+    source.startsWith('file ') &&
+    JSON.stringify(value) === JSON.stringify(options.get(key)!.default)
+  );
+}
+
+function isGiven<T>(value: T | null | undefined): value is T {
+  return value !== null && value !== undefined;
+}
+
+function isOneOf(value: string | null | undefined, list: readonly string[]): boolean {
+  return isGiven(value) && list.includes(value);
+}

@@ -1,0 +1,79 @@
+import { DataError } from './data-error';
+import type { FileDigest, ImageSet, OpenedDataSet, SplitReading } from './data-set';
+import { digestOf, findFile, readWhole } from './files';
+import { parseIdxImages, parseIdxLabels } from './idx';
+
+/** A published data set of four IDX files. */
+export interface IdxPublication {
+  readonly classes: number;
+  /** Hex SHA-256 of each file after decompression, by file name. */
+  readonly checksums: Readonly<Record<string, string>>;
+  /** Said when a file is missing. */
+  readonly remedy?: string;
+}
+
+type Split = 'train' | 't10k';
+
+/** Image counts of the published files; a split of another count is somebody's own data. */
+const PUBLISHED_COUNT = { train: 60_000, t10k: 10_000 } as const;
+
+/**
+ * Finds `{train,t10k}-{images-idx3,labels-idx1}-ubyte`, plain or `.gz`, in a folder.
+ *
+ * A split with the published number of images must have the published SHA-256; of any other only
+ * the structure is checked, so a folder may hold other data in the same format.
+ *
+ * @throws {DataError} when a file is missing; the readers throw it when one is damaged.
+ */
+export function openIdxFolder(folder: string, publication: IdxPublication): OpenedDataSet {
+  const paths = new Map(
+    [...namesOf('train'), ...namesOf('t10k')].map((name) => [
+      name,
+      findFile(folder, name, publication.remedy),
+    ]),
+  );
+  const read = (split: Split) => readSplit(split, paths, publication);
+  return { place: folder, readTrain: () => read('train'), readTest: () => read('t10k') };
+}
+
+function namesOf(split: Split): [images: string, labels: string] {
+  return [`${split}-images-idx3-ubyte`, `${split}-labels-idx1-ubyte`];
+}
+
+function readSplit(
+  split: Split,
+  paths: ReadonlyMap<string, string>,
+  publication: IdxPublication,
+): SplitReading {
+  const [imagesName, labelsName] = namesOf(split);
+  const [imagesPath, labelsPath] = [paths.get(imagesName)!, paths.get(labelsName)!];
+  const imageBytes = readWhole(imagesPath);
+  const labelBytes = readWhole(labelsPath);
+  const images = parseIdxImages(imageBytes, imagesPath);
+  const labels = parseIdxLabels(labelBytes, labelsPath, publication.classes);
+  if (images.count !== labels.length) {
+    throw new DataError({
+      file: labelsPath,
+      expected: `${images.count} labels, one for each image of ${imagesPath}`,
+      found: `${labels.length}`,
+    });
+  }
+  const files = [digestOf(imagesName, imageBytes), digestOf(labelsName, labelBytes)];
+  if (images.count === PUBLISHED_COUNT[split]) {
+    checkDigest(files[0]!, imagesPath, publication);
+    checkDigest(files[1]!, labelsPath, publication);
+  }
+  const set: ImageSet = { ...images, channels: 1, labels };
+  return { images: set, files };
+}
+
+function checkDigest(digest: FileDigest, path: string, { checksums }: IdxPublication): void {
+  const published = checksums[digest.name];
+  if (published !== undefined && published !== digest.sha256) {
+    throw new DataError({
+      file: path,
+      expected: `SHA-256 ${published} after decompression, as published for this image count`,
+      found: digest.sha256,
+    });
+  }
+}

@@ -1,0 +1,117 @@
+import { seedOf } from '../backend/random';
+import { DataError } from './data-error';
+import type { DataOptions, DataSet, DataSetEntry, FileDigest, ImageSet } from './data-set';
+import { sha256 } from './files';
+import { balancedSubset, selectImages, stratifiedSplit } from './split';
+
+/**
+ * Loads a data set from its entry: training images now, test images when first asked for.
+ *
+ * The validation images are held out first, from all training images, so they stay the same whatever
+ * `limitTrain` is; `limitTrain` then takes its balanced share of the rest.
+ *
+ * @param name how the result calls itself.
+ * @throws {RangeError} on an option out of range. @throws {DataError} on missing or damaged files.
+ */
+export async function readDataSet(
+  name: string,
+  entry: DataSetEntry,
+  options: DataOptions,
+): Promise<DataSet> {
+  checkOptions(options);
+  const opened = await entry.open(options);
+  const { images, files } = opened.readTrain();
+  checkChannels(images, entry, opened.place);
+  const { train, validation } = splitTraining(images, options);
+  let test: ImageSet | undefined;
+  const readTest = () => {
+    const found = opened.readTest().images;
+    checkAlike(images, found, opened.place);
+    return limited(found, options.limitTest, seedOf('test', options.seed), 'limitTest');
+  };
+  const { classes, mean, deviation, augmentation } = entry;
+  return {
+    name,
+    classes,
+    train,
+    validation,
+    get test() {
+      return (test ??= readTest());
+    },
+    mean,
+    deviation,
+    augmentation,
+    fingerprint: fingerprintOf(files, classes),
+  };
+}
+
+function splitTraining(
+  images: ImageSet,
+  { seed, limitTrain, limitValidation, validationFraction = 0.1 }: DataOptions,
+): { train: ImageSet; validation: ImageSet } {
+  const { kept, heldOut } = stratifiedSplit(images.labels, {
+    fraction: validationFraction,
+    seed: seedOf('validation', seed),
+  });
+  if (kept.length === 0 || (heldOut.length === 0 && validationFraction > 0)) {
+    throw new RangeError(
+      `validationFraction must leave images on both sides, got ${validationFraction}: ${kept.length} of ${images.count} to train on, ${heldOut.length} held out`,
+    );
+  }
+  const part = (indexes: Uint32Array, limit: number | undefined, option: string) =>
+    limited(selectImages(images, indexes), limit, seedOf(option, seed), option);
+  return {
+    train: part(kept, limitTrain, 'limitTrain'),
+    validation: part(heldOut, limitValidation, 'limitValidation'),
+  };
+}
+
+function limited(images: ImageSet, limit = 0, seed: number, option: string): ImageSet {
+  if (limit > images.count) {
+    throw new RangeError(`${option} must be at most the ${images.count} there are, got ${limit}`);
+  }
+  return limit === 0 || limit === images.count
+    ? images
+    : selectImages(images, balancedSubset(images.labels, { limit, seed }));
+}
+
+function checkOptions(options: DataOptions): void {
+  const { seed, validationFraction = 0.1 } = options;
+  if (!Number.isSafeInteger(seed)) {
+    throw new RangeError(`seed must be an integer, got ${seed}`);
+  }
+  if (!(validationFraction >= 0 && validationFraction < 1)) {
+    throw new RangeError(`validationFraction must be in [0, 1), got ${validationFraction}`);
+  }
+  for (const option of ['limitTrain', 'limitValidation', 'limitTest'] as const) {
+    const limit = options[option] ?? 0;
+    if (!Number.isSafeInteger(limit) || limit < 0) {
+      throw new RangeError(`${option} must be an integer >= 0, got ${limit}`);
+    }
+  }
+}
+
+function checkChannels(images: ImageSet, entry: DataSetEntry, file: string): void {
+  if (images.channels !== entry.channels) {
+    throw new DataError({
+      file,
+      expected: `images of ${entry.channels} channels`,
+      found: `${images.channels}`,
+    });
+  }
+}
+
+function checkAlike(train: ImageSet, test: ImageSet, file: string): void {
+  const size = ({ height, width, channels }: ImageSet) => `${height} x ${width} x ${channels}`;
+  if (size(train) !== size(test)) {
+    throw new DataError({
+      file,
+      expected: `test images of ${size(train)}, as the training images`,
+      found: size(test),
+    });
+  }
+}
+
+function fingerprintOf(files: readonly FileDigest[], classes: readonly string[]): string {
+  return sha256(JSON.stringify({ format: 'secateur-data/1', files, classes }));
+}

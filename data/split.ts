@@ -1,0 +1,71 @@
+import { permutation } from '../backend/random';
+import type { ImageSet } from './data-set';
+
+/**
+ * Parts each class of `labels` by the seed: `round(fraction * size of the class)` images are held out.
+ *
+ * @param fraction in [0, 1).
+ * @returns image indexes, ascending; disjoint, and together all of them.
+ */
+export function stratifiedSplit(
+  labels: Uint16Array,
+  { fraction, seed }: { fraction: number; seed: number },
+): { kept: Uint32Array; heldOut: Uint32Array } {
+  const { ranks, sizes } = ranksInClass(labels, seed);
+  const isHeldOut = (index: number) =>
+    ranks[index]! < Math.round(fraction * sizes.get(labels[index]!)!);
+  const all = Uint32Array.from(labels.keys());
+  return {
+    kept: all.filter((index) => !isHeldOut(index)),
+    heldOut: all.filter(isHeldOut),
+  };
+}
+
+/**
+ * Chooses `limit` images by the seed, the same number of each class, give or take one.
+ *
+ * A class that has too few gives all it has, and the others make up for it. With one seed, a smaller
+ * choice is part of a larger one.
+ *
+ * @param limit in [0, labels.length].
+ * @returns image indexes, ascending.
+ */
+export function balancedSubset(
+  labels: Uint16Array,
+  { limit, seed }: { limit: number; seed: number },
+): Uint32Array {
+  const { ranks, order } = ranksInClass(labels, seed);
+  // One image of each class in turn: rank first; among equal ranks the seed's order decides.
+  return order
+    .map((index) => index)
+    .sort((one, other) => ranks[one]! - ranks[other]!)
+    .slice(0, limit)
+    .sort();
+}
+
+/** A copy of the named images, in the order given. */
+export function selectImages(images: ImageSet, indexes: Uint32Array): ImageSet {
+  const size = images.height * images.width * images.channels;
+  const pixels = new Uint8Array(indexes.length * size);
+  indexes.forEach((index, position) => {
+    pixels.set(images.pixels.subarray(index * size, (index + 1) * size), position * size);
+  });
+  const labels = Uint16Array.from(indexes, (index) => images.labels[index]!);
+  return { ...images, count: indexes.length, pixels, labels };
+}
+
+/** For each image, how many of its class come before it in the order that the seed determines. */
+function ranksInClass(
+  labels: Uint16Array,
+  seed: number,
+): { order: Uint32Array; ranks: Uint32Array; sizes: Map<number, number> } {
+  const order = permutation(labels.length, seed);
+  const ranks = new Uint32Array(labels.length);
+  const sizes = new Map<number, number>();
+  for (const index of order) {
+    const rank = sizes.get(labels[index]!) ?? 0;
+    ranks[index] = rank;
+    sizes.set(labels[index]!, rank + 1);
+  }
+  return { order, ranks, sizes };
+}

@@ -1,0 +1,103 @@
+import * as tf from '@tensorflow/tfjs';
+import type { ChannelGraph, KeepSet, Remainder } from '../graph';
+import { layerHandler } from '../graph';
+import { modelOf, stockConfigOf, weightsByName } from '../layers';
+import type { LayerConfig } from '../layers';
+import { insertExpansions } from './expansion';
+import { hostWeight, silencedAlong, silencedSingly, sliced } from './weights';
+import type { HostWeight } from './weights';
+
+/**
+ * The masked network as a stock model of full width: every removed filter silenced together with
+ * its bias, gamma, beta and moving mean, every removed single weight zero.
+ *
+ * It is what `harden` must reproduce. `model` is untouched; the caller owns the result.
+ *
+ * @param graph of this model (a prunable model or its stock twin).
+ * @throws {RangeError} when the keep set does not fit the graph, or removes from a frozen group.
+ */
+export function mask(model: tf.LayersModel, graph: ChannelGraph, keep: KeepSet): tf.LayersModel {
+  const weights = maskedWeights(model, graph, keep);
+  const masked = modelOf(stockConfigOf(model), model instanceof tf.Sequential);
+  assign(masked, weights);
+  return masked;
+}
+
+/**
+ * The really smaller network: stock layers, only the channels that `keep` leaves.
+ *
+ * Plans everything first and then builds a new model; `model` is untouched, the caller owns the
+ * result. It computes what `mask(model, graph, keep)` computes.
+ *
+ * @throws {RangeError} when the keep set does not fit the graph, or removes from a frozen group.
+ */
+export function harden(model: tf.LayersModel, graph: ChannelGraph, keep: KeepSet): tf.LayersModel {
+  const weights = maskedWeights(model, graph, keep);
+  for (const [name, kept] of graph.keptIndices(keep)) {
+    weights.set(name, sliced(weights.get(name)!, kept));
+  }
+  const config = stockConfigOf(model);
+  rewriteLayers(config.layers, '', firstCalls(graph.remainders(keep)));
+  for (const [name, weight] of insertExpansions(config, graph, keep)) weights.set(name, weight);
+  const hard = modelOf(config, model instanceof tf.Sequential);
+  assign(hard, weights);
+  return hard;
+}
+
+/** The weights of the stock twin on the host, silenced where the keep set removes. */
+function maskedWeights(
+  model: tf.LayersModel,
+  graph: ChannelGraph,
+  keep: KeepSet,
+): Map<string, HostWeight> {
+  const stays = graph.stays(keep);
+  const weights = new Map<string, HostWeight>();
+  for (const [name, variable] of weightsByName(model)) weights.set(name, hostWeight(variable));
+  for (const { weight, axis, silenced, classes } of graph.slices) {
+    const flags = classes.map(stays);
+    if (!silenced || !flags.includes(false)) continue;
+    weights.set(weight, silencedAlong(weights.get(weight)!, axis, flags));
+  }
+  for (const [name, flags] of keep.weights) {
+    weights.set(name, silencedSingly(weights.get(name)!, flags));
+  }
+  return weights;
+}
+
+/** The first call of each layer: the calls of a shared layer keep the same channels. */
+function firstCalls(remainders: readonly Remainder[]): Map<string, Remainder> {
+  const first = new Map<string, Remainder>();
+  for (const left of remainders) {
+    if (!first.has(left.call.path)) first.set(left.call.path, left);
+  }
+  return first;
+}
+
+function rewriteLayers(
+  layers: LayerConfig[],
+  prefix: string,
+  left: ReadonlyMap<string, Remainder>,
+): void {
+  for (const { name, className, config } of layers) {
+    const path = prefix + (name ?? (config.name as string));
+    if (config.layers) rewriteLayers(config.layers, `${path}/`, left);
+    const remainder = left.get(path);
+    if (!remainder) continue;
+    layerHandler(className)?.rewrite?.(config, remainder);
+    // An input's shape, written in the first layer of a nested model, follows its channels.
+    const declared = config.batchInputShape as (number | null)[] | undefined;
+    const width = remainder.inputShapes[0]?.at(-1);
+    if (declared && width !== undefined) config.batchInputShape = [...declared.slice(0, -1), width];
+  }
+}
+
+/** Gives every weight of a model its value. */
+function assign(model: tf.LayersModel, weights: ReadonlyMap<string, HostWeight>): void {
+  for (const [name, variable] of weightsByName(model)) {
+    const weight = weights.get(name);
+    if (!weight) throw new TypeError(`no value for the weight ${name}`);
+    const value = tf.tensor(weight.values, weight.shape as number[]);
+    variable.write(value);
+    value.dispose();
+  }
+}

@@ -1,0 +1,339 @@
+import type * as tf from '@tensorflow/tfjs';
+import { weightsByName } from '../layers';
+import type { LayerKeep } from '../layers';
+import { layerHandler } from './handler';
+import type { Remainder } from './handler';
+import type { KeepSet } from './keep-set';
+import { keepAll } from './keep-set';
+import { selector } from './selection';
+import type { Selection } from './selection';
+import { traceModel } from './trace-model';
+import type { TracedCall } from './trace-model';
+import { Tracer } from './tracer';
+import type { Expansion, Residual, WeightSlice } from './tracer';
+
+/** A kernel whose filters belong to a group. */
+export interface Producer {
+  readonly layer: string;
+  /** `path/kernel` */
+  readonly weight: string;
+  readonly axis: number;
+  /** Per channel of the group: its index along the axis. */
+  readonly indices: readonly number[];
+}
+
+/** Channels that live or die one by one, each in all of the group's weights together. */
+export interface ChannelGroup {
+  /** Name of the first producing layer, made unique. */
+  readonly id: string;
+  readonly channels: number;
+  readonly producers: readonly Producer[];
+  /** Layers whose weights go along: BatchNormalization, depthwise convolutions. */
+  readonly followers: readonly string[];
+  /** Layers that read the channels. */
+  readonly consumers: readonly string[];
+  /** Why nothing may be removed; null for a prunable group. */
+  readonly frozen: string | null;
+  /** Whether a selection rule, not the network, is what freezes it. */
+  readonly excluded: boolean;
+  /** One class per channel. */
+  readonly classes: readonly number[];
+}
+
+/** Costs of one layer for one sample; FLOPs are twice the MACs. */
+export interface LayerCost {
+  readonly path: string;
+  readonly className: string;
+  readonly macs: number;
+  readonly params: number;
+  readonly outputShape: tf.Shape;
+}
+
+export interface GraphOptions extends Selection {
+  readonly residual?: Residual;
+}
+
+/**
+ * What a network is to pruning: its channel groups, what each controls, and what the network costs.
+ *
+ * Built from any LayersModel, stock or prunable; holds names and numbers only, never a tensor.
+ */
+export class ChannelGraph {
+  readonly groups: readonly ChannelGroup[];
+
+  private constructor(
+    readonly residual: Residual,
+    readonly calls: readonly TracedCall[],
+    readonly slices: readonly WeightSlice[],
+    readonly expansions: readonly Expansion[],
+    private readonly tracer: Tracer,
+    private readonly weightShapes: ReadonlyMap<string, readonly number[]>,
+    selection: Selection,
+  ) {
+    this.groups = groupsOf(tracer, slices, selection);
+  }
+
+  /**
+   * Walks the model over its calls and finds its channel groups.
+   *
+   * @throws {RangeError} when `only` or `skip` names a layer pattern that matches no producer.
+   */
+  static of(model: tf.LayersModel, options: GraphOptions = {}): ChannelGraph {
+    const residual = options.residual ?? 'coupled';
+    const tracer = new Tracer(model, residual);
+    const { calls } = traceModel(model, tracer);
+    const trainable = [...weightsByName(model)].filter(([, weight]) => weight.trainable);
+    const shapes = new Map(trainable.map(([name, weight]) => [name, weight.shape as number[]]));
+    const { slices, expansions } = tracer;
+    return new ChannelGraph(residual, calls, slices, expansions, tracer, shapes, options);
+  }
+
+  /** Groups from which units may be removed. */
+  get prunable(): ChannelGroup[] {
+    return this.groups.filter(({ frozen }) => frozen === null);
+  }
+
+  /** Kernels whose filters some layer produces, the frozen ones too, unless a rule excludes them. */
+  get kernels(): string[] {
+    const names = this.groups
+      .filter(({ excluded }) => !excluded)
+      .flatMap(({ producers }) => producers.map(({ weight }) => weight));
+    return [...new Set(names)];
+  }
+
+  /** The group with this id; a wrong id is a RangeError. */
+  group(id: string): ChannelGroup {
+    const found = this.groups.find((group) => group.id === id);
+    if (!found) throw new RangeError(`no channel group is named ${id}`);
+    return found;
+  }
+
+  /**
+   * Checks that a keep set fits this network.
+   *
+   * @throws {RangeError} on an unknown or frozen group, a wrong length, a group that would lose all.
+   */
+  check(keep: KeepSet): void {
+    for (const [id, kept] of keep.groups) {
+      const { channels, frozen } = this.group(id);
+      if (kept.length !== channels) {
+        throw new RangeError(`keep of ${id} must have ${channels} channels, got ${kept.length}`);
+      }
+      if (frozen !== null && kept.includes(0)) throw new RangeError(`${id} is frozen: ${frozen}`);
+      if (!kept.includes(1)) throw new RangeError(`keep of ${id} must keep at least one channel`);
+    }
+    for (const [name, kept] of keep.weights) {
+      const size = this.weightShapes.get(name)?.reduce((product, length) => product * length, 1);
+      if (size === undefined) throw new RangeError(`no weight is named ${name}`);
+      if (kept.length !== size) {
+        throw new RangeError(`keep of ${name} must have ${size} weights, got ${kept.length}`);
+      }
+    }
+  }
+
+  /** Answers for any class whether it stays under `keep`. */
+  stays(keep: KeepSet): (member: number) => boolean {
+    this.check(keep);
+    const removed = new Set<number>();
+    for (const [id, kept] of keep.groups) {
+      this.group(id).classes.forEach((member, index) => {
+        if (!kept[index]) removed.add(member);
+      });
+    }
+    return (member) => !removed.has(this.tracer.classes.find(member));
+  }
+
+  /** Per weight name and axis: which indices stay; weights and axes without channels are not named. */
+  keptIndices(keep: KeepSet): Map<string, Map<number, number[]>> {
+    const stays = this.stays(keep);
+    const kept = new Map<string, Map<number, number[]>>();
+    for (const { weight, axis, classes } of this.slices) {
+      const axes = kept.get(weight) ?? new Map<number, number[]>();
+      axes.set(
+        axis,
+        classes.flatMap((member, index) => (stays(member) ? [index] : [])),
+      );
+      kept.set(weight, axes);
+    }
+    return kept;
+  }
+
+  /** What stays of each layer that loses outputs or single weights: the masks of its weights. */
+  layerKeeps(keep: KeepSet): Map<string, LayerKeep> {
+    const stays = this.stays(keep);
+    const keeps = new Map<string, LayerKeep>();
+    for (const { path, outputs } of this.ownOutputs()) {
+      const kept = Uint8Array.from(outputs, (member) => (stays(member) ? 1 : 0));
+      if (kept.includes(0)) keeps.set(path, { outputs: kept });
+    }
+    for (const [name, kernel] of keep.weights) {
+      const path = name.slice(0, name.lastIndexOf('/'));
+      keeps.set(path, { ...keeps.get(path), kernel });
+    }
+    return keeps;
+  }
+
+  /** Each call with what stays of its tensors. */
+  remainders(keep: KeepSet = keepAll): Remainder[] {
+    const stays = this.stays(keep);
+    const narrowed = (shape: tf.Shape, flags: readonly boolean[]): tf.Shape =>
+      flags.length === 0 ? shape : [...shape.slice(0, -1), flags.filter(Boolean).length];
+    return this.calls.map((call) => {
+      const full = (input: number): boolean =>
+        this.expansions.some((at) => at.path === call.path && at.input === input);
+      const inputs = call.inputs.map(({ classes }, index) =>
+        classes.map((member) => full(index) || stays(member)),
+      );
+      const outputs = call.outputs.map(({ classes }) => classes.map(stays));
+      return {
+        call,
+        inputs,
+        outputs,
+        inputShapes: call.inputShapes.map((shape, index) => narrowed(shape, inputs[index]!)),
+        outputShapes: call.outputShapes.map((shape, index) => narrowed(shape, outputs[index]!)),
+      };
+    });
+  }
+
+  /** Costs per layer of the network that `keep` leaves, in the order of the calls. */
+  costs(keep: KeepSet = keepAll): LayerCost[] {
+    const kept = this.keptIndices(keep);
+    const counted = new Set<string>();
+    const costs = this.remainders(keep).map((left) => {
+      const { path, className } = left.call;
+      const params = counted.has(path) ? 0 : this.paramsOf(path, kept);
+      counted.add(path);
+      const macs = layerHandler(className)?.macs?.(left) ?? 0;
+      return { path, className, macs, params, outputShape: left.outputShapes[0] ?? [] };
+    });
+    return [...costs, ...this.expansionCosts(keep)];
+  }
+
+  /** Multiply-adds of one sample through the network that `keep` leaves. */
+  macs(keep: KeepSet = keepAll): number {
+    return this.costs(keep).reduce((sum, cost) => sum + cost.macs, 0);
+  }
+
+  /** Trainable weights of the network that `keep` leaves; moving statistics are not counted. */
+  params(keep: KeepSet = keepAll): number {
+    return this.costs(keep).reduce((sum, cost) => sum + cost.params, 0);
+  }
+
+  /** Layers with weights of their own on the output side, with the classes of their outputs. */
+  private *ownOutputs(): Generator<{ path: string; outputs: readonly number[] }> {
+    const own = new Set(
+      this.slices.filter(({ role }) => role !== 'consumer').map(({ layer }) => layer),
+    );
+    for (const { path, outputs } of this.calls) {
+      if (own.delete(path)) yield { path, outputs: outputs[0]!.classes };
+    }
+  }
+
+  private paramsOf(path: string, kept: Map<string, Map<number, number[]>>): number {
+    let params = 0;
+    for (const [name, shape] of this.weightShapes) {
+      if (name.slice(0, name.lastIndexOf('/')) !== path) continue;
+      const axes = kept.get(name);
+      params += shape.reduce((size, length, axis) => size * (axes?.get(axis)?.length ?? length), 1);
+    }
+    return params;
+  }
+
+  /** The linear maps that bring narrowed inputs back to full width. */
+  private expansionCosts(keep: KeepSet): LayerCost[] {
+    const stays = this.stays(keep);
+    return this.expansions.flatMap(({ path, input }) => {
+      const call = this.calls.find((candidate) => candidate.path === path)!;
+      const width = call.inputs[input]!.classes.length;
+      const kept = call.inputs[input]!.classes.filter(stays).length;
+      if (kept === width) return [];
+      const shape = call.inputShapes[input]!;
+      const positions = shape.slice(1, -1).reduce<number>((count, size) => count * (size ?? 1), 1);
+      const name = expansionName(path, input);
+      const params = kept * width;
+      return [
+        { path: name, className: 'Dense', macs: positions * params, params, outputShape: shape },
+      ];
+    });
+  }
+}
+
+/** The name of the layer that export puts before input `input` of the call at `path`. */
+export function expansionName(path: string, input: number): string {
+  return `${path}_scatter${input}`;
+}
+
+/** Sorts classes into groups: channels whose classes have the same members. */
+function groupsOf(
+  tracer: Tracer,
+  slices: readonly WeightSlice[],
+  selection: Selection,
+): ChannelGroup[] {
+  const members = new Map<number, Set<number>>(); // class -> slices that hold it
+  slices.forEach(({ classes }, slice) => {
+    for (const member of classes) {
+      const root = tracer.classes.find(member);
+      const held = members.get(root) ?? new Set<number>();
+      members.set(root, held.add(slice));
+    }
+  });
+  const bySignature = new Map<string, number[]>(); // slices -> classes, in order of appearance
+  for (const [root, held] of members) {
+    const signature = `${[...held].join()}|${tracer.classes.reason(root) ?? ''}`;
+    bySignature.set(signature, [...(bySignature.get(signature) ?? []), root]);
+  }
+  const exclusion = selector(selection, producingLayers(slices));
+  const names = new Set<string>();
+  return [...bySignature.values()].flatMap((classes) => {
+    const held = [...members.get(classes[0]!)!].map((slice) => slices[slice]!);
+    const group = groupOf(tracer, classes, held, names, exclusion);
+    return group ? [group] : [];
+  });
+}
+
+function groupOf(
+  tracer: Tracer,
+  classes: readonly number[],
+  held: readonly WeightSlice[],
+  names: Set<string>,
+  exclusion: (producers: readonly string[]) => string | null,
+): ChannelGroup | null {
+  const layersOf = (role: WeightSlice['role']): string[] => [
+    ...new Set(held.filter((slice) => slice.role === role).map(({ layer }) => layer)),
+  ];
+  const producers = held
+    .filter(
+      ({ role, axis, weight }) => role === 'producer' && !(axis === 0 && weight.endsWith('/bias')),
+    )
+    .map((slice) => producerOf(tracer, slice, classes));
+  const first = producers[0]?.layer;
+  if (first === undefined) return null; // inputs of the model and constant channels
+  let id = first;
+  for (let copy = 2; names.has(id); copy++) id = `${first}#${copy}`;
+  names.add(id);
+  const rule = exclusion(producers.map(({ layer }) => layer));
+  return {
+    id,
+    channels: classes.length,
+    producers,
+    followers: layersOf('follower'),
+    consumers: layersOf('consumer'),
+    frozen: tracer.classes.reason(classes[0]!) ?? rule,
+    excluded: rule !== null,
+    classes,
+  };
+}
+
+function producerOf(tracer: Tracer, slice: WeightSlice, classes: readonly number[]): Producer {
+  const at = new Map<number, number>();
+  slice.classes.forEach((member, index) => {
+    const root = tracer.classes.find(member);
+    if (!at.has(root)) at.set(root, index);
+  });
+  const { layer, weight, axis } = slice;
+  return { layer, weight, axis, indices: classes.map((member) => at.get(member)!) };
+}
+
+function producingLayers(slices: readonly WeightSlice[]): string[] {
+  return [...new Set(slices.filter(({ role }) => role === 'producer').map(({ layer }) => layer))];
+}

@@ -1,0 +1,156 @@
+import * as tf from '@tensorflow/tfjs';
+import { configOf, isModel, stockClassName } from '../layers';
+import type { InboundNode, LayerConfig, ModelConfig } from '../layers';
+import type { Channels } from './channels';
+import { layerHandler } from './handler';
+import type { LayerCall } from './handler';
+import './handlers';
+import type { Tracer } from './tracer';
+
+/** A tensor of the network: its channels and its shape, batch size null. */
+interface TracedTensor {
+  readonly channels: Channels;
+  readonly shape: tf.Shape;
+}
+
+/** Follows the channels through every call of the model, in an order that respects the data flow. */
+export function traceModel(
+  model: tf.LayersModel,
+  tracer: Tracer,
+): { calls: TracedCall[]; outputs: Channels[] } {
+  const inputs = model.inputs.map(({ shape }) => {
+    const channels = tracer.classes.create(shape.at(-1) ?? 0);
+    tracer.classes.close(channels.classes, 'model input');
+    return { channels, shape };
+  });
+  const walk = new Walk(tracer);
+  const outputs = walk.model(model, configOf(model), inputs, '').map(({ channels }) => channels);
+  for (const { classes } of outputs) tracer.classes.close(classes, 'model output');
+  return { calls: walk.calls, outputs };
+}
+
+/** A call with the channels of its outputs. */
+export interface TracedCall extends LayerCall {
+  readonly outputs: readonly Channels[];
+}
+
+class Walk {
+  readonly calls: TracedCall[] = [];
+
+  constructor(private readonly tracer: Tracer) {}
+
+  model(
+    model: tf.LayersModel,
+    config: ModelConfig,
+    inputs: readonly TracedTensor[],
+    prefix: string,
+  ): TracedTensor[] {
+    return config.inputLayers
+      ? this.functional(model, config, inputs, prefix)
+      : this.sequential(model, config, inputs, prefix);
+  }
+
+  private sequential(
+    model: tf.LayersModel,
+    config: ModelConfig,
+    inputs: readonly TracedTensor[],
+    prefix: string,
+  ): TracedTensor[] {
+    return config.layers.reduce<readonly TracedTensor[]>(
+      (tensors, entry) => this.layer(model, entry, tensors, prefix),
+      inputs,
+    ) as TracedTensor[];
+  }
+
+  private functional(
+    model: tf.LayersModel,
+    config: ModelConfig,
+    inputs: readonly TracedTensor[],
+    prefix: string,
+  ): TracedTensor[] {
+    const tensors = new Map<string, TracedTensor>();
+    const keep = (layer: string, node: number, outputs: readonly TracedTensor[]): void => {
+      outputs.forEach((tensor, index) => tensors.set(`${layer}:${node}:${index}`, tensor));
+    };
+    config.inputLayers!.forEach(([name], index) => {
+      const entry = config.layers.find((layer) => layer.name === name)!;
+      keep(name, 0, this.layer(model, entry, [inputs[index]!], prefix));
+    });
+    for (const { entry, node, index } of inOrder(config)) {
+      const read = node.map(([layer, call, output]) => tensors.get(`${layer}:${call}:${output}`)!);
+      keep(entry.name!, index, this.layer(model, entry, read, prefix));
+    }
+    return config.outputLayers!.map(([layer, node, output]) =>
+      tensors.get(`${layer}:${node}:${output}`)!,
+    );
+  }
+
+  private layer(
+    model: tf.LayersModel,
+    entry: LayerConfig,
+    inputs: readonly TracedTensor[],
+    prefix: string,
+  ): TracedTensor[] {
+    const layer = model.getLayer(entry.name ?? (entry.config.name as string));
+    const path = prefix + layer.name;
+    if (isModel(layer)) {
+      return this.model(layer, entry.config as unknown as ModelConfig, inputs, `${path}/`);
+    }
+    const inputShapes = inputs.map(({ shape }) => shape);
+    const outputShapes = outputShapesOf(layer, inputShapes);
+    const call: LayerCall = {
+      path,
+      layer,
+      className: stockClassName(entry.className),
+      config: entry.config,
+      inputs: inputs.map(({ channels }) => channels),
+      inputShapes,
+      outputShapes,
+    };
+    const handler = layerHandler(entry.className);
+    const outputs = handler
+      ? handler.trace(call, this.tracer)
+      : this.tracer.close(
+          call,
+          `${path} is of the unknown class ${entry.className} (registerLayerHandler opens it)`,
+        );
+    this.calls.push({ ...call, outputs });
+    return outputs.map((channels, index) => ({ channels, shape: outputShapes[index]! }));
+  }
+}
+
+function outputShapesOf(layer: tf.layers.Layer, inputShapes: readonly tf.Shape[]): tf.Shape[] {
+  const inputs = inputShapes.length === 1 ? inputShapes[0]! : [...inputShapes];
+  const shapes = layer.getClassName() === 'InputLayer' ? inputs : layer.computeOutputShape(inputs);
+  return Array.isArray(shapes[0]) ? (shapes as tf.Shape[]) : [shapes as tf.Shape];
+}
+
+/** One call of a functional model's layer, as its config tells it. */
+interface ConfiguredCall {
+  readonly entry: LayerConfig;
+  readonly node: InboundNode;
+  readonly index: number;
+}
+
+/** All calls, each after the calls that make its inputs. */
+function inOrder(config: ModelConfig): ConfiguredCall[] {
+  const done = new Set(config.inputLayers!.map(([name]) => `${name}:0`));
+  let waiting = config.layers.flatMap((entry) =>
+    (entry.inboundNodes ?? []).map((node, index) => ({ entry, node, index })),
+  );
+  const ordered: ConfiguredCall[] = [];
+  while (waiting.length > 0) {
+    const later = waiting.filter((call) => {
+      const ready = call.node.every(([layer, node]) => done.has(`${layer}:${node}`));
+      if (!ready) return true;
+      done.add(`${call.entry.name}:${call.index}`);
+      ordered.push(call);
+      return false;
+    });
+    if (later.length === waiting.length) {
+      throw new TypeError(`the model's layers form a cycle at ${later[0]!.entry.name}`);
+    }
+    waiting = later;
+  }
+  return ordered;
+}

@@ -1,0 +1,65 @@
+import * as tf from '@tensorflow/tfjs';
+import { PrunableBatchNormalization } from './prunable-batch-normalization';
+import { PrunableConv2D, PrunableDense, PrunableDepthwiseConv2D } from './prunable-kernel';
+import { BatchNormalization, Conv2D, Dense, DepthwiseConv2D } from './stock';
+import { configOf, copyWeights, modelOf } from './rebuild';
+import type { LayerConfig, ModelConfig } from './rebuild';
+
+/** The prunable twin of each stock layer. */
+const twins = [
+  [Conv2D, PrunableConv2D],
+  [DepthwiseConv2D, PrunableDepthwiseConv2D],
+  [Dense, PrunableDense],
+  [BatchNormalization, PrunableBatchNormalization],
+] as const;
+
+for (const [, Prunable] of twins) {
+  tf.serialization.registerClass(
+    Prunable as unknown as tf.serialization.SerializableConstructor<tf.layers.Layer>,
+  );
+}
+
+const prunableNames = new Map(twins.map(([from, to]) => [from.className, to.className]));
+const stockNames = new Map(twins.map(([from, to]) => [to.className, from.className]));
+
+/** The stock name of a layer class: `Conv2D` for both `Conv2D` and `PrunableConv2D`. */
+export function stockClassName(className: string): string {
+  return stockNames.get(className) ?? className;
+}
+
+/**
+ * A copy of the model whose Conv2D, DepthwiseConv2D, Dense and BatchNormalization have masks.
+ *
+ * The masks are full: it computes what `model` computes. The input stays the caller's, untouched.
+ */
+export function prunable(model: tf.LayersModel): tf.LayersModel {
+  return converted(model, (name) => prunableNames.get(name) ?? name);
+}
+
+/** A copy of the model in stock layers, masks left behind: the weights as they are, not masked. */
+export function stock(model: tf.LayersModel): tf.LayersModel {
+  return converted(model, stockClassName);
+}
+
+function converted(model: tf.LayersModel, rename: (className: string) => string): tf.LayersModel {
+  const copy = modelOf(renamed(model, rename), model instanceof tf.Sequential);
+  copyWeights(model, copy);
+  return copy;
+}
+
+/** The model's config in stock layers, free to be changed. */
+export function stockConfigOf(model: tf.LayersModel): ModelConfig {
+  return renamed(model, stockClassName);
+}
+
+function renamed(model: tf.LayersModel, rename: (className: string) => string): ModelConfig {
+  const config = configOf(model);
+  const renameAll = (layers: LayerConfig[]): void => {
+    for (const layer of layers) {
+      layer.className = rename(layer.className);
+      if (layer.config.layers) renameAll(layer.config.layers);
+    }
+  };
+  renameAll(config.layers);
+  return config;
+}

@@ -1,0 +1,7 @@
+export { prunable, stock, stockClassName, stockConfigOf } from './conversion';
+export { clearMasks, maskedWeights, setMasks, zeroMasked } from './masking';
+export type { MaskExtent } from './masking';
+export { isPrunable } from './prunable';
+export type { LayerKeep, MaskedWeight, Prunable } from './prunable';
+export { configOf, copyWeights, forEachLayer, isModel, modelOf, weightsByName } from './rebuild';
+export type { InboundNode, InboundReference, LayerConfig, ModelConfig } from './rebuild';

@@ -1,0 +1,64 @@
+import * as tf from '@tensorflow/tfjs';
+import { addMask, readMasked, reading } from './prunable';
+import type { MaskedWeight, Prunable } from './prunable';
+import { Conv2D, Dense, DepthwiseConv2D } from './stock';
+import type { Concrete, StockKernelLayer } from './stock';
+
+type MaskedKernelLayer = Omit<typeof StockKernelLayer, 'prototype'> &
+  (new (config: tf.serialization.ConfigDict) => StockKernelLayer & Prunable);
+
+/**
+ * A stock layer that computes with kernel * mask and bias * mask.
+ *
+ * A full mask changes no bit. Every option of the stock layer works: its own `call` does the work,
+ * reading the masked weights in place of its own.
+ */
+function withMaskedKernel<K extends 'kernel' | 'depthwiseKernel'>(
+  Stock: Concrete<typeof StockKernelLayer>,
+  kernelField: K,
+): MaskedKernelLayer {
+  return class extends Stock implements Prunable {
+    masked: readonly MaskedWeight[] = [];
+
+    override build(inputShape: tf.Shape | tf.Shape[]): void {
+      super.build(inputShape);
+      const kernel = this[kernelField];
+      const masked = [{ weight: kernel, mask: addMask(this, 'mask', kernel), isKernel: true }];
+      if (this.bias) {
+        const mask = addMask(this, 'bias_mask', this.bias);
+        masked.push({ weight: this.bias, mask, isKernel: false });
+      }
+      this.masked = masked;
+    }
+
+    override call(inputs: tf.Tensor | tf.Tensor[], kwargs: Record<string, unknown>): tf.Tensor {
+      return tf.tidy(() => {
+        const { [kernelField]: kernel, bias } = this;
+        const [maskedKernel, maskedBias] = this.masked.map(readMasked);
+        this[kernelField] = reading(maskedKernel!) as this[K];
+        this.bias = maskedBias ? reading(maskedBias) : null;
+        try {
+          return super.call(inputs, kwargs) as tf.Tensor;
+        } finally {
+          this[kernelField] = kernel;
+          this.bias = bias;
+        }
+      });
+    }
+  };
+}
+
+/** Conv2D with masks: kernel [kh, kw, in, out], bias [out]. */
+export class PrunableConv2D extends withMaskedKernel(Conv2D, 'kernel') {
+  static override className = 'PrunableConv2D';
+}
+
+/** Dense with masks: kernel [in, out], bias [out]. */
+export class PrunableDense extends withMaskedKernel(Dense, 'kernel') {
+  static override className = 'PrunableDense';
+}
+
+/** DepthwiseConv2D with masks: kernel [kh, kw, in, multiplier], bias [in * multiplier]. */
+export class PrunableDepthwiseConv2D extends withMaskedKernel(DepthwiseConv2D, 'depthwiseKernel') {
+  static override className = 'PrunableDepthwiseConv2D';
+}

@@ -1,0 +1,91 @@
+import * as tf from '@tensorflow/tfjs';
+
+/** A layer as a model's config names it. */
+export interface LayerConfig {
+  className: string;
+  name?: string;
+  config: Record<string, unknown> & { layers?: LayerConfig[] };
+  /** Per call of the layer: [layer name, node index, tensor index, arguments?] per input. */
+  inboundNodes?: InboundNode[];
+}
+
+/** [layer name, call index, output index, call arguments] */
+export type InboundReference = [string, number, number, Record<string, unknown>?];
+export type InboundNode = InboundReference[];
+
+/** A model as its own config describes it: Sequential has no node lists. */
+export interface ModelConfig {
+  name: string;
+  layers: LayerConfig[];
+  inputLayers?: InboundReference[];
+  outputLayers?: InboundReference[];
+}
+
+/** True when the layer is itself a model. */
+export function isModel(layer: tf.layers.Layer): layer is tf.LayersModel {
+  return layer instanceof tf.LayersModel;
+}
+
+/** A deep copy of the model's config that is free to be changed. */
+export function configOf(model: tf.LayersModel): ModelConfig {
+  return structuredClone(model.getConfig()) as unknown as ModelConfig;
+}
+
+/**
+ * Builds a model from a config, all weights zero: the caller assigns them.
+ *
+ * @param sequential whether the config is a Sequential's.
+ */
+export function modelOf(config: ModelConfig, sequential: boolean): tf.LayersModel {
+  const Model = (sequential ? tf.Sequential : tf.LayersModel) as unknown as BuiltFromConfig;
+  return Model.fromConfig(Model, config, {}, true);
+}
+
+/** The static `fromConfig` of a model class as it is: tfjs types its result as any Serializable. */
+interface BuiltFromConfig {
+  fromConfig(
+    cls: BuiltFromConfig,
+    config: ModelConfig,
+    customObjects: object,
+    skipInitializers: boolean,
+  ): tf.LayersModel;
+}
+
+/** Calls `visit` for each layer that is not a model, with its path: names joined by '/'. */
+export function forEachLayer(
+  model: tf.LayersModel,
+  visit: (layer: tf.layers.Layer, path: string) => void,
+  prefix = '',
+): void {
+  for (const layer of model.layers) {
+    if (isModel(layer)) forEachLayer(layer, visit, `${prefix}${layer.name}/`);
+    else visit(layer, `${prefix}${layer.name}`);
+  }
+}
+
+/**
+ * The model's weights by name: the layer's path, '/', the weight's own name (`conv1/kernel`).
+ *
+ * The variables stay the model's. Shared layers appear once.
+ */
+export function weightsByName(model: tf.LayersModel): Map<string, tf.LayerVariable> {
+  const weights = new Map<string, tf.LayerVariable>();
+  forEachLayer(model, (layer, path) => {
+    for (const weight of layer.weights) {
+      const own = weight.originalName.split('/').at(-1) ?? weight.originalName;
+      let name = `${path}/${own}`;
+      for (let copy = 2; weights.has(name); copy++) name = `${path}/${own}_${copy}`;
+      weights.set(name, weight);
+    }
+  });
+  return weights;
+}
+
+/** Copies every weight that both models have under the same name; shapes must agree. */
+export function copyWeights(from: tf.LayersModel, to: tf.LayersModel): void {
+  const source = weightsByName(from);
+  for (const [name, weight] of weightsByName(to)) {
+    const value = source.get(name)?.read();
+    if (value) weight.write(value);
+  }
+}

@@ -566,7 +566,10 @@ export const schema = named({
  * Variables that start with SECATEUR_ and are no option, with what each one does: the set-up of the engine reads
  * them. They are listed here since a variable that nobody reads is an error.
  */
-export const otherVariables: Readonly<Record<string, string>> = {};
+export const otherVariables: Readonly<Record<string, string>> = {
+  SECATEUR_CACHE: 'folder of the native engine, which several checkouts share',
+  SECATEUR_NATIVE: 'off: installing does not set up the native engine',
+};
 
 /** The key of an option, as a config file spells it. */
 export type Key = keyof typeof schema;
@@ -574,7 +577,7 @@ export type Key = keyof typeof schema;
 /** The options by key, in the order of the table. */
 export const options = new Map(Object.entries(schema)) as ReadonlyMap<Key, Option>;
 
-type ValueOf<K extends Key> = (typeof schema)[K]['default'];
+type ValueOf<K extends Key> = (typeof schema)[K]['format'] extends Format<infer T> ? T : never;
 
 /** The resolved options of one command: only those that it takes. */
 export type ConfigOf<C extends Command> = {

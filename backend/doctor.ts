@@ -11,12 +11,13 @@ import {
 } from './engine';
 import type { Engine, EngineChoice, EngineId, Rung } from './engine';
 import { native } from './fused/native';
-import { run } from './setup/commands.cjs';
+import { findProgram, run } from './setup/commands.cjs';
 import { officialObstacle } from './setup/official.cjs';
 import { cacheRoot, nativeFolder, napiVersion, packageRoot } from './setup/places.cjs';
 import { tryEngine } from './setup/smoke.cjs';
 import { readManifest } from './setup/staged.cjs';
 import { buildNeeds, compilerOf, pythonWithPip } from './setup/wheel.cjs';
+import type { BuildNeeds } from './setup/wheel.cjs';
 
 /** One rung of the engine ladder, as it was found. */
 export interface RungDiagnosis {
@@ -120,6 +121,7 @@ export function formatDiagnosis(diagnosis: Diagnosis): string {
       'Set-up of the native engine',
       tools.map(({ name, found, detail }) => [found, name, detail]),
     ),
+    '',
     ...fusedLines(diagnosis.fusedOperations),
     `WASM vector instructions: ${wasmSimd ? 'yes' : 'no'}`,
     `cache: ${cache.folder} (${cache.entries.length === 0 ? 'empty' : ''}${cache.entries
@@ -136,21 +138,25 @@ export function formatDiagnosis(diagnosis: Diagnosis): string {
  * The one command that makes the native engine ready, or null where one works.
  *
  * @param rungs as `diagnose` found them
- * @param needs what building the binding lacks, with the Debian packages that bring it
+ * @param needs what building the binding lacks
  * @param env where SECATEUR_NATIVE and PATH are looked up
  */
 export function remedyFor(
   rungs: readonly Pick<RungDiagnosis, 'id' | 'state'>[],
-  needs: { readonly missing: readonly string[]; readonly packages: readonly string[] },
+  needs: BuildNeeds,
   env: NodeJS.ProcessEnv = process.env,
 ): string | null {
   if (rungs.some(({ id, state }) => id === 'tensorflow' && state === 'works')) return null;
-  // Nothing here can be installed to build on such a system; its own package may still exist.
-  if (needs.missing.length > needs.packages.length) return 'npm install @tensorflow/tfjs-node';
+  // It cannot be built on such a system, but an official package may exist for it.
+  if (needs.unsupported !== null) return 'npm install @tensorflow/tfjs-node';
   const script = path.relative(process.cwd(), setupScript());
-  const setUp = `${env['SECATEUR_NATIVE'] === 'off' ? 'SECATEUR_NATIVE= ' : ''}node ${script}`;
-  if (needs.packages.length === 0) return setUp;
-  return `sudo apt-get install -y ${needs.packages.join(' ')} && ${setUp}`;
+  const setUp = `${env.SECATEUR_NATIVE === 'off' ? 'SECATEUR_NATIVE= ' : ''}node ${script}`;
+  if (needs.missing.length === 0) return setUp;
+  if (findProgram(['apt-get'], env) === null) {
+    return `${setUp}  # after you have installed ${needs.missing.join(' and ')}`;
+  }
+  const asRoot = process.getuid?.() === 0 ? '' : 'sudo ';
+  return `${asRoot}apt-get install -y ${needs.packages.join(' ')} && ${setUp}`;
 }
 
 function setupScript(): string {
@@ -199,7 +205,7 @@ function detectFused(): Record<string, boolean> {
 function examineTools(obstacle: string | null): ToolDiagnosis[] {
   const compiler = compilerOf();
   const python = pythonWithPip();
-  const folder = process.env['TF_DIR'];
+  const folder = process.env.TF_DIR;
   return [
     {
       name: 'official binary',
@@ -258,7 +264,7 @@ function section(title: string, rows: readonly [boolean, string, string][]): str
   const lines = rows.map(
     ([good, name, detail]) => `  ${good ? 'yes' : 'no '}  ${name.padEnd(width)}  ${detail}`,
   );
-  return ['', title, ...lines, ''];
+  return ['', title, ...lines];
 }
 
 function count(number: number, what: string): string {

@@ -161,7 +161,8 @@ function requireAddon(packageName: string, packages: PackageLoader): void {
 
 /** One process holds one native TensorFlow: two copies would share the name and the kernels. */
 function requireUnclaimed(): void {
-  if (tf.findBackendFactory('tensorflow') !== null) {
+  const factory = tf.findBackendFactory('tensorflow') as unknown; // its type forgets null
+  if (factory !== null) {
     throw new Error('another native engine is already loaded in this process');
   }
 }
@@ -209,6 +210,7 @@ function wasmRung(packages: PackageLoader): Rung {
     load();
     await activate('wasm');
     installWasmKernels();
+    installFusedGradients(); // off the native engine too they are cheaper than the stock ones
     return { tensorflowVersion: null, device: 'CPU' };
   };
   return { id: 'wasm', packageName, start };
@@ -265,7 +267,8 @@ function warningOf(
     const unused = rung.packageName.endsWith('-gpu') && started.device === 'CPU';
     return unused ? 'no GPU that it can use was found, so it computes on the CPU' : null;
   }
-  if (choice !== 'auto') return `several times slower than native TensorFlow, as '${choice}' asks`;
+  if (choice !== 'auto')
+    return 'slower than native TensorFlow; --backend auto takes the best there is';
   return `native TensorFlow is not in use (${reasonOf(problems)}), so this is several times slower; ${remedyOf(choice)}`;
 }
 

@@ -24,6 +24,6 @@ export function prepareEnvironment(options: { threads?: number } = {}): void {
     throw new RangeError(`threads must be an integer >= 1, received ${threads}`);
   }
   for (const [name, value] of Object.entries(defaults)) process.env[name] ??= value;
-  if (threads !== undefined) process.env['TF_NUM_INTRAOP_THREADS'] ??= String(threads);
+  if (threads !== undefined) process.env.TF_NUM_INTRAOP_THREADS ??= String(threads);
   restoreUtil();
 }

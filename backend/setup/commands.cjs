@@ -1,4 +1,4 @@
-/** Running other programs: found on PATH, under a time limit, their last words kept for the reason. */
+/** Running other programs: found on PATH, under a time limit, their complaint kept as the reason. */
 'use strict';
 
 const { spawnSync } = require('node:child_process');
@@ -19,7 +19,7 @@ const path = require('node:path');
  * @param {readonly string[]} args
  * @param {CommandOptions} options
  * @returns {string}
- * @throws {Error} naming the program and its last words where it cannot be started, takes too long
+ * @throws {Error} naming the program and its complaint where it cannot be started, takes too long
  *   or exits with a code other than 0
  */
 function run(program, args, { seconds, cwd, env }) {
@@ -57,19 +57,19 @@ function failure(result, seconds) {
   const code = /** @type {NodeJS.ErrnoException | undefined} */ (result.error)?.code;
   if (code === 'ETIMEDOUT') return `took longer than ${seconds} s`;
   if (result.error) return `could not be run (${code ?? result.error.message})`;
-  const words = lastWords(`${result.stdout}\n${result.stderr}`);
+  const words = complaint(`${result.stdout}\n${result.stderr}`);
   const end = result.signal ? `was ended by ${result.signal}` : `failed (${result.status})`;
   return words ? `${end}: ${words}` : end;
 }
 
 /**
  * @param {string} output
- * @returns {string} the last line that states an error, else the last line; at most 200 characters
+ * @returns {string} the first line that states an error, else the last line; at most 200 characters
  */
-function lastWords(output) {
+function complaint(output) {
   const lines = output.split('\n').filter((line) => line.trim() !== '');
-  const stated = lines.filter((line) => /error/i.test(line) && !/complete log/i.test(line));
-  return (stated.at(-1) ?? lines.at(-1) ?? '').trim().slice(0, 200);
+  const stated = lines.find((line) => /error/i.test(line));
+  return (stated ?? lines.at(-1) ?? '').trim().slice(0, 200);
 }
 
 /**
@@ -114,7 +114,10 @@ function isExecutable(file) {
 function npm(args, options) {
   const script = npmScripts(options.env ?? process.env).find((file) => fs.existsSync(file));
   // --global would come down from `npm install --global`, and the project's own settings with it.
-  const full = [...args, '--global=false', '--loglevel=error', '--no-update-notifier'];
+  const quiet = ['--global=false', '--loglevel=error', '--no-update-notifier'];
+  // npm's own patience, 70 s, is too long for a machine that is simply not connected.
+  const patience = ['--prefer-offline', '--fetch-retries=1', '--fetch-retry-mintimeout=1000'];
+  const full = [...args, ...quiet, ...patience];
   return script ? run(process.execPath, [script, ...full], options) : run('npm', full, options);
 }
 

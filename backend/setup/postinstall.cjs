@@ -8,6 +8,7 @@
  */
 'use strict';
 
+const fs = require('node:fs');
 const { createRequire } = require('node:module');
 const path = require('node:path');
 const { buildEntry, entryFolder, stage } = require('./cache.cjs');
@@ -29,10 +30,30 @@ const { buildFromFolder, buildFromWheel, buildNeeds } = require('./wheel.cjs');
 async function makeReady(say) {
   const present = installedEngine() ?? stagedEngine();
   if (present) return present;
-  const entry = cachedEntry() ?? (await build(say));
+  const cached = cachedEntry();
+  if (cached) {
+    try {
+      return await stageFrom(cached);
+    } catch {
+      // Damaged: built anew.
+    }
+  }
+  return stageFrom(await build(say));
+}
+
+/**
+ * @param {string} entry folder of a cache entry
+ * @returns {Promise<Smoke>} once a copy of it is in its place and works; else there is no copy
+ */
+async function stageFrom(entry) {
   const target = places.nativeFolder();
   await stage(entry, target);
-  return tryStaged(target);
+  try {
+    return tryStaged(target);
+  } catch (error) {
+    fs.rmSync(target, { recursive: true }); // an engine that fails would be tried at every start
+    throw error;
+  }
 }
 
 /** @returns {Smoke | null} the engine that the user installed, if it works */
@@ -61,7 +82,7 @@ function stagedEngine() {
   }
 }
 
-/** @returns {string | null} the folder of a cache entry that works */
+/** @returns {string | null} the folder of the best complete cache entry */
 function cachedEntry() {
   const folders = places.wantedKeys().map((key) => entryFolder(places.cacheRoot(), key));
   return folders.find((folder) => readManifest(folder) !== null) ?? null;
@@ -108,7 +129,8 @@ async function buildOfficial(say) {
 }
 
 function requireTools() {
-  const { missing } = buildNeeds();
+  const { unsupported, missing } = buildNeeds();
+  if (unsupported) throw new Error(unsupported);
   if (missing.length > 0) throw new Error(`building one needs ${missing.join(' and ')}`);
 }
 
@@ -144,7 +166,7 @@ function messageOf(error) {
 
 /** @returns {Promise<string>} the line that says which engine is ready */
 async function outcome() {
-  const mend = `to mend it: ${places.doctorCommand()}`;
+  const mend = `To mend it: ${places.doctorCommand()}`;
   if (process.env['SECATEUR_NATIVE'] === 'off') {
     return `native engine skipped (SECATEUR_NATIVE=off); WASM is used. ${mend}`;
   }
@@ -166,5 +188,3 @@ if (require.main === module) {
     print(`no native engine (${messageOf(error)}); WASM is used, several times slower`);
   });
 }
-
-module.exports = { makeReady };

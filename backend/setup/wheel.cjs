@@ -69,6 +69,10 @@ NAPI_MODULE_INIT() {
 }
 `;
 
+/** Where tfjs-node keeps its add-on, and where a staged copy's libraries are, seen from there. */
+const addonFolder = path.join('lib', `napi-v${napiVersion()}`);
+const linkedLibraries = '$ORIGIN/../../deps/lib';
+
 const extract = `
 import sys, zipfile
 wheel, target = sys.argv[1:3]
@@ -78,33 +82,39 @@ with zipfile.ZipFile(wheel) as archive:
 `;
 
 /**
+ * @typedef {object} BuildNeeds
+ * @property {string | null} unsupported why it cannot be built on this system at all, or null
+ * @property {string[]} missing programs, in words; empty where all are there
+ * @property {string[]} packages the Debian packages that bring them
+ */
+
+/**
  * What this machine lacks for building the binding.
  *
  * @param {NodeJS.ProcessEnv} [env]
- * @returns {{ missing: string[], packages: string[] }} in words, and as Debian packages; both empty
- *   where it can be built
+ * @returns {BuildNeeds}
  */
 function buildNeeds(env = process.env) {
-  /** @type {{ missing: string[], packages: string[] }} */
-  const needs = { missing: [], packages: [] };
-  const lacks = (/** @type {string} */ what, /** @type {string[]} */ packages) => {
-    needs.missing.push(what);
-    needs.packages.push(...packages);
-  };
-  const unsupported = unsupportedSystem();
-  if (unsupported) lacks(unsupported, []);
-  if (!compilerOf(env)) lacks('a C++ compiler', ['g++']);
-  if (!env['TF_DIR'] && !pythonWithPip(env)) lacks('python3 with pip', ['python3', 'python3-pip']);
+  /** @type {BuildNeeds} */
+  const needs = { unsupported: unsupportedSystem(), missing: [], packages: [] };
+  if (!compilerOf(env)) {
+    needs.missing.push('a C++ compiler');
+    needs.packages.push('g++');
+  }
+  if (!env['TF_DIR'] && !pythonWithPip(env)) {
+    needs.missing.push('python3 with pip');
+    needs.packages.push('python3', 'python3-pip');
+  }
   return needs;
 }
 
 /** @returns {string | null} why TensorFlow's Linux libraries cannot be used here */
 function unsupportedSystem() {
-  if (process.platform !== 'linux') return `Linux (this is ${process.platform})`;
+  if (process.platform !== 'linux') return `it can be built on Linux only, not ${process.platform}`;
   const report = /** @type {{ header?: { glibcVersionRuntime?: string } }} */ (
     process.report?.getReport() ?? {}
   );
-  return report.header?.glibcVersionRuntime ? null : 'glibc (this system has another C library)';
+  return report.header?.glibcVersionRuntime ? null : 'TensorFlow needs glibc, not this C library';
 }
 
 /**
@@ -142,6 +152,7 @@ function pythonWithPip(env = process.env) {
  */
 async function buildFromWheel(folder) {
   await fetchSources(folder);
+  compileQuiet(folder, linkedLibraries); // before the download: does the compiler work?
   const unpacked = fs.mkdtempSync(path.join(folder, 'wheel-'));
   unpackWheel(unpacked);
   const libraries = path.join(folder, 'deps', 'lib');
@@ -153,8 +164,7 @@ async function buildFromWheel(folder) {
   const binding = compile(folder, {
     libraries,
     include: path.join(tensorflow, 'include'),
-    // Where a staged copy has its link to the cache, seen from lib/napi-v8/.
-    searchedAtRunTime: '$ORIGIN/../../deps/lib',
+    searchedAtRunTime: linkedLibraries,
   });
   fs.rmSync(unpacked, { recursive: true });
   removeBuildFiles(folder);
@@ -177,6 +187,7 @@ async function buildFromFolder(folder, tensorflow) {
     throw new Error(`TF_DIR=${tensorflow} holds no libtensorflow*.so.2 with an include/ folder`);
   }
   await fetchSources(folder);
+  compileQuiet(folder, libraries);
   const binding = compile(folder, { libraries, include, searchedAtRunTime: libraries });
   fs.mkdirSync(path.join(folder, 'deps'));
   fs.symlinkSync(libraries, path.join(folder, 'deps', 'lib'));
@@ -253,36 +264,53 @@ function checkWheel(wheel) {
 }
 
 /**
- * Compiles the stock binding, unmodified, against a TensorFlow, and beside it the add-on that quiets
- * its start.
+ * Compiles the stock binding, unmodified, against a TensorFlow.
  *
  * @param {string} folder holds the sources
  * @param {{ libraries: string, include: string, searchedAtRunTime: string }} tensorflow
  * @returns {string} the binding's path in `folder`
  */
 function compile(folder, { libraries, include, searchedAtRunTime }) {
-  const [compiler = '', ...args] = compilerOf() ?? [];
-  if (!compiler) throw new Error('a C++ compiler is missing');
-  const napi = napiVersion();
-  const target = path.join('lib', `napi-v${napi}`);
-  fs.mkdirSync(path.join(folder, target), { recursive: true });
-  fs.writeFileSync(path.join(folder, 'binding', 'quiet.cc'), quietSource);
-  const names = [`NAPI_VERSION=${napi}`, 'NODE_GYP_MODULE_NAME=tfjs_binding'];
-  const flags = [
-    ...['-O2', '-fPIC', '-shared', '-std=c++17'],
-    ...[...names, 'BUILDING_NODE_EXTENSION'].map((name) => `-D${name}`),
-    ...['node-api-headers/include', include, 'binding'].map((place) => `-I${place}`),
-    `-L${libraries}`,
-    `-Wl,-rpath,${searchedAtRunTime}`,
-  ];
-  const link = librariesIn(libraries).map((name) => `-l:${name}`);
-  const binding = path.join(target, 'tfjs_binding.node');
-  const sources = ['binding/tfjs_backend.cc', 'binding/tfjs_binding.cc'];
-  const limits = { seconds: 300, cwd: folder };
-  run(compiler, [...args, ...flags, ...sources, '-o', binding, ...link], limits);
-  const quiet = path.join(target, quietName);
-  run(compiler, [...args, ...flags, 'binding/quiet.cc', '-o', quiet, '-ldl'], limits);
+  const binding = path.join(addonFolder, 'tfjs_binding.node');
+  compiler(folder, searchedAtRunTime, [
+    ...[`-I${include}`, '-Ibinding', `-L${libraries}`],
+    ...['binding/tfjs_backend.cc', 'binding/tfjs_binding.cc', '-o', binding],
+    ...librariesIn(libraries).map((name) => `-l:${name}`),
+  ]);
   return binding;
+}
+
+/**
+ * Compiles the add-on that quiets TensorFlow's start.
+ *
+ * @param {string} folder holds the headers of Node-API
+ * @param {string} searchedAtRunTime
+ */
+function compileQuiet(folder, searchedAtRunTime) {
+  fs.mkdirSync(path.join(folder, addonFolder), { recursive: true });
+  const source = path.join('binding', 'quiet.cc');
+  fs.writeFileSync(path.join(folder, source), quietSource);
+  const addon = path.join(addonFolder, quietName);
+  compiler(folder, searchedAtRunTime, [source, '-o', addon, '-ldl']);
+}
+
+/**
+ * Runs the C++ compiler with what every add-on needs.
+ *
+ * @param {string} folder where it runs
+ * @param {string} searchedAtRunTime the folder of TensorFlow's libraries when the add-on is loaded
+ * @param {readonly string[]} args
+ */
+function compiler(folder, searchedAtRunTime, args) {
+  const [program, ...first] = compilerOf() ?? [];
+  if (!program) throw new Error('a C++ compiler is missing');
+  const names = ['NODE_GYP_MODULE_NAME=tfjs_binding', 'BUILDING_NODE_EXTENSION'];
+  const flags = [
+    ...['-O2', '-fPIC', '-shared', '-std=c++17', `-DNAPI_VERSION=${napiVersion()}`],
+    ...names.map((name) => `-D${name}`),
+    ...['-Inode-api-headers/include', `-Wl,-rpath,${searchedAtRunTime}`],
+  ];
+  run(program, [...first, ...flags, ...args], { seconds: 300, cwd: folder });
 }
 
 module.exports = { buildFromFolder, buildFromWheel, buildNeeds, compilerOf, pythonWithPip };

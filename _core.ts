@@ -1,0 +1,25 @@
+import * as tf from '@tensorflow/tfjs';
+import { resnet20 } from './models';
+import { prunable } from './layers';
+import { startEngine } from './backend/engine';
+import { EagerStep } from './trainer/step';
+import { Sgd } from './trainer/optimizer';
+void (async () => {
+await startEngine('tensorflow');
+const n=Number(process.argv[2]??128), steps=Number(process.argv[3]??20);
+const m = prunable(resnet20({inputShape:[32,32,3],classes:10}));
+const step = new EagerStep(m, new Sgd({momentum:.9,nesterov:true,weightDecay:5e-4}));
+const images = tf.randomNormal([n,32,32,3],0,1,'float32',3);
+const labels = tf.tensor1d(Array.from({length:n},(_,i)=>i%10),'int32');
+const ms: number[]=[]; const cpu: number[]=[];
+const one=()=>{ const t=performance.now(); const c=process.cpuUsage(); const l=step.run({images,labels},0.05); const v=l.dataSync()[0]; l.dispose(); const d=process.cpuUsage(c); ms.push(performance.now()-t); cpu.push((d.user+d.system)/1000); return v!; };
+const losses: number[] = [];
+for (let i=0;i<steps;i++) losses.push(one());
+const med=(a: number[])=>a.slice(3).sort((x,y)=>x-y)[Math.floor((a.length-3)/2)]!.toFixed(1);
+const min=(a: number[])=>Math.min(...a.slice(3)).toFixed(1);
+console.log('wall med', med(ms), 'min', min(ms), 'cpu med', med(cpu), 'min', min(cpu), 'loss', losses.at(-1), 'tensors', tf.memory().numTensors);
+const b = (tf.backend() as any).binding; const orig=b.executeOp.bind(b); const by: Record<string,[number,number]>={};
+(tf.backend() as any).binding = new Proxy(b,{get(t,k){ if(k==='executeOp') return (name:string,...a:any[])=>{const s=performance.now(); const r=orig(name,...a); const e=by[name]??=[0,0]; e[0]++; e[1]+=performance.now()-s; return r;}; return (t as any)[k]; }});
+const t0=performance.now(); one(); 
+console.log('hooked', (performance.now()-t0).toFixed(0)); let tot=0,c=0; for (const [k,[a,t]] of Object.entries(by).sort((x,y)=>y[1][1]-x[1][1])) { console.log(k.padEnd(36),a,t.toFixed(1)); tot+=t;c+=a; } console.log('ops',c,'native ms',tot.toFixed(1));
+})();

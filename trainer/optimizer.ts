@@ -1,0 +1,203 @@
+import * as tf from '@tensorflow/tfjs';
+
+/**
+ * Turns gradients into new weights. Its slots (velocities, moments) are kept by weight name, so that
+ * masking, surgery and resume find them whatever the order of the weights.
+ */
+export interface Optimizer {
+  /**
+   * Updates the weights in place.
+   *
+   * @param weights   by name, trainable; written.
+   * @param gradients by the same names; borrowed.
+   * @param learningRate of this step.
+   */
+  apply(
+    weights: ReadonlyMap<string, tf.LayerVariable>,
+    gradients: ReadonlyMap<string, tf.Tensor>,
+    learningRate: number,
+  ): void;
+  /** Live slots by `slot/weight name` (`velocity/conv1/kernel`); the optimizer owns them. */
+  readonly slots: ReadonlyMap<string, tf.Tensor>;
+  /** Updates made so far. */
+  readonly steps: number;
+  /** Restores slots and steps; takes over the tensors. Slots that are not named restart at zero. */
+  restore(slots: ReadonlyMap<string, tf.Tensor>, steps: number): void;
+  /** Multiplies all slots of one weight by its mask, of the weight's shape; borrowed. */
+  mask(weight: string, mask: tf.Tensor): void;
+  dispose(): void;
+}
+
+/** What optimizers share: the store of slots. */
+abstract class SlotOptimizer implements Optimizer {
+  private readonly store = new Map<string, tf.Tensor>();
+  private count = 0;
+
+  get slots(): ReadonlyMap<string, tf.Tensor> {
+    return this.store;
+  }
+
+  get steps(): number {
+    return this.count;
+  }
+
+  apply(
+    weights: ReadonlyMap<string, tf.LayerVariable>,
+    gradients: ReadonlyMap<string, tf.Tensor>,
+    learningRate: number,
+  ): void {
+    this.count++;
+    for (const [name, weight] of weights) {
+      const gradient = gradients.get(name);
+      if (gradient)
+        tf.tidy(() => {
+          this.update(name, weight, gradient, learningRate);
+        });
+    }
+  }
+
+  restore(slots: ReadonlyMap<string, tf.Tensor>, steps: number): void {
+    this.dispose();
+    for (const [name, slot] of slots) this.store.set(name, slot);
+    this.count = steps;
+  }
+
+  mask(weight: string, mask: tf.Tensor): void {
+    for (const [name, slot] of this.store) {
+      if (name.slice(name.indexOf('/') + 1) !== weight) continue;
+      this.store.set(name, tf.mul(slot, mask));
+      slot.dispose();
+    }
+  }
+
+  dispose(): void {
+    for (const slot of this.store.values()) slot.dispose();
+    this.store.clear();
+  }
+
+  /** One weight's step, inside a tidy. */
+  protected abstract update(
+    name: string,
+    weight: tf.LayerVariable,
+    gradient: tf.Tensor,
+    learningRate: number,
+  ): void;
+
+  /** The slot's value, null before its first step. */
+  protected slot(slot: string, name: string): tf.Tensor | null {
+    return this.store.get(`${slot}/${name}`) ?? null;
+  }
+
+  /** Keeps the slot's next value. */
+  protected setSlot(slot: string, name: string, value: tf.Tensor): void {
+    const key = `${slot}/${name}`;
+    this.store.get(key)?.dispose();
+    this.store.set(key, tf.keep(value));
+  }
+}
+
+export interface SgdOptions {
+  /** In [0, 1). Default 0. */
+  readonly momentum?: number;
+  /** Default false. */
+  readonly nesterov?: boolean;
+  /** Added to the gradient as weightDecay * w, for every weight, as PyTorch's SGD. Default 0. */
+  readonly weightDecay?: number;
+}
+
+/**
+ * Stochastic gradient descent as PyTorch's: g += decay * w; v = momentum * v + g;
+ * w -= lr * (nesterov ? g + momentum * v : v).
+ */
+export class Sgd extends SlotOptimizer {
+  private readonly options: Required<SgdOptions>;
+
+  constructor(options: SgdOptions = {}) {
+    super();
+    this.options = { momentum: 0, nesterov: false, weightDecay: 0, ...options };
+    checkFraction('momentum', this.options.momentum);
+    checkNotNegative('weightDecay', this.options.weightDecay);
+    if (this.options.nesterov && this.options.momentum === 0) {
+      throw new RangeError('nesterov needs a momentum above 0, got 0');
+    }
+  }
+
+  protected override update(
+    name: string,
+    weight: tf.LayerVariable,
+    gradient: tf.Tensor,
+    learningRate: number,
+  ): void {
+    const { momentum, nesterov, weightDecay } = this.options;
+    const value = weight.read();
+    const decayed = weightDecay === 0 ? gradient : tf.add(gradient, tf.mul(value, weightDecay));
+    let step = decayed;
+    if (momentum > 0) {
+      const old = this.slot('velocity', name);
+      const velocity = old ? tf.add(tf.mul(old, momentum), decayed) : tf.clone(decayed);
+      this.setSlot('velocity', name, velocity);
+      step = nesterov ? tf.add(decayed, tf.mul(velocity, momentum)) : velocity;
+    }
+    weight.write(tf.sub(value, tf.mul(step, learningRate)));
+  }
+}
+
+export interface AdamOptions {
+  /** Default 0.9. */
+  readonly beta1?: number;
+  /** Default 0.999. */
+  readonly beta2?: number;
+  /** Default 1e-8. */
+  readonly epsilon?: number;
+  /** Decoupled, as AdamW: w -= lr * weightDecay * w. Default 0. */
+  readonly weightDecay?: number;
+}
+
+/**
+ * Adam: m and v are running means of g and g^2, w -= lr * m' / (sqrt(v') + epsilon) with the bias
+ * corrections m' = m / (1 - beta1^t), v' = v / (1 - beta2^t).
+ *
+ * Source: Kingma and Ba, ICLR 2015, arXiv:1412.6980; decoupled decay: Loshchilov and Hutter,
+ *   ICLR 2019, arXiv:1711.05101.
+ */
+export class Adam extends SlotOptimizer {
+  private readonly options: Required<AdamOptions>;
+
+  constructor(options: AdamOptions = {}) {
+    super();
+    this.options = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0, ...options };
+    checkFraction('beta1', this.options.beta1);
+    checkFraction('beta2', this.options.beta2);
+    checkNotNegative('weightDecay', this.options.weightDecay);
+  }
+
+  protected override update(
+    name: string,
+    weight: tf.LayerVariable,
+    gradient: tf.Tensor,
+    learningRate: number,
+  ): void {
+    const { beta1, beta2, epsilon, weightDecay } = this.options;
+    const running = (slot: string, value: tf.Tensor, beta: number): tf.Tensor => {
+      const old = this.slot(slot, name);
+      const fresh = tf.mul(value, 1 - beta);
+      const next = old ? tf.add(tf.mul(old, beta), fresh) : fresh;
+      this.setSlot(slot, name, next);
+      return tf.div(next, 1 - beta ** this.steps);
+    };
+    const mean = running('mean', gradient, beta1);
+    const square = running('square', tf.square(gradient), beta2);
+    const step = tf.div(mean, tf.add(tf.sqrt(square), epsilon));
+    const value = weight.read();
+    const decayed = weightDecay === 0 ? value : tf.mul(value, 1 - learningRate * weightDecay);
+    weight.write(tf.sub(decayed, tf.mul(step, learningRate)));
+  }
+}
+
+function checkFraction(name: string, value: number): void {
+  if (!(value >= 0 && value < 1)) throw new RangeError(`${name} must be in [0, 1), got ${value}`);
+}
+
+function checkNotNegative(name: string, value: number): void {
+  if (!(value >= 0)) throw new RangeError(`${name} must be 0 or more, got ${value}`);
+}

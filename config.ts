@@ -205,7 +205,7 @@ export const schema = named({
     commands: whereData,
   }),
   limitTrain: option({
-    doc: 'use only the first N training images; 0 takes all',
+    doc: 'use only N training images, balanced by class; 0 takes all',
     group: 'Data',
     format: optional(whole({ from: 0 })),
     default: null,
@@ -213,7 +213,7 @@ export const schema = named({
     commands: whereData,
   }),
   limitTest: option({
-    doc: 'use only the first N test images; 0 takes all',
+    doc: 'use only N test images, balanced by class; 0 takes all',
     group: 'Data',
     format: optional(whole({ from: 0 })),
     default: null,

@@ -69,19 +69,19 @@ export interface PackageLoader {
  *
  * @param choice `auto` climbs down `@tensorflow/tfjs-node-gpu`, `@tensorflow/tfjs-node`, the copy
  *   staged by the set-up, WASM, `cpu`; anything else is that engine or an error
- * @param options.threads threads within one native operation (default: one per core)
+ * @param options.threads threads within one native operation (null, the default: one per core)
  * @param options.rungs the ladder to climb (default: the five above)
  * @throws Error where a forced choice is not available, with the reason and the remedy
  */
 export async function startEngine(
   choice: EngineChoice = 'auto',
-  options: { threads?: number; rungs?: readonly Rung[] } = {},
+  options: { threads?: number | null; rungs?: readonly Rung[] } = {},
 ): Promise<Engine> {
-  const { rungs = ladder, ...environment } = options;
+  const { rungs = ladder, threads = null } = options;
   if (!engineChoices.includes(choice)) {
     throw new RangeError(`backend must be one of ${engineChoices.join(', ')}, received ${choice}`);
   }
-  prepareEnvironment(environment);
+  prepareEnvironment(threads === null ? {} : { threads });
   silenceCpuBanner();
   const problems: string[] = [];
   for (const rung of rungs.filter(({ id }) => choice === 'auto' || id === choice)) {

@@ -10,6 +10,13 @@ export function savedOptions(config: object): Record<string, unknown> {
   );
 }
 
+/** The options that the trained network depends on: what a resumed run may not change. */
+export function shapingOptions(config: object): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(savedOptions(config)).filter(([key]) => !options.get(key as Key)?.mayChange),
+  );
+}
+
 /** An option that a resumed run would change although the trained network depends on it. */
 export interface Difference {
   /** The key in config.json; `flag` is its name on the command line. */

@@ -1,10 +1,11 @@
 import type * as tf from '@tensorflow/tfjs';
-import { weightsByName } from '../layers';
+import { maskedWeights, weightsByName } from '../layers';
 import type { LayerKeep } from '../layers';
 import { layerHandler } from './handler';
 import type { Remainder } from './handler';
 import type { KeepSet } from './keep-set';
 import { keepAll } from './keep-set';
+import { NotPrunableError } from './not-prunable-error';
 import { selector } from './selection';
 import type { Selection } from './selection';
 import { traceModel } from './trace-model';
@@ -60,6 +61,8 @@ export interface GraphOptions extends Selection {
  */
 export class ChannelGraph {
   readonly groups: readonly ChannelGroup[];
+  /** Kernels whose filters some layer produces, the frozen ones too, unless a rule excludes the layer. */
+  readonly kernels: readonly string[];
 
   private constructor(
     readonly residual: Residual,
@@ -70,7 +73,9 @@ export class ChannelGraph {
     private readonly weightShapes: ReadonlyMap<string, readonly number[]>,
     selection: Selection,
   ) {
-    this.groups = groupsOf(tracer, slices, selection);
+    const exclusion = selector(selection, producingLayers(slices));
+    this.groups = groupsOf(tracer, slices, exclusion);
+    this.kernels = kernelsOf(this.groups, exclusion);
   }
 
   /**
@@ -82,8 +87,7 @@ export class ChannelGraph {
     const residual = options.residual ?? 'coupled';
     const tracer = new Tracer(model, residual);
     const { calls } = traceModel(model, tracer);
-    const trainable = [...weightsByName(model)].filter(([, weight]) => weight.trainable);
-    const shapes = new Map(trainable.map(([name, weight]) => [name, weight.shape as number[]]));
+    const shapes = parameterShapes(model);
     const { slices, expansions } = tracer;
     return new ChannelGraph(residual, calls, slices, expansions, tracer, shapes, options);
   }
@@ -91,14 +95,6 @@ export class ChannelGraph {
   /** Groups from which units may be removed. */
   get prunable(): ChannelGroup[] {
     return this.groups.filter(({ frozen }) => frozen === null);
-  }
-
-  /** Kernels whose filters some layer produces, the frozen ones too, unless a rule excludes them. */
-  get kernels(): string[] {
-    const names = this.groups
-      .filter(({ excluded }) => !excluded)
-      .flatMap(({ producers }) => producers.map(({ weight }) => weight));
-    return [...new Set(names)];
   }
 
   /** The group with this id; a wrong id is a RangeError. */
@@ -111,7 +107,8 @@ export class ChannelGraph {
   /**
    * Checks that a keep set fits this network.
    *
-   * @throws {RangeError} on an unknown or frozen group, a wrong length, a group that would lose all.
+   * @throws {NotPrunableError} when it removes from a frozen group.
+   * @throws {RangeError} on an unknown group, a wrong length, a group that would lose all.
    */
   check(keep: KeepSet): void {
     for (const [id, kept] of keep.groups) {
@@ -119,7 +116,7 @@ export class ChannelGraph {
       if (kept.length !== channels) {
         throw new RangeError(`keep of ${id} must have ${channels} channels, got ${kept.length}`);
       }
-      if (frozen !== null && kept.includes(0)) throw new RangeError(`${id} is frozen: ${frozen}`);
+      if (frozen !== null && kept.includes(0)) throw new NotPrunableError(id, frozen);
       if (!kept.includes(1)) throw new RangeError(`keep of ${id} must keep at least one channel`);
     }
     for (const [name, kept] of keep.weights) {
@@ -173,7 +170,12 @@ export class ChannelGraph {
     return keeps;
   }
 
-  /** Each call with what stays of its tensors. */
+  /**
+   * Each call with what stays of its tensors.
+   *
+   * @throws {NotPrunableError} when a tensor would be left without channels: a slice of a group whose
+   *   other channels stay.
+   */
   remainders(keep: KeepSet = keepAll): Remainder[] {
     const stays = this.stays(keep);
     const narrowed = (shape: tf.Shape, flags: readonly boolean[]): tf.Shape =>
@@ -185,6 +187,9 @@ export class ChannelGraph {
         classes.map((member) => full(index) || stays(member)),
       );
       const outputs = call.outputs.map(({ classes }) => classes.map(stays));
+      if ([...inputs, ...outputs].some((flags) => flags.length > 0 && !flags.includes(true))) {
+        throw new NotPrunableError(call.path, 'it would be left without channels');
+      }
       return {
         call,
         inputs,
@@ -214,15 +219,15 @@ export class ChannelGraph {
     return this.costs(keep).reduce((sum, cost) => sum + cost.macs, 0);
   }
 
-  /** Trainable weights of the network that `keep` leaves; moving statistics are not counted. */
+  /** Weights of the network that `keep` leaves; moving statistics are not counted. */
   params(keep: KeepSet = keepAll): number {
     return this.costs(keep).reduce((sum, cost) => sum + cost.params, 0);
   }
 
-  /** Layers with weights of their own on the output side, with the classes of their outputs. */
+  /** Layers whose own weights fall silent with their output channels, with these channels' classes. */
   private *ownOutputs(): Generator<{ path: string; outputs: readonly number[] }> {
     const own = new Set(
-      this.slices.filter(({ role }) => role !== 'consumer').map(({ layer }) => layer),
+      this.slices.filter(({ silenced }) => silenced).map(({ layer }) => layer),
     );
     for (const { path, outputs } of this.calls) {
       if (own.delete(path)) yield { path, outputs: outputs[0]!.classes };
@@ -239,21 +244,26 @@ export class ChannelGraph {
     return params;
   }
 
-  /** The linear maps that bring narrowed inputs back to full width. */
+  /** The linear maps that bring narrowed inputs back to full width; every call pays for its own. */
   private expansionCosts(keep: KeepSet): LayerCost[] {
     const stays = this.stays(keep);
     return this.expansions.flatMap(({ path, input }) => {
-      const call = this.calls.find((candidate) => candidate.path === path)!;
-      const width = call.inputs[input]!.classes.length;
-      const kept = call.inputs[input]!.classes.filter(stays).length;
-      if (kept === width) return [];
-      const shape = call.inputShapes[input]!;
-      const positions = shape.slice(1, -1).reduce<number>((count, size) => count * (size ?? 1), 1);
-      const name = expansionName(path, input);
-      const params = kept * width;
-      return [
-        { path: name, className: 'Dense', macs: positions * params, params, outputShape: shape },
-      ];
+      const calls = this.calls.filter((call) => call.path === path);
+      const { classes } = calls[0]!.inputs[input]!;
+      const kept = classes.filter(stays).length;
+      if (kept === classes.length) return [];
+      const params = kept * classes.length;
+      return calls.map(({ inputShapes }, index): LayerCost => {
+        const outputShape = inputShapes[input]!;
+        const positions = outputShape.slice(1, -1).reduce<number>((n, size) => n * (size ?? 1), 1);
+        return {
+          path: expansionName(path, input),
+          className: 'Dense',
+          macs: positions * params,
+          params: index === 0 ? params : 0,
+          outputShape,
+        };
+      });
     });
   }
 }
@@ -263,11 +273,35 @@ export function expansionName(path: string, input: number): string {
   return `${path}_scatter${input}`;
 }
 
+/** Why a rule excludes a group with these producing layers, or null. */
+type Exclusion = ReturnType<typeof selector>;
+
+/**
+ * Shapes of the weights that count as parameters: all but masks and moving statistics. Those of a
+ * layer that is not trained are among them.
+ */
+function parameterShapes(model: tf.LayersModel): Map<string, readonly number[]> {
+  const masks = new Set(maskedWeights(model).map(({ mask }) => mask));
+  const shapes = new Map<string, readonly number[]>();
+  for (const [name, weight] of weightsByName(model)) {
+    const isStatistic = /\/moving_(mean|variance)$/.test(name);
+    if (!isStatistic && !masks.has(weight)) shapes.set(name, weight.shape as number[]);
+  }
+  return shapes;
+}
+
+/** Single weights die alone: a rule asks for their own layer, not for what its filters are tied to. */
+function kernelsOf(groups: readonly ChannelGroup[], exclusion: Exclusion): string[] {
+  const producers = groups.flatMap((group) => group.producers);
+  const open = producers.filter(({ layer }) => exclusion([layer]) === null);
+  return [...new Set(open.map(({ weight }) => weight))];
+}
+
 /** Sorts classes into groups: channels whose classes have the same members. */
 function groupsOf(
   tracer: Tracer,
   slices: readonly WeightSlice[],
-  selection: Selection,
+  exclusion: Exclusion,
 ): ChannelGroup[] {
   const members = new Map<number, Set<number>>(); // class -> slices that hold it
   slices.forEach(({ classes }, slice) => {
@@ -282,7 +316,6 @@ function groupsOf(
     const signature = `${[...held].join()}|${tracer.classes.reason(root) ?? ''}`;
     bySignature.set(signature, [...(bySignature.get(signature) ?? []), root]);
   }
-  const exclusion = selector(selection, producingLayers(slices));
   const names = new Set<string>();
   return [...bySignature.values()].flatMap((classes) => {
     const held = [...members.get(classes[0]!)!].map((slice) => slices[slice]!);
@@ -296,7 +329,7 @@ function groupOf(
   classes: readonly number[],
   held: readonly WeightSlice[],
   names: Set<string>,
-  exclusion: (producers: readonly string[]) => string | null,
+  exclusion: Exclusion,
 ): ChannelGroup | null {
   const layersOf = (role: WeightSlice['role']): string[] => [
     ...new Set(held.filter((slice) => slice.role === role).map(({ layer }) => layer)),

@@ -3,6 +3,7 @@ export type { ChannelGroup, GraphOptions, LayerCost, Producer } from './channel-
 export { layerHandler, registerLayerHandler } from './handler';
 export type { LayerCall, LayerHandler, Remainder } from './handler';
 export type { Channels } from './channels';
+export { NotPrunableError } from './not-prunable-error';
 export { keepAll, keepFromJson, keepToJson, removedUnits, similarity } from './keep-set';
 export type { KeepSet } from './keep-set';
 export type { Selection } from './selection';

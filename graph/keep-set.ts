@@ -30,17 +30,21 @@ export function similarity(a: KeepSet, b: KeepSet): number {
   let either = 0;
   for (const part of ['groups', 'weights'] as const) {
     for (const name of new Set([...a[part].keys(), ...b[part].keys()])) {
-      const [one, other] = [a[part].get(name), b[part].get(name)];
-      const length = Math.max(one?.length ?? 0, other?.length ?? 0);
-      for (let index = 0; index < length; index++) {
-        const goneFromOne = (one?.[index] ?? 1) === 0;
-        const goneFromOther = (other?.[index] ?? 1) === 0;
-        if (goneFromOne && goneFromOther) both++;
-        if (goneFromOne || goneFromOther) either++;
-      }
+      const [one, other] = [removedIn(a[part].get(name)), removedIn(b[part].get(name))];
+      const shared = [...one].filter((unit) => other.has(unit)).length;
+      both += shared;
+      either += one.size + other.size - shared;
     }
   }
   return either === 0 ? 1 : both / either;
+}
+
+function removedIn(vector: Uint8Array | undefined): Set<number> {
+  const removed = new Set<number>();
+  vector?.forEach((kept, unit) => {
+    if (!kept) removed.add(unit);
+  });
+  return removed;
 }
 
 type KeepJson = Record<'groups' | 'weights', Record<string, string>>;

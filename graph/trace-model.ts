@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs';
+import type * as tf from '@tensorflow/tfjs';
 import { configOf, isModel, stockClassName } from '../layers';
 import type { InboundNode, LayerConfig, ModelConfig } from '../layers';
 import type { Channels } from './channels';
@@ -36,6 +36,8 @@ export interface TracedCall extends LayerCall {
 
 class Walk {
   readonly calls: TracedCall[] = [];
+  /** What a layer or nested model with one config for all its calls was first called with. */
+  private readonly firstCalls = new Map<string, readonly Channels[]>();
 
   constructor(private readonly tracer: Tracer) {}
 
@@ -94,6 +96,10 @@ class Walk {
     const layer = model.getLayer(entry.name ?? (entry.config.name as string));
     const path = prefix + layer.name;
     if (isModel(layer)) {
+      this.shareChannels(
+        path,
+        inputs.map(({ channels }) => channels),
+      );
       return this.model(layer, entry.config as unknown as ModelConfig, inputs, `${path}/`);
     }
     const inputShapes = inputs.map(({ shape }) => shape);
@@ -114,8 +120,23 @@ class Walk {
           call,
           `${path} is of the unknown class ${entry.className} (registerLayerHandler opens it)`,
         );
+    if (handler?.rewrite) this.shareChannels(path, [...call.inputs, ...outputs]);
     this.calls.push({ ...call, outputs });
     return outputs.map((channels, index) => ({ channels, shape: outputShapes[index]! }));
+  }
+
+  /** What is rewritten once serves all its calls: they keep the same channels. */
+  private shareChannels(path: string, channels: readonly Channels[]): void {
+    const first = this.firstCalls.get(path);
+    if (!first) this.firstCalls.set(path, channels);
+    first?.forEach(({ classes }, index) => {
+      const again = channels[index]!.classes;
+      if (again.length === classes.length) this.tracer.classes.unite(classes, again);
+      else {
+        const reason = `${path} is called with different widths`;
+        this.tracer.classes.close([...classes, ...again], reason);
+      }
+    });
   }
 }
 

@@ -38,6 +38,7 @@ export class Tracer {
   readonly classes = new ChannelClasses();
   readonly slices: WeightSlice[] = [];
   readonly expansions: Expansion[] = [];
+  private readonly expanded = new Map<string, readonly number[]>();
   private readonly bySliceName = new Map<string, WeightSlice>();
   private readonly shapes = new Map<string, readonly (number | null)[]>();
 
@@ -101,10 +102,20 @@ export class Tracer {
     });
   }
 
-  /** Says that the call reads input `input` at full width: export scatters it there. */
+  /**
+   * Says that the call reads input `input` at full width: export scatters it there. One scatter
+   * serves all calls of a layer, so that they share their channels.
+   */
   expand(call: LayerCall, input: number): void {
-    const known = this.expansions.some(({ path, input: at }) => path === call.path && at === input);
-    if (!known) this.expansions.push({ path: call.path, input });
+    const { classes } = call.inputs[input]!;
+    const name = `${call.path}:${input}`;
+    const known = this.expanded.get(name);
+    if (known) {
+      this.classes.unite(known, classes);
+      return;
+    }
+    this.expanded.set(name, classes);
+    this.expansions.push({ path: call.path, input });
   }
 
   private slice(

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
-import { isPrunable } from './prunable';
-import type { LayerKeep, MaskedWeight } from './prunable';
+import { isPrunable, readMasked } from './prunable';
+import type { LayerKeep, MaskedWeight, Prunable } from './prunable';
 import { forEachLayer } from './rebuild';
 
 /**
@@ -9,38 +9,44 @@ import { forEachLayer } from './rebuild';
  */
 export type MaskExtent = 'kernel' | 'unit';
 
+/** The layers with masks, by path. */
+function prunableLayers(model: tf.LayersModel): Map<string, Prunable> {
+  const layers = new Map<string, Prunable>();
+  forEachLayer(model, (layer, path) => {
+    if (isPrunable(layer)) layers.set(path, layer);
+  });
+  return layers;
+}
+
 /** All masked weights of a prunable model. */
 export function maskedWeights(model: tf.LayersModel): MaskedWeight[] {
-  const all: MaskedWeight[] = [];
-  forEachLayer(model, (layer) => {
-    if (isPrunable(layer)) all.push(...layer.masked);
-  });
-  return all;
+  return [...prunableLayers(model).values()].flatMap(({ masked }) => masked);
 }
 
 /**
  * Sets the model's masks so that only `keep` is left.
  *
  * @param keep by layer path; layers that it does not name get full masks.
- * @throws {RangeError} when it names a layer that has no masks, or a length does not fit.
+ * @throws {RangeError} when it names a layer that has no masks, a length does not fit, or an entry
+ *   is neither 0 nor 1; the masks are then as they were.
  */
 export function setMasks(
   model: tf.LayersModel,
   keep: ReadonlyMap<string, LayerKeep>,
   extent: MaskExtent = 'unit',
 ): void {
-  const unknown = new Set(keep.keys());
-  forEachLayer(model, (layer, path) => {
-    if (!isPrunable(layer)) return;
-    unknown.delete(path);
+  const layers = prunableLayers(model);
+  const unknown = [...keep.keys()].filter((path) => !layers.has(path));
+  if (unknown.length > 0) {
+    throw new RangeError(`keep must name prunable layers only, got ${unknown.join(', ')}`);
+  }
+  for (const [path, layerKeep] of keep) checkKeep(path, layers.get(path)!, layerKeep);
+  for (const [path, layer] of layers) {
     const { outputs, kernel } = keep.get(path) ?? {};
     for (const masked of layer.masked) {
       const reached = extent === 'unit' || masked.isKernel;
       writeMask(masked, reached ? outputs : undefined, masked.isKernel ? kernel : undefined);
     }
-  });
-  if (unknown.size > 0) {
-    throw new RangeError(`keep must name prunable layers only, got ${[...unknown].join(', ')}`);
   }
 }
 
@@ -51,26 +57,33 @@ export function clearMasks(model: tf.LayersModel): void {
 
 /** Zeroes the weights themselves wherever their masks are zero. */
 export function zeroMasked(model: tf.LayersModel): void {
-  for (const { weight, mask } of maskedWeights(model)) {
-    const value = tf.mul(weight.read(), mask.read());
-    weight.write(value);
-    value.dispose();
+  tf.tidy(() => {
+    for (const masked of maskedWeights(model)) masked.weight.write(readMasked(masked));
+  });
+}
+
+function checkKeep(path: string, layer: Prunable, { outputs, kernel }: LayerKeep): void {
+  if (outputs) checkFlags(`outputs of ${path}`, outputs, layer.outputChannels);
+  const masked = layer.masked.find(({ isKernel }) => isKernel);
+  const size = masked ? tf.util.sizeFromShape(masked.weight.shape as number[]) : 0;
+  if (kernel) checkFlags(`kernel weights of ${path}`, kernel, size);
+}
+
+function checkFlags(what: string, flags: Uint8Array, length: number): void {
+  if (flags.length !== length) {
+    throw new RangeError(
+      `keep must have one entry for each of the ${length} ${what}, got ${flags.length}`,
+    );
   }
+  const other = flags.find((flag) => flag > 1);
+  if (other !== undefined) throw new RangeError(`keep of the ${what} must be 0 or 1, got ${other}`);
 }
 
 /** Writes `keep`, repeated over the leading axes of the weight, times `single` weights. */
 function writeMask(masked: MaskedWeight, keep?: Uint8Array, single?: Uint8Array): void {
   const shape = masked.mask.shape as number[];
-  const size = tf.util.sizeFromShape(shape);
-  for (const vector of [keep, single]) {
-    if (vector && (vector.length === 0 || size % vector.length !== 0)) {
-      throw new RangeError(
-        `the keep of ${masked.weight.originalName} must divide its ${size} values, got ${vector.length}`,
-      );
-    }
-  }
-  const values = new Float32Array(size);
-  for (let index = 0; index < size; index++) {
+  const values = new Float32Array(tf.util.sizeFromShape(shape));
+  for (let index = 0; index < values.length; index++) {
     values[index] = (keep?.[index % keep.length] ?? 1) * (single?.[index] ?? 1);
   }
   const mask = tf.tensor(values, shape);

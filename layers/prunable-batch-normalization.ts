@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { batchNormalizeTraining } from '../backend/fused';
-import { addMask, readMasked, reading } from './prunable';
+import { addMask, readMasked, reading, timesMask } from './prunable';
 import type { MaskedWeight, Prunable } from './prunable';
 import { BatchNormalization } from './stock';
 
@@ -15,6 +15,8 @@ import { BatchNormalization } from './stock';
 export class PrunableBatchNormalization extends BatchNormalization implements Prunable {
   static override className = 'PrunableBatchNormalization';
   masked: readonly MaskedWeight[] = [];
+  outputChannels = 0;
+  private mask!: tf.LayerVariable; // [c], of all three weights
 
   override build(inputShape: tf.Shape | tf.Shape[]): void {
     super.build(inputShape);
@@ -24,49 +26,46 @@ export class PrunableBatchNormalization extends BatchNormalization implements Pr
         `axis of the prunable layer ${this.name} must be the last (-1 or ${rank - 1}), got ${this.axis}`,
       );
     }
-    const mask = addMask(this, 'mask', this.movingMean);
+    this.mask = addMask(this, 'mask', this.movingMean);
     this.masked = [this.gamma, this.beta, this.movingMean]
       .filter((weight) => weight !== undefined)
-      .map((weight) => ({ weight, mask, isKernel: false }));
+      .map((weight) => ({ weight, mask: this.mask, isKernel: false }));
+    this.outputChannels = tf.util.sizeFromShape(this.movingMean.shape as number[]);
   }
 
   override call(inputs: tf.Tensor | tf.Tensor[], kwargs: Record<string, unknown>): tf.Tensor {
     return tf.tidy(() => {
       const x = Array.isArray(inputs) ? inputs[0]! : inputs;
-      return kwargs['training']
-        ? this.normalizeBatch(x)
-        : this.normalizeWithMaskedWeights(x, kwargs);
+      return kwargs['training'] ? this.normalizeBatch(x) : this.normalizeByAverages(x, kwargs);
     });
   }
 
   /** x [..., c] by the statistics of the batch, which also move the moving averages. */
   private normalizeBatch(x: tf.Tensor): tf.Tensor {
-    const [channels] = this.movingMean.shape as [number];
-    const masked = new Map(this.masked.map((entry) => [entry.weight, entry]));
-    const gamma = this.gamma ? readMasked(masked.get(this.gamma)!) : tf.ones([channels]);
-    const beta = this.beta ? readMasked(masked.get(this.beta)!) : tf.zeros([channels]);
+    const { mask, gamma, beta, movingMean, movingVariance, epsilon, momentum } = this;
     return batchNormalizeTraining({
       x,
-      gamma: gamma as tf.Tensor1D,
-      beta: beta as tf.Tensor1D,
-      epsilon: this.epsilon,
-      momentum: this.momentum,
-      moving: { mean: this.movingMean.read(), variance: this.movingVariance.read() },
+      gamma: (gamma ? timesMask(gamma.read(), mask) : mask.read()) as tf.Tensor1D,
+      beta: (beta ? timesMask(beta.read(), mask) : tf.zerosLike(mask.read())) as tf.Tensor1D,
+      epsilon,
+      momentum,
+      moving: { mean: movingMean.read(), variance: movingVariance.read() },
       onMoved: (mean, variance) => {
-        this.movingMean.write(mean);
-        this.movingVariance.write(variance);
+        movingMean.write(mean);
+        movingVariance.write(variance);
       },
     });
   }
 
-  private normalizeWithMaskedWeights(x: tf.Tensor, kwargs: Record<string, unknown>): tf.Tensor {
+  /** The stock layer's own computation; without a gamma the mask acts on x [..., c]. */
+  private normalizeByAverages(x: tf.Tensor, kwargs: Record<string, unknown>): tf.Tensor {
     const { gamma, beta, movingMean } = this;
     const values = new Map(this.masked.map((entry) => [entry.weight, reading(readMasked(entry))]));
     this.gamma = gamma && values.get(gamma);
     this.beta = beta && values.get(beta);
     this.movingMean = values.get(movingMean)!;
     try {
-      return super.call(x, kwargs) as tf.Tensor;
+      return super.call(gamma ? x : timesMask(x, this.mask), kwargs) as tf.Tensor;
     } finally {
       Object.assign(this, { gamma, beta, movingMean });
     }

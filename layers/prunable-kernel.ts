@@ -12,13 +12,17 @@ type MaskedKernelLayer = Omit<typeof StockKernelLayer, 'prototype'> &
  *
  * A full mask changes no bit. Every option of the stock layer works: its own `call` does the work,
  * reading the masked weights in place of its own.
+ *
+ * @param outputAxes how many of the kernel's last axes, flattened, are the output channels.
  */
 function withMaskedKernel<K extends 'kernel' | 'depthwiseKernel'>(
   Stock: Concrete<typeof StockKernelLayer>,
   kernelField: K,
+  outputAxes: number,
 ): MaskedKernelLayer {
   return class extends Stock implements Prunable {
     masked: readonly MaskedWeight[] = [];
+    outputChannels = 0;
 
     override build(inputShape: tf.Shape | tf.Shape[]): void {
       super.build(inputShape);
@@ -29,6 +33,7 @@ function withMaskedKernel<K extends 'kernel' | 'depthwiseKernel'>(
         masked.push({ weight: this.bias, mask, isKernel: false });
       }
       this.masked = masked;
+      this.outputChannels = tf.util.sizeFromShape(kernel.shape.slice(-outputAxes) as number[]);
     }
 
     override call(inputs: tf.Tensor | tf.Tensor[], kwargs: Record<string, unknown>): tf.Tensor {
@@ -49,16 +54,20 @@ function withMaskedKernel<K extends 'kernel' | 'depthwiseKernel'>(
 }
 
 /** Conv2D with masks: kernel [kh, kw, in, out], bias [out]. */
-export class PrunableConv2D extends withMaskedKernel(Conv2D, 'kernel') {
+export class PrunableConv2D extends withMaskedKernel(Conv2D, 'kernel', 1) {
   static override className = 'PrunableConv2D';
 }
 
 /** Dense with masks: kernel [in, out], bias [out]. */
-export class PrunableDense extends withMaskedKernel(Dense, 'kernel') {
+export class PrunableDense extends withMaskedKernel(Dense, 'kernel', 1) {
   static override className = 'PrunableDense';
 }
 
 /** DepthwiseConv2D with masks: kernel [kh, kw, in, multiplier], bias [in * multiplier]. */
-export class PrunableDepthwiseConv2D extends withMaskedKernel(DepthwiseConv2D, 'depthwiseKernel') {
+export class PrunableDepthwiseConv2D extends withMaskedKernel(
+  DepthwiseConv2D,
+  'depthwiseKernel',
+  2,
+) {
   static override className = 'PrunableDepthwiseConv2D';
 }

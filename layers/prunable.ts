@@ -21,6 +21,8 @@ export interface LayerKeep {
 export interface Prunable {
   /** The layer's weights with their masks; the layer owns both. Empty before it is built. */
   readonly masked: readonly MaskedWeight[];
+  /** How many output channels a keep of the layer names; 0 before it is built. */
+  readonly outputChannels: number;
 }
 
 /** True when the layer has masks. */
@@ -42,9 +44,28 @@ export function addMask(
   return mask;
 }
 
-/** weight * mask, of the weight's shape; the caller owns it. */
+/** weight * mask, of the weight's shape, or the weight itself while the mask is full; for a tidy. */
 export function readMasked({ weight, mask }: MaskedWeight): tf.Tensor {
-  return tf.mul(weight.read(), mask.read());
+  return timesMask(weight.read(), mask);
+}
+
+/** value * mask, or `value` itself while the mask is full; for a tidy. */
+export function timesMask(value: tf.Tensor, mask: tf.LayerVariable): tf.Tensor {
+  return isFull(mask) ? value : tf.mul(value, mask.read());
+}
+
+/** Which data, once in a mask, removes nothing. */
+const fullness = new WeakMap<object, boolean>();
+
+/** Looks into a mask once after each change: whoever writes a variable gives it new data. */
+function isFull(mask: tf.LayerVariable): boolean {
+  const value = mask.read();
+  let full = fullness.get(value.dataId);
+  if (full === undefined) {
+    full = value.dataSync().every((entry) => entry === 1);
+    fullness.set(value.dataId, full);
+  }
+  return full;
 }
 
 /** A stand-in for a layer's weight that reads as `value` while stock code computes with it. */

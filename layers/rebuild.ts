@@ -84,8 +84,10 @@ export function weightsByName(model: tf.LayersModel): Map<string, tf.LayerVariab
 /** Copies every weight that both models have under the same name; shapes must agree. */
 export function copyWeights(from: tf.LayersModel, to: tf.LayersModel): void {
   const source = weightsByName(from);
-  for (const [name, weight] of weightsByName(to)) {
-    const value = source.get(name)?.read();
-    if (value) weight.write(value);
-  }
+  tf.tidy(() => {
+    for (const [name, weight] of weightsByName(to)) {
+      const value = source.get(name)?.read();
+      if (value) weight.write(value); // a weight with a constraint makes tensors of its own
+    }
+  });
 }

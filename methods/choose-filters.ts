@@ -1,119 +1,114 @@
 import type { ChannelGraph, ChannelGroup, KeepSet } from '../graph';
-import { removedCount, roundedUp } from './counts';
-import { mergedScores, votedCount } from './merge';
-import type { Methodology, MethodOptions } from './methodology';
-import { lowest, without } from './ranking';
+import { removedCount } from './counts';
+import { LayerWidths } from './layer-widths';
+import { isVote, mergedScores, votedCount, votes } from './merge';
+import type { Members, Vote } from './merge';
+import type { Methodology } from './methodology';
+import { globalCounts, lowest, without } from './ranking';
+import type { Ranking } from './ranking';
 import { readScores } from './scores';
 import type { KernelScorer } from './scores';
 
-/** Chooses the channels that stay, group by group, from the filters' scores. */
+/** A group with what ranks its channels. */
+interface RankedGroup {
+  readonly group: ChannelGroup;
+  /** Per producer its scores, over the group's channels. */
+  readonly members: Members;
+  readonly ranking: Ranking;
+}
+
+/** What is to go of a group, before the layer's width is rounded. */
+interface Wish {
+  /** Per channel: lower goes first. */
+  readonly scores: readonly number[];
+  readonly removed: number;
+}
+
+/**
+ * Chooses the channels that stay, group by group, from the filters' scores.
+ *
+ * @param left what an earlier choice left; the channels that it removed go first.
+ */
 export function chooseFilters(
   graph: ChannelGraph,
   scorer: KernelScorer,
   method: Methodology,
+  left: KeepSet,
 ): KeepSet {
-  const { options } = method;
-  const scores = scoresByProducer(graph, scorer);
-  const removed = uniformCounts(graph, (width) => {
-    const count =
-      options.counting === 'paper' ? method.paperCount(width) : removedCount(width, options.rate);
-    return roundedUp(width - count, width, options.roundTo);
-  });
-  const ranked = graph.prunable.map((group) => {
-    const members = group.producers.map(({ weight, indices }) =>
-      indices.map((index) => scores.get(weight)![index]!),
-    );
-    const count = Math.min(removed.get(group.id)!, group.channels - options.minKeep);
-    const merged = mergedScores(members, options.merge, count);
-    return { group, merged, count: Math.max(0, agreed(merged, count, options, members.length)) };
-  });
-  const counts =
-    options.scope === 'global' ? globalCounts(ranked, options) : ranked.map(({ count }) => count);
-  const groups = ranked.map(({ group, merged }, index) => {
-    const gone = lowest(merged, counts[index]!, options.counting);
+  const widths = new LayerWidths(graph, method.options);
+  const ranked = rankedGroups(graph, scorer, method, left);
+  const global = method.options.scope === 'global' ? globalWishes(ranked, method) : null;
+  const groups = ranked.map((entry, index) => {
+    const { group, ranking } = entry;
+    const wish = global?.[index] ?? uniformWish(entry, widths, method);
+    const gone = lowest(wish.scores, widths.settle(group, wish.removed), ranking);
     return [group.id, without(group.channels, gone)] as const;
   });
   return { groups: new Map(groups), weights: new Map() };
 }
 
-/** A ranked group: its merged scores and how many of its channels a uniform rate would remove. */
-interface RankedGroup {
-  readonly group: ChannelGroup;
-  readonly merged: readonly number[];
-  readonly count: number;
-}
-
-function scoresByProducer(graph: ChannelGraph, scorer: KernelScorer): Map<string, Float32Array> {
-  const scores = new Map<string, Float32Array>();
-  for (const { producers } of graph.prunable) {
-    for (const { weight } of producers) {
-      if (!scores.has(weight)) scores.set(weight, readScores(weight, scorer));
-    }
-  }
-  return scores;
-}
-
-/** With `and` and `or` the producers' votes decide how many go, never below the floor. */
-function agreed(
-  merged: readonly number[],
-  count: number,
-  { merge, minKeep }: Required<MethodOptions>,
-  members: number,
-): number {
-  if ((merge !== 'and' && merge !== 'or') || members === 1) return count;
-  return Math.min(votedCount(merged, merge, members), merged.length - minKeep);
-}
-
-/**
- * How many channels of each group go, so that every layer's width is what `keptOf` says.
- *
- * A layer's output may be made of several groups: with option-A shortcuts the 32 channels of stage 2
- * are the 16 of stage 1 and 16 of their own. The rate is taken of the layer's width: the groups that
- * were counted before are subtracted, and the last one takes the rest (32 keeps 23, of which 12 are
- * stage 1's and 11 its own).
- */
-function uniformCounts(
+function rankedGroups(
   graph: ChannelGraph,
-  keptOf: (width: number) => number,
-): Map<string, number> {
-  const groupsOf = new Map<string, ChannelGroup[]>(); // kernel -> prunable groups of its filters
-  for (const group of graph.prunable) {
-    for (const { weight } of group.producers) {
-      groupsOf.set(weight, [...(groupsOf.get(weight) ?? []), group]);
-    }
-  }
-  const removed = new Map<string, number>();
-  for (const group of graph.prunable) {
-    const settled = group.producers
-      .map(({ weight }) => groupsOf.get(weight)!)
-      .find((groups) => groups.every((other) => other === group || removed.has(other.id)));
-    const together = settled ?? [group];
-    const width = together.reduce((sum, { channels }) => sum + channels, 0);
-    const before = together.reduce((sum, { id }) => sum + (removed.get(id) ?? 0), 0);
-    removed.set(group.id, Math.max(0, width - keptOf(width) - before));
-  }
-  return removed;
+  scorer: KernelScorer,
+  { options }: Methodology,
+  left: KeepSet,
+): RankedGroup[] {
+  const scores = new Map<string, Float32Array>(); // by kernel: several groups may share one
+  const scoresOf = (weight: string): Float32Array => {
+    const known = scores.get(weight) ?? readScores(weight, scorer);
+    scores.set(weight, known);
+    return known;
+  };
+  return graph.prunable.map((group) => ({
+    group,
+    members: group.producers.map(({ weight, indices }) =>
+      indices.map((index) => scoresOf(weight)[index]!),
+    ),
+    ranking: { ties: options.counting, left: left.groups.get(group.id) },
+  }));
 }
 
-/** One ranking over all groups: how many of each are among the lowest. */
-function globalCounts(
-  ranked: readonly RankedGroup[],
-  { rate, minKeep, roundTo }: Required<MethodOptions>,
-): number[] {
-  const all = ranked.flatMap(({ merged }, group) => {
-    // The best `minKeep` of each group are out of the contest.
-    const contestants = lowest(merged, merged.length - minKeep);
-    return contestants.map((channel) => ({ group, score: merged[channel]! }));
-  });
-  const total = ranked.reduce((sum, { group }) => sum + group.channels, 0);
-  const gone = lowest(
-    all.map(({ score }) => score),
-    Math.min(all.length, removedCount(total, rate)),
+/** Each layer loses the rate. */
+function uniformWish(entry: RankedGroup, widths: LayerWidths, method: Methodology): Wish {
+  const { rate, merge, counting } = method.options;
+  const { group, members, ranking } = entry;
+  const share = widths.share(group, (width) =>
+    counting === 'paper' ? method.paperCount(width) : removedCount(width, rate),
   );
-  const counts = ranked.map(() => 0);
-  for (const index of gone) counts[all[index]!.group]!++;
-  return counts.map((count, index) => {
-    const { channels } = ranked[index]!.group;
-    return channels - roundedUp(channels - count, channels, roundTo);
+  if (!isVote(merge)) return { scores: mergedScores(members, merge), removed: share };
+  return wishOfVotes(entry, merge, votes(members, share, ranking));
+}
+
+/** One ranking over all groups decides how many of each go. */
+function globalWishes(ranked: readonly RankedGroup[], { options }: Methodology): Wish[] {
+  const { rate, minKeep, merge } = options;
+  if (isVote(merge)) return globalVotes(ranked, merge, rate);
+  const merged = ranked.map(({ members }) => mergedScores(members, merge));
+  const lists = merged.map((scores, index) => ({ scores, ...ranked[index]!.ranking }));
+  const counts = globalCounts(lists, rate, minKeep);
+  return merged.map((scores, index) => ({ scores, removed: counts[index]! }));
+}
+
+/** Producers vote for those of their filters that are among the lowest of all producers' filters. */
+function globalVotes(ranked: readonly RankedGroup[], merge: Vote, rate: number): Wish[] {
+  const lists = ranked.flatMap(({ members, ranking }) =>
+    members.map((scores) => ({ scores, ...ranking })),
+  );
+  const counts = globalCounts(lists, rate, 0);
+  let next = 0;
+  return ranked.map((entry) => {
+    const { members, ranking } = entry;
+    const counted = members.map((scores) => votes([scores], counts[next++]!, ranking)); // per member
+    const sums = members[0]!.map((_, channel) =>
+      counted.reduce((sum, vote) => sum + vote[channel]!, 0),
+    );
+    return wishOfVotes(entry, merge, sums);
   });
+}
+
+/** The most condemned go first; a single producer's votes are its own order. */
+function wishOfVotes({ members }: RankedGroup, merge: Vote, counted: readonly number[]): Wish {
+  const removed = votedCount(counted, merge, members.length);
+  const scores = members.length === 1 ? members[0]! : counted.map((count) => -count);
+  return { scores, removed };
 }

@@ -1,7 +1,7 @@
 import type { ChannelGraph, KeepSet } from '../graph';
 import { removedCount } from './counts';
 import type { MethodOptions } from './methodology';
-import { lowest, without } from './ranking';
+import { globalCounts, lowest, without } from './ranking';
 import { readScores } from './scores';
 import type { KernelScorer } from './scores';
 
@@ -9,33 +9,29 @@ import type { KernelScorer } from './scores';
  * Chooses the single weights that stay, in every kernel of a Conv2D or Dense, the classifier's too.
  *
  * `uniform` removes the rate of each kernel, `global` the lowest of all kernels together.
+ *
+ * @param left what an earlier choice left; the weights that it removed go first.
  */
 export function chooseWeights(
   graph: ChannelGraph,
   scorer: KernelScorer,
   { rate, scope, minKeep }: Required<MethodOptions>,
+  left: KeepSet,
 ): KeepSet {
-  const names = graph.kernels;
-  const scores = names.map((name) => readScores(name, scorer));
+  const kernels = graph.kernels.map((name) => ({
+    name,
+    scores: readScores(name, scorer),
+    left: left.weights.get(name),
+  }));
   const counts =
     scope === 'global'
-      ? globalCounts(scores, rate, minKeep)
-      : scores.map(({ length }) => Math.min(removedCount(length, rate), length - minKeep));
-  const weights = names.map((name, index) => {
-    const kernel = scores[index]!;
-    return [name, without(kernel.length, lowest(kernel, counts[index]!))] as const;
+      ? globalCounts(kernels, rate, minKeep)
+      : kernels.map(({ scores: { length } }) =>
+          Math.min(removedCount(length, rate), length - minKeep),
+        );
+  const weights = kernels.map(({ name, scores, ...ranking }, index) => {
+    const gone = lowest(scores, counts[index]!, ranking);
+    return [name, without(scores.length, gone)] as const;
   });
   return { groups: new Map(), weights: new Map(weights) };
-}
-
-function globalCounts(scores: readonly Float32Array[], rate: number, minKeep: number): number[] {
-  const contestants = scores.map((kernel) =>
-    lowest(kernel, kernel.length - minKeep).map((index) => kernel[index]!),
-  );
-  const total = scores.reduce((sum, { length }) => sum + length, 0);
-  const owner = contestants.flatMap((kernel, index) => kernel.map(() => index));
-  const gone = lowest(contestants.flat(), Math.min(owner.length, removedCount(total, rate)));
-  const counts = scores.map(() => 0);
-  for (const index of gone) counts[owner[index]!]!++;
-  return counts;
 }

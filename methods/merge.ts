@@ -1,24 +1,29 @@
 import { lowest } from './ranking';
+import type { Ranking } from './ranking';
 
 /**
  * How several producers of one group agree. `mean`, `sum` and `max` join their scores; `score` joins
  * scores that each producer has normalised by their sum; `and` removes what every producer would
  * remove, `or` what any would.
  */
-export type Merge = 'mean' | 'sum' | 'max' | 'and' | 'or' | 'score';
+export type Merge = ScoreMerge | Vote;
 
-/**
- * One score per channel of a group.
- *
- * @param members per producer, its scores of the group's channels.
- * @param removed how many channels each producer would remove by itself; matters for and / or only.
- */
-export function mergedScores(
-  members: readonly (readonly number[])[],
-  merge: Merge,
-  removed: number,
-): number[] {
-  if (members.length === 1 && merge !== 'score') return [...members[0]!];
+/** Producers that join their scores. */
+export type ScoreMerge = 'mean' | 'sum' | 'max' | 'score';
+
+/** Producers that vote for what they would remove themselves. */
+export type Vote = 'and' | 'or';
+
+/** Scores per producer of a group, each over the group's channels. */
+export type Members = readonly (readonly number[])[];
+
+/** True for the merges that count votes. */
+export function isVote(merge: Merge): merge is Vote {
+  return merge === 'and' || merge === 'or';
+}
+
+/** One score per channel of a group. */
+export function mergedScores(members: Members, merge: ScoreMerge): number[] {
   switch (merge) {
     case 'sum':
       return combined(members, (sum, score) => sum + score);
@@ -28,30 +33,32 @@ export function mergedScores(
       return combined(members, Math.max);
     case 'score':
       return combined(members.map(shares), (sum, score) => sum + score);
-    case 'and':
-    case 'or':
-      return votes(members, removed);
   }
 }
 
 /**
- * How many channels of a group go: `removed`, except where the producers vote.
- *
- * @param votesFor per channel, minus the number of producers that would remove it.
+ * Per channel of a group, how many producers would remove it when each removes `removed` channels
+ * by itself. What an earlier choice removed has every vote: it is not put to the vote again.
  */
-export function votedCount(
-  votesFor: readonly number[],
-  merge: 'and' | 'or',
-  members: number,
-): number {
-  const needed = merge === 'and' ? members : 1;
-  return votesFor.filter((vote) => -vote >= needed).length;
+export function votes(members: Members, removed: number, ranking: Ranking): number[] {
+  const counted = members[0]!.map((_, channel) =>
+    ranking.left?.[channel] === 0 ? members.length : 0,
+  );
+  for (const scores of members) {
+    for (const channel of lowest(scores, removed, ranking)) {
+      if (ranking.left?.[channel] !== 0) counted[channel]!++;
+    }
+  }
+  return counted;
 }
 
-function combined(
-  members: readonly (readonly number[])[],
-  join: (a: number, b: number) => number,
-): number[] {
+/** How many channels have the votes that they need. */
+export function votedCount(counted: readonly number[], merge: Vote, members: number): number {
+  const needed = merge === 'and' ? members : 1;
+  return counted.filter((count) => count >= needed).length;
+}
+
+function combined(members: Members, join: (a: number, b: number) => number): number[] {
   const [first, ...others] = members;
   return others.reduce<number[]>(
     (joined, scores) => joined.map((score, index) => join(score, scores[index]!)),
@@ -62,13 +69,4 @@ function combined(
 function shares(scores: readonly number[]): number[] {
   const sum = scores.reduce((total, score) => total + score, 0);
   return scores.map((score) => (sum === 0 ? 0 : score / sum));
-}
-
-/** Minus the number of producers that would remove the channel: the most condemned scores lowest. */
-function votes(members: readonly (readonly number[])[], removed: number): number[] {
-  const against = members[0]!.map(() => 0);
-  for (const scores of members) {
-    for (const channel of lowest(scores, removed)) against[channel]!--;
-  }
-  return against;
 }

@@ -27,7 +27,7 @@ export interface MethodOptions {
   readonly roundTo?: number;
   /** Units that each group keeps at least. Default 1. */
   readonly minKeep?: number;
-  /** `exact`, or `paper` for the published codes' counts and tie rule. Default exact. */
+  /** `exact`, or `paper` for the published codes' counts and tie rule (uniform only). Default exact. */
   readonly counting?: CountingRule;
 }
 
@@ -57,6 +57,9 @@ export abstract class Methodology {
       ...options,
     };
     checkRate('rate', this.options.rate);
+    if (this.options.counting === 'paper' && this.options.scope !== 'uniform') {
+      throw new RangeError(`scope must be uniform with counting paper, got ${this.options.scope}`);
+    }
     for (const name of ['roundTo', 'minKeep'] as const) {
       const value = this.options[name];
       if (!Number.isInteger(value) || value < 1) {
@@ -99,9 +102,12 @@ export abstract class Methodology {
       const why = graph.groups.map(({ id, frozen }) => `${id}: ${frozen ?? ''}`).join('; ');
       throw new RangeError(`the network has no prunable channel group (${why})`);
     }
+    // What a hard method removed is gone: it counts first, before the scores rank the rest.
+    const left = this.options.regrowth === 'hard' ? this.keep : keepAll;
+    graph.check(left);
     this.keep = filters
-      ? chooseFilters(graph, scoring, this)
-      : chooseWeights(graph, scoring, this.options);
+      ? chooseFilters(graph, scoring, this, left)
+      : chooseWeights(graph, scoring, this.options, left);
     return this.keep;
   }
 

@@ -28,6 +28,9 @@ export interface Optimizer {
   dispose(): void;
 }
 
+/** One weight's step. */
+type Update = (name: string, weight: tf.LayerVariable, gradient: tf.Tensor) => void;
+
 /** What optimizers share: the store of slots. */
 abstract class SlotOptimizer implements Optimizer {
   private readonly store = new Map<string, tf.Tensor>();
@@ -47,25 +50,25 @@ abstract class SlotOptimizer implements Optimizer {
     learningRate: number,
   ): void {
     this.count++;
-    for (const [name, weight] of weights) {
-      const gradient = gradients.get(name);
-      if (gradient)
-        tf.tidy(() => {
-          this.update(name, weight, gradient, learningRate);
-        });
-    }
+    tf.tidy(() => {
+      const update = this.updater(learningRate);
+      for (const [name, weight] of weights) {
+        const gradient = gradients.get(name);
+        if (gradient) tf.tidy(update.bind(null, name, weight, gradient));
+      }
+    });
   }
 
   restore(slots: ReadonlyMap<string, tf.Tensor>, steps: number): void {
     this.dispose();
-    for (const [name, slot] of slots) this.store.set(name, slot);
+    for (const [name, slot] of slots) this.store.set(name, tf.keep(slot));
     this.count = steps;
   }
 
   mask(weight: string, mask: tf.Tensor): void {
     for (const [name, slot] of this.store) {
       if (name.slice(name.indexOf('/') + 1) !== weight) continue;
-      this.store.set(name, tf.mul(slot, mask));
+      this.store.set(name, tf.keep(tf.mul(slot, mask)));
       slot.dispose();
     }
   }
@@ -75,13 +78,8 @@ abstract class SlotOptimizer implements Optimizer {
     this.store.clear();
   }
 
-  /** One weight's step, inside a tidy. */
-  protected abstract update(
-    name: string,
-    weight: tf.LayerVariable,
-    gradient: tf.Tensor,
-    learningRate: number,
-  ): void;
+  /** What one step does to each weight; it and the update run inside a tidy. */
+  protected abstract updater(learningRate: number): Update;
 
   /** The slot's value, null before its first step. */
   protected slot(slot: string, name: string): tf.Tensor | null {
@@ -122,23 +120,23 @@ export class Sgd extends SlotOptimizer {
     }
   }
 
-  protected override update(
-    name: string,
-    weight: tf.LayerVariable,
-    gradient: tf.Tensor,
-    learningRate: number,
-  ): void {
+  protected override updater(learningRate: number): Update {
     const { momentum, nesterov, weightDecay } = this.options;
-    const value = weight.read();
-    const decayed = weightDecay === 0 ? gradient : tf.add(gradient, tf.mul(value, weightDecay));
-    let step = decayed;
-    if (momentum > 0) {
-      const old = this.slot('velocity', name);
-      const velocity = old ? tf.add(tf.mul(old, momentum), decayed) : tf.clone(decayed);
-      this.setSlot('velocity', name, velocity);
-      step = nesterov ? tf.add(decayed, tf.mul(velocity, momentum)) : velocity;
-    }
-    weight.write(tf.sub(value, tf.mul(step, learningRate)));
+    const rate = tf.scalar(learningRate);
+    const inertia = tf.scalar(momentum);
+    const decay = tf.scalar(weightDecay);
+    return (name, weight, gradient) => {
+      const value = weight.read();
+      const decayed = weightDecay === 0 ? gradient : tf.add(gradient, tf.mul(value, decay));
+      let step = decayed;
+      if (momentum > 0) {
+        const old = this.slot('velocity', name);
+        const velocity = old ? tf.add(tf.mul(old, inertia), decayed) : tf.clone(decayed);
+        this.setSlot('velocity', name, velocity);
+        step = nesterov ? tf.add(decayed, tf.mul(velocity, inertia)) : velocity;
+      }
+      weight.write(tf.sub(value, tf.mul(step, rate)));
+    };
   }
 }
 
@@ -171,26 +169,34 @@ export class Adam extends SlotOptimizer {
     checkNotNegative('weightDecay', this.options.weightDecay);
   }
 
-  protected override update(
-    name: string,
-    weight: tf.LayerVariable,
-    gradient: tf.Tensor,
-    learningRate: number,
-  ): void {
+  protected override updater(learningRate: number): Update {
     const { beta1, beta2, epsilon, weightDecay } = this.options;
-    const running = (slot: string, value: tf.Tensor, beta: number): tf.Tensor => {
-      const old = this.slot(slot, name);
-      const fresh = tf.mul(value, 1 - beta);
-      const next = old ? tf.add(tf.mul(old, beta), fresh) : fresh;
-      this.setSlot(slot, name, next);
-      return tf.div(next, 1 - beta ** this.steps);
+    const mean = this.runningMean('mean', beta1);
+    const square = this.runningMean('square', beta2);
+    const rate = tf.scalar(learningRate);
+    const margin = tf.scalar(epsilon);
+    const decay = tf.scalar(1 - learningRate * weightDecay);
+    return (name, weight, gradient) => {
+      const root = tf.sqrt(square(name, tf.square(gradient)));
+      const step = tf.div(mean(name, gradient), tf.add(root, margin));
+      const value = weight.read();
+      const decayed = weightDecay === 0 ? value : tf.mul(value, decay);
+      weight.write(tf.sub(decayed, tf.mul(step, rate)));
     };
-    const mean = running('mean', gradient, beta1);
-    const square = running('square', tf.square(gradient), beta2);
-    const step = tf.div(mean, tf.add(tf.sqrt(square), epsilon));
-    const value = weight.read();
-    const decayed = weightDecay === 0 ? value : tf.mul(value, 1 - learningRate * weightDecay);
-    weight.write(tf.sub(decayed, tf.mul(step, learningRate)));
+  }
+
+  /** Moves a running mean by one value per weight and answers it, bias-corrected. */
+  private runningMean(slot: string, beta: number): (name: string, value: tf.Tensor) => tf.Tensor {
+    const kept = tf.scalar(beta);
+    const added = tf.scalar(1 - beta);
+    const correction = tf.scalar(1 - beta ** this.steps);
+    return (name, value) => {
+      const old = this.slot(slot, name);
+      const share = tf.mul(value, added);
+      const next = old ? tf.add(tf.mul(old, kept), share) : share;
+      this.setSlot(slot, name, next);
+      return tf.div(next, correction);
+    };
   }
 }
 

@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { softmaxCrossEntropy } from '../backend/fused';
 import { weightsByName } from '../layers';
+import { logitsOf } from './logits';
 import type { Optimizer } from './optimizer';
 
 /** A batch as the step takes it; borrowed. */
@@ -19,7 +20,8 @@ export interface TrainingStep {
   /**
    * Trains on one batch.
    *
-   * @returns the mean loss of the batch in nats, a scalar still on the device; the caller owns it.
+   * @returns the mean loss of the batch in nats plus the penalties of the layers' regularizers, a
+   *   scalar still on the device; the caller owns it.
    */
   run(batch: LabelledBatch, learningRate: number): tf.Scalar;
 }
@@ -57,8 +59,9 @@ export class EagerStep implements TrainingStep {
   }
 
   private loss(images: tf.Tensor, labels: tf.Tensor1D): tf.Scalar {
-    const logits = this.model.apply(images, { training: true }) as tf.Tensor2D;
+    const logits = logitsOf(this.model, images, true);
     const losses = softmaxCrossEntropy(logits, labels, this.options.labelSmoothing);
-    return tf.mean(losses);
+    const penalties = this.model.calculateLosses(); // of the layers' regularizers
+    return penalties.reduce<tf.Scalar>((sum, penalty) => tf.add(sum, penalty), tf.mean(losses));
   }
 }

@@ -28,13 +28,13 @@ export interface BatchNormalization {
  * @returns y, the shape of x; the caller owns it. Gradients reach x, gamma and beta.
  */
 export function batchNormalizeTraining(call: BatchNormalization): tf.Tensor {
-  const channels = call.gamma.shape[0];
-  // Both ways work on [n, 1, 1, c] where x is not an image batch.
-  const shape = call.x.shape.length === 4 ? call.x.shape : [call.x.size / channels, 1, 1, channels];
-  const x = tf.reshape<tf.Rank.R4>(call.x, shape as [number, number, number, number]);
+  const { x, gamma } = call;
   const engine = native('FusedBatchNormV3');
-  const y = engine ? fused(engine, call, x) : composite(call, x);
-  return tf.reshape(y, call.x.shape);
+  const normalize = (images: tf.Tensor4D): tf.Tensor =>
+    engine ? fused(engine, call, images) : composite(call, images);
+  if (x.shape.length === 4) return normalize(x as tf.Tensor4D);
+  const rows: [number, number, number, number] = [x.size / gamma.size, 1, 1, gamma.size];
+  return tf.tidy(() => tf.reshape(normalize(tf.reshape(x, rows)), x.shape));
 }
 
 function fused(engine: NativeEngine, call: BatchNormalization, x: tf.Tensor4D): tf.Tensor {

@@ -40,10 +40,10 @@ function run(program, args, { seconds, cwd, env }) {
 /**
  * @param {string} program
  * @param {readonly string[]} args
- * @returns {string} for example `python3 -m pip`, `npm-cli.js pack`
+ * @returns {string} the program and its first two words: `python3 pip download`, `npm-cli.js pack`
  */
 function nameOf(program, args) {
-  const words = args.slice(0, 2).filter((arg) => arg.length < 200);
+  const words = args.filter((arg) => !arg.startsWith('-') && !/\s/.test(arg)).slice(0, 2);
   const shown = program === process.execPath ? words : [program, ...words];
   return shown.map((word) => path.basename(word)).join(' ');
 }

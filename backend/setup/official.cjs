@@ -118,4 +118,4 @@ function installTools(folder, dependencies) {
   npm(['install', ...quiet], { seconds: 180, cwd: folder });
 }
 
-module.exports = { downloadBase, installOfficial, officialObstacle };
+module.exports = { installOfficial, officialObstacle };

@@ -25,6 +25,17 @@ const access = (operation: number, align: number, offset: number): Code => [
   ...unsigned(offset),
 ];
 
+/** Numbers for locals, so that they can be named. */
+export function numbered<const Name extends string>(
+  names: readonly Name[],
+  first: number,
+): Record<Name, number> {
+  return Object.fromEntries(names.map((name, index) => [name, first + index])) as Record<
+    Name,
+    number
+  >;
+}
+
 /** Pushes a local. */
 export const get = (local: number): Code => [0x20, ...unsigned(local)];
 
@@ -92,7 +103,12 @@ export interface FunctionSource {
 }
 
 /** A module that imports the memory `host.memory` and exports the function as `run`. */
-export function assemble({ parameters, integers, vectors, body }: FunctionSource): Uint8Array<ArrayBuffer> {
+export function assemble({
+  parameters,
+  integers,
+  vectors,
+  body,
+}: FunctionSource): Uint8Array<ArrayBuffer> {
   const text = (value: string): number[] => [value.length, ...Buffer.from(value, 'latin1')];
   const section = (id: number, content: Code): number[] => [
     id,

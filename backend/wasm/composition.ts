@@ -7,6 +7,10 @@ export interface WasmBackend {
   /** Lowers the reference count, and frees the data when it reaches 0. */
   disposeData(dataId: object): boolean;
   typedArrayFromHeap(tensor: tf.TensorInfo): tf.TypedArray;
+  /** Address of the first byte. */
+  getMemoryOffset(dataId: object): number;
+  /** Internal to tfjs, and therefore optional here. */
+  readonly wasm?: { readonly asm?: { readonly memory?: { readonly buffer: ArrayBuffer } } };
 }
 
 /** What tfjs hands to a kernel of the WASM backend. */

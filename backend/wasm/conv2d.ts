@@ -2,7 +2,8 @@ import * as tf from '@tensorflow/tfjs';
 import { checkOutputShape, compose } from './composition';
 import type { Composition, KernelCall } from './composition';
 import { geometryOf } from './convolution-geometry';
-import type { Axis, ConvolutionAttributes } from './convolution-geometry';
+import type { Axis, ConvolutionAttributes, Geometry } from './convolution-geometry';
+import { filterGradient } from './filter-gradient';
 import { gradientOfInput } from './input-gradient';
 import { explicitPadding } from './padding';
 
@@ -31,8 +32,7 @@ export function conv2DBackpropInput({ inputs, attrs, backend }: KernelCall): tf.
 /**
  * Gradient of Conv2D with respect to its filter, which the WASM backend lacks.
  *
- * It is one forward convolution: of x, its channels as the batch and the batch as channels, with dy
- * as the filter, dilated by the stride. NHWC, any stride, kernel and padding, dilation 1.
+ * NHWC, any stride, kernel and padding, dilation 1.
  *
  * @throws RangeError for NCHW, or when dy does not have the shape of the output
  */
@@ -40,37 +40,38 @@ export function conv2DBackpropFilter({ inputs, attrs, backend }: KernelCall): tf
   const { x, dy } = inputs as { x: tf.TensorInfo; dy: tf.TensorInfo };
   const attributes = attrs as unknown as ConvolutionAttributes & { filterShape: number[] };
   const name = tf.Conv2DBackpropFilter;
-  const { rows, columns, outShape, ...geometry } = geometryOf(
-    name,
-    x.shape,
-    attributes.filterShape,
-    attributes,
+  const geometry = geometryOf(name, x.shape, attributes.filterShape, attributes);
+  checkOutputShape(name, dy, geometry.outShape);
+  return compose(
+    backend,
+    (calls) =>
+      filterGradient(calls, x, dy, geometry) ?? filterGradientByConvolution(calls, x, dy, geometry),
   );
-  checkOutputShape(name, dy, outShape);
-  return compose(backend, (calls) => {
-    const input = transpose(calls, x, [3, 1, 2, 0]); // [in, h, w, n]
-    const size = [geometry.inChannels, usedLength(rows), usedLength(columns), geometry.batch];
-    const filter = transpose(calls, dy, [1, 2, 0, 3]); // [oh, ow, n, out]
-    const taps = convolve(
-      calls,
-      slice(calls, input, size),
-      filter,
-      explicitPadding(padding(rows), padding(columns)),
-      [rows.stride, columns.stride],
-    ); // [in, >= kh, >= kw, out]
-    const kernel = [geometry.inChannels, rows.kernel, columns.kernel, geometry.outChannels];
-    return transpose(calls, slice(calls, taps, kernel), [1, 2, 0, 3]);
-  });
+}
+
+/**
+ * The same as one forward convolution: of x, its channels as the batch and the batch as channels,
+ * with dy as the filter, dilated by the stride.
+ */
+function filterGradientByConvolution(
+  calls: Composition,
+  x: tf.TensorInfo,
+  dy: tf.TensorInfo,
+  { rows, columns, inChannels, outChannels }: Geometry,
+): tf.TensorInfo {
+  const input = transpose(calls, x, [3, 1, 2, 0]); // [in, h, w, n]
+  const filter = transpose(calls, dy, [1, 2, 0, 3]); // [oh, ow, n, out]
+  const taps = convolve(calls, input, filter, explicitPadding(padding(rows), padding(columns)), [
+    rows.stride,
+    columns.stride,
+  ]); // [in, >= kh, >= kw, out]
+  const kernel = [inChannels, rows.kernel, columns.kernel, outChannels];
+  return transpose(calls, slice(calls, taps, kernel), [1, 2, 0, 3]);
 }
 
 /** Length of the input, padding included, that the windows of a kernel cover. */
 function reach({ output, stride, kernel }: Axis): number {
   return (output - 1) * stride + kernel;
-}
-
-/** Elements of the input that a window reaches: at least one, since a tensor needs one. */
-function usedLength(axis: Axis): number {
-  return Math.max(1, Math.min(axis.input, reach(axis) - axis.before));
 }
 
 function padding(axis: Axis): [number, number] {

@@ -19,8 +19,9 @@ let installed = false;
  * replaces those that are wrong or slow.
  *
  * Added: the filter gradient of Conv2D, both gradients of DepthwiseConv2dNative. Replaced: the input
- * gradient of Conv2D, MaxPoolGrad (wrong), AvgPoolGrad, BatchMatMul, Slice and Tile (slow). Callable
- * before or after the backend is initialised; further calls do nothing.
+ * gradient of Conv2D, AvgPoolGrad, BatchMatMul, Slice and Tile (slow), MaxPoolGrad (wrong), and the
+ * padding of convolutions and pooling where it was wrong. Callable before or after the backend is
+ * initialised; further calls do nothing.
  *
  * @throws Error when '@tensorflow/tfjs-backend-wasm' has not been imported
  */

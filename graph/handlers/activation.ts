@@ -17,20 +17,30 @@ const zeroPreserving = new Set([
   'gelu_new',
 ]);
 
-/** Functions of the whole channel axis, not of each channel. */
+/** Functions of each channel by itself that make a constant of a removed one. */
+const constantMaking = new Set(['sigmoid', 'hardSigmoid', 'hard_sigmoid', 'softplus']);
+
+/** Functions of the whole channel axis. */
 const mixing = new Set(['softmax', 'logSoftmax', 'log_softmax']);
+
+/** The same channels, none of them silent: a removed one would be a constant. */
+export const audible = ({ classes }: Channels): Channels => ({
+  classes,
+  silent: classes.map(() => false),
+});
 
 /**
  * The channels behind the layer's `activation`: unchanged where f(0) = 0; no longer silent where a
- * removed channel becomes a constant; closed where the function mixes channels.
+ * removed channel becomes a constant; closed where the function mixes channels or is not known.
  */
 export function silencedBy(call: LayerCall, channels: Channels, tracer: Tracer): Channels {
   const name = (call.config.activation as string | null | undefined) ?? 'linear';
   if (zeroPreserving.has(name)) return channels;
-  if (mixing.has(name)) {
-    tracer.classes.close(channels.classes, `${call.path}: ${name} mixes the channels`);
+  if (!constantMaking.has(name)) {
+    const why = mixing.has(name) ? 'mixes the channels' : 'is an unknown activation';
+    tracer.classes.close(channels.classes, `${call.path}: ${name} ${why}`);
   }
-  return { classes: channels.classes, silent: channels.classes.map(() => false) };
+  return audible(channels);
 }
 
 /** Activation: any function by name. */
@@ -38,9 +48,45 @@ export const activation: LayerHandler = {
   trace: (call, tracer) => [silencedBy(call, call.inputs[0]!, tracer)],
 };
 
-/** Layers that treat each channel by itself and keep zero zero: ReLU, dropout. */
+/** Softmax over its `axis`; over another axis than the channels a removed channel is a constant. */
+export const softmax: LayerHandler = {
+  trace(call, tracer) {
+    const input = call.inputs[0]!;
+    const last = call.inputShapes[0]!.length - 1;
+    const axes = [call.config.axis ?? 1].flat() as number[];
+    if (axes.some((axis) => axis === -1 || axis === last)) {
+      tracer.classes.close(input.classes, `${call.path}: softmax mixes the channels`);
+    }
+    return [audible(input)];
+  },
+};
+
+/** PReLU: alpha [...], one slope a channel unless `sharedAxes` names the last axis. */
+export const prelu: LayerHandler = {
+  trace(call, tracer) {
+    const input = call.inputs[0]!;
+    const last = call.inputShapes[0]!.length - 1;
+    const shared = (call.config.sharedAxes as number[] | null | undefined) ?? [];
+    // A slope times zero is zero: alpha need not fall silent, only go along. It has no batch axis.
+    if (!shared.includes(last)) tracer.follow(call, 'alpha', last - 1, input.classes, false);
+    return [input];
+  },
+};
+
+/** Layers that treat each channel by itself and keep zero zero: ReLU, noise (identity in inference). */
 export const passThrough: LayerHandler = {
   trace: (call) => [call.inputs[0]!],
+};
+
+/** Dropout: identity in inference; a `noiseShape` that names the width is narrowed with it. */
+export const dropout: LayerHandler = {
+  trace: passThrough.trace,
+  rewrite(config, { call, outputShapes }) {
+    const noise = config.noiseShape as (number | null)[] | null | undefined;
+    if (noise && noise.at(-1) === call.inputs[0]!.classes.length) {
+      config.noiseShape = [...noise.slice(0, -1), outputShapes[0]!.at(-1)];
+    }
+  },
 };
 
 /** Pooling and up-sampling over space: channel by channel, zero stays zero. */

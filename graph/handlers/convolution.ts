@@ -1,62 +1,137 @@
-import type { LayerHandler, LayerCall, Remainder } from '../handler';
 import type { Channels } from '../channels';
+import type { LayerCall, LayerHandler, Remainder } from '../handler';
 import { silencedBy } from './activation';
 
 const channelsFirst = (call: LayerCall): boolean => call.config.dataFormat === 'channelsFirst';
 
-/** Output positions of one sample: the product of the axes between batch and channels. */
-function positions(left: Remainder): number {
-  return left.outputShapes[0]!.slice(1, -1).reduce<number>((count, size) => count * (size ?? 1), 1);
+const product = (sizes: readonly (number | null)[]): number =>
+  sizes.reduce<number>((count, size) => count * (size ?? 1), 1);
+
+/** Positions of one sample: the product of the axes between batch and channels; unknown ones are 1. */
+const positions = (shape: Remainder['inputShapes'][number]): number => product(shape.slice(1, -1));
+
+const kernelSize = (left: Remainder): number => product(left.call.config.kernelSize as number[]);
+
+const widthIn = (left: Remainder): number => left.inputShapes[0]!.at(-1)!;
+
+const widthOut = (left: Remainder): number => left.outputShapes[0]!.at(-1)!;
+
+const multiplier = (call: LayerCall): number =>
+  (call.config.depthMultiplier as number | undefined) ?? 1;
+
+/** Each channel `count` times in a row: what a depthwise kernel makes of the list. */
+const repeated = <T>(list: readonly T[], count: number): T[] =>
+  list.flatMap((item) => Array<T>(count).fill(item));
+
+function rewriteFilters(config: Record<string, unknown>, left: Remainder): void {
+  config.filters = widthOut(left);
 }
 
-function kernelSize(left: Remainder): number {
-  return (left.call.config.kernelSize as number[]).reduce((count, size) => count * size, 1);
+/** A convolution over `rank` axes of space: kernel [...space, in, out]. */
+function convolution(rank: number): LayerHandler {
+  return {
+    trace(call, tracer) {
+      if (channelsFirst(call)) return tracer.close(call, `${call.path} is channelsFirst`);
+      tracer.consume(call, 'kernel', rank, call.inputs[0]!);
+      const output = tracer.produce(call, call.config.filters as number, 'kernel', rank + 1);
+      return [silencedBy(call, output, tracer)];
+    },
+    rewrite: rewriteFilters,
+    macs: (left) =>
+      kernelSize(left) * widthIn(left) * widthOut(left) * positions(left.outputShapes[0]!),
+  };
 }
+
+/** A transposed convolution: kernel [...space, OUT, IN]; every input position meets the whole kernel. */
+function transposedConvolution(rank: number): LayerHandler {
+  return {
+    trace(call, tracer) {
+      if (channelsFirst(call)) return tracer.close(call, `${call.path} is channelsFirst`);
+      tracer.consume(call, 'kernel', rank + 1, call.inputs[0]!);
+      const output = tracer.produce(call, call.config.filters as number, 'kernel', rank);
+      return [silencedBy(call, output, tracer)];
+    },
+    rewrite: rewriteFilters,
+    macs: (left) =>
+      kernelSize(left) * widthIn(left) * widthOut(left) * positions(left.inputShapes[0]!),
+  };
+}
+
+/** Conv1D: kernel [k, in, out]. */
+export const conv1d = convolution(1);
 
 /** Conv2D: kernel [kh, kw, in, out]; a filter is an index of the last axis. */
-export const conv2d: LayerHandler = {
-  trace(call, tracer) {
-    if (channelsFirst(call)) return tracer.close(call, `${call.path} is channelsFirst`);
-    const [input] = call.inputs;
-    tracer.consume(call, 'kernel', 2, input!);
-    const output = tracer.produce(call, call.config.filters as number, 'kernel', 3);
-    return [silencedBy(call, output, tracer)];
-  },
-  rewrite(config, left) {
-    config.filters = left.outputShapes[0]!.at(-1);
-  },
-  macs: (left) =>
-    kernelSize(left) *
-    left.inputShapes[0]!.at(-1)! *
-    left.outputShapes[0]!.at(-1)! *
-    positions(left),
-};
+export const conv2d = convolution(2);
+
+/** Conv3D: kernel [kd, kh, kw, in, out]. */
+export const conv3d = convolution(3);
+
+/** Conv2DTranspose: kernel [kh, kw, out, in]. */
+export const conv2dTranspose = transposedConvolution(2);
+
+/** Conv3DTranspose: kernel [kd, kh, kw, out, in]. */
+export const conv3dTranspose = transposedConvolution(3);
 
 /** DepthwiseConv2D: kernel [kh, kw, in, multiplier]; output c * multiplier + m goes with input c. */
 export const depthwiseConv2d: LayerHandler = {
   trace(call, tracer) {
     if (channelsFirst(call)) return tracer.close(call, `${call.path} is channelsFirst`);
     const [input] = call.inputs as [Channels];
-    const multiplier = (call.config.depthMultiplier as number | undefined) ?? 1;
-    const classes = input.classes.flatMap((id) => Array<number>(multiplier).fill(id));
+    const classes = repeated(input.classes, multiplier(call));
     tracer.follow(call, 'depthwise_kernel', 2, input.classes);
     tracer.follow(call, 'bias', 0, classes);
     // Its own kernel is silenced with the channel, whatever comes in.
     return [silencedBy(call, { classes, silent: classes.map(() => true) }, tracer)];
   },
-  macs: (left) => kernelSize(left) * left.outputShapes[0]!.at(-1)! * positions(left),
+  macs: (left) => kernelSize(left) * widthOut(left) * positions(left.outputShapes[0]!),
 };
 
-/** Dense: kernel [in, out] over the last axis. */
+/**
+ * SeparableConv2D: depthwise kernel [kh, kw, in, multiplier], then pointwise kernel
+ * [1, 1, in * multiplier, out]; channel c * multiplier + m between the two goes with input c.
+ */
+export const separableConv2d: LayerHandler = {
+  trace(call, tracer) {
+    if (channelsFirst(call)) return tracer.close(call, `${call.path} is channelsFirst`);
+    const [input] = call.inputs as [Channels];
+    const between = {
+      classes: repeated(input.classes, multiplier(call)),
+      silent: repeated(input.silent, multiplier(call)),
+    };
+    tracer.consume(call, 'depthwise_kernel', 2, input);
+    tracer.consume(call, 'pointwise_kernel', 2, between);
+    const output = tracer.produce(call, call.config.filters as number, 'pointwise_kernel', 3);
+    return [silencedBy(call, output, tracer)];
+  },
+  rewrite: rewriteFilters,
+  macs: (left) =>
+    widthIn(left) *
+    multiplier(left.call) *
+    (kernelSize(left) + widthOut(left)) *
+    positions(left.outputShapes[0]!),
+};
+
+/** Dense: kernel [in, out] over the last axis, whatever the rank. */
 export const dense: LayerHandler = {
   trace(call, tracer) {
-    const [input] = call.inputs;
-    tracer.consume(call, 'kernel', 0, input!);
+    tracer.consume(call, 'kernel', 0, call.inputs[0]!);
     const output = tracer.produce(call, call.config.units as number, 'kernel', 1);
     return [silencedBy(call, output, tracer)];
   },
   rewrite(config, left) {
-    config.units = left.outputShapes[0]!.at(-1);
+    config.units = widthOut(left);
   },
-  macs: (left) => left.inputShapes[0]!.at(-1)! * left.outputShapes[0]!.at(-1)! * positions(left),
+  macs: (left) => widthIn(left) * widthOut(left) * positions(left.outputShapes[0]!),
+};
+
+/** Embedding: table [vocabulary, out]; its columns are channels, the indices it reads are not. */
+export const embedding: LayerHandler = {
+  trace(call, tracer) {
+    const [input] = call.inputs as [Channels];
+    tracer.classes.close(input.classes, `${call.path} reads indices, not channels`);
+    return [tracer.produce(call, call.config.outputDim as number, 'embeddings', 1)];
+  },
+  rewrite(config, left) {
+    config.outputDim = widthOut(left);
+  },
 };

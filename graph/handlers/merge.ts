@@ -2,55 +2,123 @@ import type { Channels } from '../channels';
 import type { LayerCall, LayerHandler } from '../handler';
 import type { Tracer } from '../tracer';
 
-/** Add: position by position, all inputs live or die together; `tracer.residual` decides how. */
+/** The inputs of an elementwise layer: those of full width, and whether some are one channel wide. */
+interface Operands {
+  readonly wide: readonly Channels[];
+  readonly hasSingle: boolean;
+}
+
+/**
+ * Sorts the inputs by width. A single channel that is broadcast over many belongs to none of them:
+ * it must stay, and couples nothing. Broadcasts over space do not concern the channels.
+ */
+function operandsOf(call: LayerCall, tracer: Tracer): Operands {
+  const width = Math.max(...call.inputs.map(({ classes }) => classes.length));
+  const wide = call.inputs.filter(({ classes }) => classes.length === width);
+  const single = call.inputs.filter(({ classes }) => classes.length !== width);
+  for (const { classes } of single) {
+    tracer.classes.close(classes, `${call.path} broadcasts it over ${width} channels`);
+  }
+  return { wide, hasSingle: single.length > 0 };
+}
+
+/** Couples equal widths position by position; `silent` says when the result of a channel is zero. */
+function coupled(
+  tracer: Tracer,
+  wide: readonly Channels[],
+  silent: (index: number) => boolean,
+): Channels[] {
+  const [first, ...others] = wide as [Channels, ...Channels[]];
+  for (const other of others) tracer.classes.unite(first.classes, other.classes);
+  return [{ classes: first.classes, silent: first.silent.map((_, index) => silent(index)) }];
+}
+
+/** Couples the channels of a function of all inputs that is zero where all of them are. */
+function silentTogether(tracer: Tracer, { wide, hasSingle }: Operands): Channels[] {
+  return coupled(tracer, wide, (at) => !hasSingle && wide.every(({ silent }) => silent[at]));
+}
+
+/**
+ * Add, and Average, which is a sum divided by a number: where two or more inputs have the full width
+ * it is a residual stream, and `tracer.residual` decides; one of full width alone just passes.
+ */
 export const add: LayerHandler = {
   trace(call, tracer) {
-    const width = call.inputs[0]!.classes.length;
-    if (call.inputs.some(({ classes }) => classes.length !== width)) {
-      return tracer.close(call, `${call.path} broadcasts over channels`);
+    const operands = operandsOf(call, tracer);
+    const isStream = operands.wide.length > 1;
+    if (isStream && tracer.residual === 'stream') return scattered(call, tracer, operands);
+    if (isStream && tracer.residual === 'inner') {
+      const reason = `residual stream at ${call.path} is kept whole (inner)`;
+      for (const { classes } of operands.wide) tracer.classes.close(classes, reason);
     }
-    return tracer.residual === 'stream' ? scattered(call, tracer) : coupled(call, tracer);
+    return silentTogether(tracer, operands);
   },
 };
 
-function coupled(call: LayerCall, tracer: Tracer): Channels[] {
-  const [first, ...others] = call.inputs as [Channels, ...Channels[]];
-  for (const other of others) tracer.classes.unite(first.classes, other.classes);
-  if (tracer.residual === 'inner') {
-    tracer.classes.close(first.classes, `residual stream at ${call.path} is kept whole (inner)`);
-  }
-  const silent = first.silent.map((_, index) => call.inputs.every((input) => input.silent[index]));
-  return [{ classes: first.classes, silent }];
-}
-
 /** The papers' way: the sum has its full width whatever its inputs lose. */
-function scattered(call: LayerCall, tracer: Tracer): Channels[] {
+function scattered(call: LayerCall, tracer: Tracer, { wide }: Operands): Channels[] {
   call.inputs.forEach((input, index) => {
+    if (!wide.includes(input)) return;
     const constant = input.classes.filter((_, channel) => !input.silent[channel]);
     tracer.classes.close(constant, `${call.path} would add a constant other than zero`);
     tracer.expand(call, index);
   });
-  const stream = tracer.classes.create(call.inputs[0]!.classes.length);
-  tracer.classes.close(stream.classes, `residual stream at ${call.path} is kept whole (stream)`);
-  return [stream];
+  return tracer.closedOutputs(call, `residual stream at ${call.path} is kept whole (stream)`);
 }
+
+/** Maximum, Minimum: coupled in every residual mode; they select, they do not carry a stream. */
+export const extremum: LayerHandler = {
+  trace: (call, tracer) => silentTogether(tracer, operandsOf(call, tracer)),
+};
+
+/** Multiply: equal widths are coupled; a channel is zero where ANY factor is, gates of 0.5 included. */
+export const multiply: LayerHandler = {
+  trace(call, tracer) {
+    const { wide } = operandsOf(call, tracer);
+    return coupled(tracer, wide, (at) => wide.some(({ silent }) => silent[at]));
+  },
+};
 
 /** Concatenate: on the channel axis one list after the other, on another axis channel by channel. */
 export const concatenate: LayerHandler = {
   trace(call, tracer) {
     const axis = (call.config.axis as number | undefined) ?? -1;
-    const rank = call.inputShapes[0]!.length;
-    if (axis === -1 || axis === rank - 1) {
-      return [
-        {
-          classes: call.inputs.flatMap(({ classes }) => classes),
-          silent: call.inputs.flatMap(({ silent }) => silent),
-        },
-      ];
+    const last = call.inputShapes[0]!.length - 1;
+    if (axis !== -1 && axis !== last) {
+      return silentTogether(tracer, { wide: call.inputs, hasSingle: false });
     }
-    const [first, ...others] = call.inputs as [Channels, ...Channels[]];
-    for (const other of others) tracer.classes.unite(first.classes, other.classes);
-    const silent = first.silent.map((_, index) => call.inputs.every((in_) => in_.silent[index]));
-    return [{ classes: first.classes, silent }];
+    return [
+      {
+        classes: call.inputs.flatMap(({ classes }) => classes),
+        silent: call.inputs.flatMap(({ silent }) => silent),
+      },
+    ];
   },
+};
+
+/**
+ * Dot over the channels of both inputs sums their products: a pair of channels goes together, and
+ * adds zero where one is zero; normalized, both must be. Over any other axis it is closed.
+ */
+export const dot: LayerHandler = {
+  trace(call, tracer) {
+    const [x, y] = call.inputs as [Channels, Channels];
+    const axes = call.inputShapes.map((shape, input) => {
+      const axis = ([call.config.axes].flat() as number[]).at(input) ?? (call.config.axes as number);
+      return axis < 0 ? axis + shape.length - (shape.length - 1) : axis - (shape.length - 1);
+    });
+    if (axes.some((beyondLast) => beyondLast !== 0)) {
+      return tracer.close(call, `${call.path} contracts another axis than the channels`);
+    }
+    tracer.classes.unite(x.classes, y.classes);
+    const isZero = (at: number): boolean =>
+      call.config.normalize ? x.silent[at]! && y.silent[at]! : x.silent[at]! || y.silent[at]!;
+    const constant = x.classes.filter((_, index) => !isZero(index));
+    tracer.classes.close(constant, `${call.path} would add a constant other than zero`);
+    return tracer.closedOutputs(call, `${call.path} makes positions, not channels`);
+  },
+  macs: ({ call, inputShapes, outputShapes }) =>
+    inputShapes[0]!.at(-1)! *
+    outputShapes[0]!.slice(1).reduce<number>((count, size) => count * (size ?? 1), 1) *
+    Math.sign(call.inputs.length),
 };

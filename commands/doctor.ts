@@ -1,0 +1,10 @@
+import { diagnose, formatDiagnosis } from '../backend/doctor';
+import type { ConfigOf } from '../config';
+import type { Terminal } from './terminal';
+
+/** Says which engine computes here, what is missing and how to mend it. */
+export async function doctor(config: ConfigOf<'doctor'>, terminal: Terminal): Promise<number> {
+  const diagnosis = await diagnose();
+  terminal.print(config.json ? JSON.stringify(diagnosis, null, 2) : formatDiagnosis(diagnosis));
+  return 0;
+}

@@ -1,0 +1,56 @@
+import { describeEngine, startEngine } from '../backend/engine';
+import type { ConfigOf } from '../config';
+import { dataSets, loadDataSet } from '../data';
+import { readModel } from '../export';
+import { formatPercent, formatTable } from '../report/table';
+import { evaluate as measure } from '../trainer/validation';
+import { checkFits } from './network';
+import type { Terminal } from './terminal';
+
+/** Measures the accuracy of a network in a file on a data set. */
+export async function evaluate(config: ConfigOf<'evaluate'>, terminal: Terminal): Promise<number> {
+  const file = config.model!; // rules.ts: evaluate needs it
+  const { recipe } = dataSets[config.dataset];
+  const engine = await startEngine(config.backend, { threads: config.threads });
+  terminal.progress.note(describeEngine(engine));
+  const data = await loadDataSet(config.dataset, {
+    folder: config.dataDir ?? undefined,
+    download: config.download || undefined,
+    seed: config.seed,
+    validationFraction: config.validationFraction,
+    limitTrain: config.limitTrain ?? recipe.limitTrain,
+    limitValidation: recipe.limitValidation,
+    limitTest: config.limitTest ?? recipe.limitTest,
+  });
+  const model = await readModel(file);
+  const images = config.split === 'test' ? data.test : data.validation;
+  checkFits(
+    { model, source: file },
+    [images.height, images.width, images.channels],
+    data.classes.length,
+  );
+  terminal.progress.start(images.count, config.split);
+  const result = await measure(
+    model,
+    images,
+    data,
+    config.batchSize ?? recipe.batchSize,
+    (done) => {
+      terminal.progress.update(done);
+    },
+  ).finally(() => {
+    terminal.progress.stop();
+  });
+  model.dispose();
+  if (config.json) terminal.print(JSON.stringify({ model: file, split: config.split, ...result }));
+  else {
+    const row = [formatPercent(result.top1), formatPercent(result.top5), result.loss.toFixed(4)];
+    terminal.print(
+      formatTable(
+        [`${data.name} (${config.split})`, 'top-1', 'top-5', 'loss'],
+        [[`${result.images} images`, ...row]],
+      ),
+    );
+  }
+  return 0;
+}

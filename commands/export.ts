@@ -1,0 +1,38 @@
+import * as fs from 'node:fs/promises';
+import * as path from 'node:path';
+import { startEngine } from '../backend/engine';
+import type { ConfigOf } from '../config';
+import { requireFree, writeModel } from '../export';
+import { ChannelGraph } from '../graph';
+import { stock } from '../layers';
+import { formatMacs } from '../report/table';
+import { networkOf } from './network';
+import type { Terminal } from './terminal';
+
+/** Writes a network as a stock model: one from a file, or one that is freshly initialised. */
+export async function exportModel(config: ConfigOf<'export'>, terminal: Terminal): Promise<number> {
+  const out = config.out!; // rules.ts: export needs it
+  await requireFree(out);
+  await startEngine(config.backend, { threads: config.threads });
+  const { model, source } = await networkOf(config);
+  const plain = stock(model);
+  const graph = ChannelGraph.of(plain);
+  const extras = config.model === null ? {} : await pruningOf(config.model);
+  await writeModel(plain, out, extras);
+  const result = { source, out, macs: graph.macs(), params: graph.params() };
+  terminal.print(
+    config.json
+      ? JSON.stringify(result)
+      : `${source} written to ${out}: ${formatMacs(result.macs)}, ${result.params} parameters`,
+  );
+  model.dispose();
+  plain.dispose();
+  return 0;
+}
+
+/** The pruning.json beside a model, which goes along with it. */
+async function pruningOf(file: string): Promise<Record<string, string>> {
+  const beside = path.join(path.dirname(file), 'pruning.json');
+  const text = await fs.readFile(beside, 'utf8').catch(() => null);
+  return text === null ? {} : { 'pruning.json': text };
+}

@@ -1,0 +1,101 @@
+import type * as tf from '@tensorflow/tfjs';
+import { ConfigError } from '../config/error';
+import type { ConfigOf } from '../config';
+import { readModel } from '../export';
+import { ChannelGraph } from '../graph';
+import type { GraphOptions } from '../graph';
+import { methods } from '../methods';
+import type { Methodology } from '../methods';
+import { architectures } from '../models';
+import type { ArchitectureId } from '../models';
+
+/** A network and a name for where it came from. */
+export interface Network {
+  readonly model: tf.LayersModel;
+  readonly source: string;
+}
+
+/** The options that choose a network: a file, or an architecture and its size. */
+export interface NetworkChoice {
+  readonly model: string | null;
+  readonly arch: ArchitectureId;
+  readonly shortcut: 'A' | 'B';
+  readonly inputShape: readonly number[];
+  readonly classes: number;
+  readonly seed: number;
+}
+
+/** Builds or reads the network that the options choose. */
+export async function networkOf(choice: NetworkChoice): Promise<Network> {
+  if (choice.model !== null) return { model: await readModel(choice.model), source: choice.model };
+  const { arch, shortcut, inputShape, classes, seed } = choice;
+  const [height, width, channels] = inputShape as [number, number, number];
+  const options = { inputShape: [height, width, channels] as const, classes, shortcut, seed };
+  return { model: architectures[arch](options), source: arch };
+}
+
+/** Refuses a network that does not fit the images and classes of a data set. */
+export function checkFits(
+  { model, source }: Network,
+  image: readonly number[],
+  classes: number,
+): void {
+  const input = model.inputs[0]!.shape.slice(1);
+  const output = model.outputs[0]!.shape;
+  const fits =
+    model.inputs.length === 1 &&
+    model.outputs.length === 1 &&
+    input.length === image.length &&
+    input.every((size, axis) => size === null || size === image[axis]) &&
+    output.length === 2 &&
+    output[1] === classes;
+  if (fits) return;
+  throw new ConfigError({
+    key: '--model',
+    problem:
+      `must take images of ${image.join(' x ')} and answer ${classes} classes; ${source} takes ` +
+      `${input.join(' x ')} and answers [${output.slice(1).join()}]`,
+    source: 'the data set',
+  });
+}
+
+/** What the pruning options ask for. */
+export type PruningChoice = Pick<
+  ConfigOf<'prune'>,
+  | 'method'
+  | 'rate'
+  | 'norm'
+  | 'normRate'
+  | 'scope'
+  | 'merge'
+  | 'residual'
+  | 'roundTo'
+  | 'minKeep'
+  | 'skip'
+  | 'only'
+  | 'compat'
+> & { readonly regrowth: 'soft' | 'hard' };
+
+/** The method that the options choose; null for `none` and for rate 0, which remove nothing. */
+export function methodOf(choice: PruningChoice): Methodology | null {
+  const { method, rate, compat, norm, normRate, regrowth, scope, merge, roundTo, minKeep } = choice;
+  if (method === 'none' || rate === 0) return null;
+  const counting = compat === 'paper' ? 'paper' : 'exact';
+  const shared = { rate, regrowth, scope, merge, roundTo, minKeep, counting } as const;
+  return new methods[method]({ ...shared, norm, normRate });
+}
+
+/** The graph under the options; the papers keep the stream and never prune projections. */
+export function graphOf(model: tf.LayersModel, choice: PruningChoice): ChannelGraph {
+  const { compat, residual, only, skip } = choice;
+  const options: GraphOptions = {
+    residual: compat === 'paper' ? 'stream' : residual,
+    only: only.length > 0 ? only : undefined,
+    skip: [...skip, ...(compat === 'paper' ? projections(model) : [])],
+  };
+  return ChannelGraph.of(model, options);
+}
+
+function projections(model: tf.LayersModel): string[] {
+  return model.layers.map(({ name }) => name).filter((name) => name.endsWith('_downsample_conv'));
+}

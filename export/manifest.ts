@@ -1,0 +1,60 @@
+import type { ChannelGraph, KeepSet } from '../graph';
+import type { Verification } from './verify';
+
+/** What pruning.json says besides the network itself. */
+export interface ManifestFacts {
+  readonly method: string;
+  readonly rate: number;
+  readonly seed: number;
+  /** Where the network came from: an architecture's name or a file's. */
+  readonly source: string;
+  readonly verification: Verification;
+}
+
+/**
+ * The content of pruning.json, a public format: what was removed from which layer, and the proof.
+ *
+ * `layers` names every layer with weights whose output lost channels and the original channels it
+ * kept, ascending: whoever zeroes the others in the original network (kernel, bias, gamma, beta,
+ * moving mean) has the masked network without our code.
+ */
+export function pruningManifest(graph: ChannelGraph, keep: KeepSet, facts: ManifestFacts): object {
+  const { method, rate, seed, source, verification } = facts;
+  const keptOf = (id: string, channels: number): number[] => {
+    const kept = keep.groups.get(id);
+    return Array.from({ length: channels }, (_, index) => index).filter((at) => kept?.[at] ?? 1);
+  };
+  const layers = [...graph.layerKeeps(keep)].flatMap(([path, { outputs }]) => {
+    if (!outputs) return [];
+    const kept = [...outputs.keys()].filter((index) => outputs[index]);
+    return [[path, { outputs: outputs.length, kept }] as const];
+  });
+  const weights = [...keep.weights].map(([name, kept]) => {
+    const removed = kept.reduce((count, stays) => count + 1 - stays, 0);
+    return [name, { weights: kept.length, removed }] as const;
+  });
+  return {
+    format: 'secateur-pruning/1',
+    method,
+    rate,
+    seed,
+    source,
+    residual: graph.residual,
+    groups: graph.prunable.map(({ id, channels, producers, followers, consumers }) => ({
+      id,
+      channels,
+      kept: keptOf(id, channels),
+      producers: producers.map(({ layer }) => layer),
+      followers,
+      consumers,
+    })),
+    layers: Object.fromEntries(layers),
+    weights: Object.fromEntries(weights),
+    frozen: graph.groups
+      .filter(({ frozen }) => frozen !== null)
+      .map(({ id, frozen }) => ({ id, reason: frozen })),
+    macs: { before: graph.macs(), after: graph.macs(keep) },
+    params: { before: graph.params(), after: graph.params(keep) },
+    verification,
+  };
+}

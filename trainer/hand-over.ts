@@ -1,0 +1,121 @@
+import type * as tf from '@tensorflow/tfjs';
+import { evaluationBatches } from '../data';
+import type { DataSet, ImageSet } from '../data';
+import { harden, mask, modelBytes, pruningManifest, verify, writeModel } from '../export';
+import type { ManifestFacts, Verification } from '../export';
+import type { ChannelGraph, KeepSet } from '../graph';
+import { measureLatency } from '../report/latency';
+import type { Progress } from '../report/progress';
+import type { Measures } from '../report/table';
+import { evaluate } from './validation';
+
+/** A network and what stays of it. */
+export interface HandOver {
+  /** Prunable or stock; borrowed. */
+  readonly model: tf.LayersModel;
+  readonly graph: ChannelGraph;
+  readonly keep: KeepSet;
+  /** Where the small network goes. */
+  readonly folder: string;
+  readonly facts: Omit<ManifestFacts, 'verification'>;
+  /** Inputs for the proof, borrowed one by one. */
+  readonly samples: () => AsyncIterable<tf.Tensor> | Iterable<tf.Tensor>;
+  /** Measures accuracy and loss of a network; null where there is nothing to measure them on. */
+  readonly classify:
+    ((model: tf.LayersModel) => Promise<Pick<Measures, 'accuracy' | 'loss'>>) | null;
+  readonly progress: Progress;
+}
+
+/** What was handed over: the trained network at full width, silenced, and the small one. */
+export interface HandedOver {
+  readonly before: Measures;
+  readonly after: Measures;
+  readonly verification: Verification;
+  /** The content of pruning.json. */
+  readonly manifest: object;
+}
+
+/**
+ * Makes the small network, proves that it computes what the masked one computes, writes it and
+ * measures both.
+ *
+ * Nothing is written unless the proof holds.
+ *
+ * @throws {VerificationError} when the two networks part.
+ */
+export async function handOver(options: HandOver): Promise<HandedOver> {
+  const { model, graph, keep, folder, facts, progress } = options;
+  const hard = harden(model, graph, keep);
+  const masked = mask(model, graph, keep);
+  try {
+    progress.note('verify: the small network against the masked one');
+    const verification = await verify({ model, graph, keep, hard }, options.samples());
+    const manifest = pruningManifest(graph, keep, { ...facts, verification });
+    await writeModel(hard, folder, { 'pruning.json': `${JSON.stringify(manifest, null, 2)}\n` });
+    const [slow, fast] = await measureLatency([masked, hard]);
+    const measured = async (
+      network: tf.LayersModel,
+      latencyMs: number,
+      left: KeepSet | undefined,
+    ): Promise<Measures> => ({
+      ...((await options.classify?.(network)) ?? { accuracy: null, loss: null }),
+      macs: graph.macs(left),
+      params: graph.params(left),
+      bytes: await modelBytes(network),
+      latencyMs,
+    });
+    return {
+      before: await measured(masked, slow!.medianMs, undefined),
+      after: await measured(hard, fast!.medianMs, keep),
+      verification,
+      manifest,
+    };
+  } finally {
+    hard.dispose();
+    masked.dispose();
+  }
+}
+
+/** The first `count` images of a split, normalised, in batches; each is freed when the next is asked for. */
+export async function* sampleImages(
+  split: ImageSet,
+  data: Pick<DataSet, 'mean' | 'deviation'>,
+  count: number,
+): AsyncGenerator<tf.Tensor> {
+  const size = split.height * split.width * split.channels;
+  const images = Math.min(count, split.count);
+  const first: ImageSet = {
+    ...split,
+    count: images,
+    pixels: split.pixels.subarray(0, images * size),
+    labels: split.labels.subarray(0, images),
+  };
+  for await (const batch of evaluationBatches(first, data, Math.min(64, images))) {
+    try {
+      yield batch.images;
+    } finally {
+      batch.dispose();
+    }
+  }
+}
+
+/** Accuracy and loss on a split, with progress. */
+export function classifier(
+  split: () => ImageSet,
+  data: DataSet,
+  batchSize: number,
+  progress: Progress,
+): NonNullable<HandOver['classify']> {
+  return async (model) => {
+    const images = split();
+    progress.start(images.count, 'test');
+    try {
+      const { top1, loss } = await evaluate(model, images, data, batchSize, (done) => {
+        progress.update(done);
+      });
+      return { accuracy: top1, loss };
+    } finally {
+      progress.stop();
+    }
+  };
+}

@@ -21,7 +21,15 @@ import { kebab } from './config/nearest';
 
 /** The ids that the registries of models, data sets and methods hold; a test keeps them the same. */
 export const ids = {
-  arch: ['resnet20', 'resnet32', 'resnet44', 'resnet56', 'resnet110'],
+  // prettier-ignore
+  arch: [
+    'resnet20', 'resnet32', 'resnet44', 'resnet56', 'resnet110',
+    'resnet18', 'resnet34', 'resnet50', 'resnet101', 'resnet152',
+    'alexnet', 'vgg9', 'vgg9_bn', 'vgg11', 'vgg11_bn', 'vgg13', 'vgg13_bn',
+    'vgg16', 'vgg16_bn', 'vgg19', 'vgg19_bn', 'mobilenet_v1', 'mobilenet_v2',
+    'mnasnet1_0', 'squeezenet1_0', 'squeezenet1_1', 'googlenet', 'densenet121',
+    'efficientnet_b0',
+  ],
   dataset: ['mnist', 'fashion-mnist', 'cifar10', 'cifar100'],
   method: ['fpgm', 'norm-filter', 'norm-weight', 'none'],
 } as const;
@@ -146,22 +154,25 @@ export const schema = named({
   shortcut: option({
     doc: 'shortcut where the width changes: A pads with zeros, B is a 1x1 convolution',
     group: 'Model',
-    format: choice(['A', 'B'], 'A|B'),
-    default: 'A',
+    format: optional(choice(['A', 'B'], 'A|B')),
+    default: null,
+    defaultDoc: "the network's own: A in resnet20 to resnet110, else B",
     commands: whereBuilt,
   }),
   inputShape: option({
     doc: 'height, width and channels of the images that the built network takes',
     group: 'Model',
-    format: tuple(whole({ from: 1 }), 3, 'three whole numbers, 1 or more', 'H,W,C'),
-    default: [32, 32, 3],
+    format: optional(tuple(whole({ from: 1 }), 3, 'three whole numbers, 1 or more', 'H,W,C')),
+    default: null,
+    defaultDoc: "the network's own: 32,32,3 or 224,224,3",
     commands: ['export', 'flops', 'graph'],
   }),
   classes: option({
     doc: 'classes that the built network tells apart',
     group: 'Model',
-    format: whole({ from: 2 }),
-    default: 10,
+    format: optional(whole({ from: 2 })),
+    default: null,
+    defaultDoc: "the network's own: 10 or 1000",
     commands: ['export', 'flops', 'graph'],
   }),
   model: option({

@@ -8,7 +8,7 @@ import type { Terminal } from './terminal';
 /** Counts multiply-adds and parameters layer by layer; FLOPs are twice the multiply-adds. */
 export async function flops(config: ConfigOf<'flops'>, terminal: Terminal): Promise<number> {
   await startEngine('cpu'); // nothing is computed but initial weights
-  const { model } = await networkOf({ ...config, seed: 1 });
+  const { model } = await networkOf({ ...config, seed: null });
   const graph = ChannelGraph.of(model);
   const [macs, params] = [graph.macs(), graph.params()];
   const layers = graph.costs().filter((cost) => cost.macs > 0 || cost.params > 0);

@@ -8,7 +8,7 @@ import type { Terminal } from './terminal';
 /** Lists the channel groups of a network: what each controls, and why some are not prunable. */
 export async function graph(config: ConfigOf<'graph'>, terminal: Terminal): Promise<number> {
   await startEngine('cpu'); // nothing is computed but initial weights
-  const { model, source } = await networkOf({ ...config, seed: 1 });
+  const { model, source } = await networkOf({ ...config, seed: null });
   const channelGraph = ChannelGraph.of(model, { residual: config.residual });
   const groups = channelGraph.groups.map(
     ({ id, channels, producers, followers, consumers, frozen }) => ({

@@ -6,7 +6,7 @@ import { ChannelGraph } from '../graph';
 import type { GraphOptions } from '../graph';
 import { methods } from '../methods';
 import type { Methodology } from '../methods';
-import { architectures } from '../models';
+import { architectures, publishedSize } from '../models';
 import type { ArchitectureId } from '../models';
 
 /** A network and a name for where it came from. */
@@ -19,18 +19,26 @@ export interface Network {
 export interface NetworkChoice {
   readonly model: string | null;
   readonly arch: ArchitectureId;
-  readonly shortcut: 'A' | 'B';
-  readonly inputShape: readonly number[];
-  readonly classes: number;
-  readonly seed: number;
+  /** Null for the network's own. */
+  readonly shortcut: 'A' | 'B' | null;
+  /** Null for the size that the network was published for; so are the classes. */
+  readonly inputShape: readonly number[] | null;
+  readonly classes: number | null;
+  /** Null leaves the kernels at zero, for counting. */
+  readonly seed: number | null;
 }
 
 /** Builds or reads the network that the options choose. */
 export async function networkOf(choice: NetworkChoice): Promise<Network> {
   if (choice.model !== null) return { model: await readModel(choice.model), source: choice.model };
-  const { arch, shortcut, inputShape, classes, seed } = choice;
-  const [height, width, channels] = inputShape as [number, number, number];
-  const options = { inputShape: [height, width, channels] as const, classes, shortcut, seed };
+  const { arch, shortcut, seed } = choice;
+  const published = publishedSize(arch);
+  const options = {
+    inputShape: (choice.inputShape ?? published.inputShape) as readonly [number, number, number],
+    classes: choice.classes ?? published.classes,
+    seed,
+    ...(shortcut === null ? {} : { shortcut }),
+  };
   return { model: architectures[arch](options), source: arch };
 }
 

@@ -9,7 +9,7 @@ import type { DataSet, Recipe } from '../data';
 import { removedUnits } from '../graph';
 import { prunable, weightsByName } from '../layers';
 import { comparisonTable, formatBytes } from '../report/table';
-import type { JsonObject } from '../trainer/durable-files';
+import type { JsonObject } from '../files/durable-files';
 import { classifier, handOver, sampleImages } from '../trainer/hand-over';
 import type { HandedOver } from '../trainer/hand-over';
 import { constant, cosine, multiStep } from '../trainer/learning-rate';
@@ -239,24 +239,27 @@ function optimizerOf(config: Config, recipe: Recipe): Optimizer {
 /** Adam's usual rate, where the recipe's is SGD's. */
 const ADAM_RATE = 1e-3;
 
+/** The papers' 60, 120 and 160 of 200 epochs, as shares of any length. */
+const MILESTONES = [0.3, 0.6, 0.8];
+
+/** The papers' factor at each of them. */
+const DECAY = 0.2;
+
 function learningRateOf(config: Config, recipe: Recipe, stepsPerEpoch: number): LearningRate {
-  const total = (config.epochs ?? recipe.epochs) * stepsPerEpoch;
+  const epochs = config.epochs ?? recipe.epochs;
   const usual = config.optimizer === 'adam' ? ADAM_RATE : recipe.learningRate;
   const base = config.learningRate ?? usual;
   const warmup = (config.warmupEpochs ?? 0) * stepsPerEpoch;
-  switch (config.lrSchedule ?? recipe.schedule) {
-    case 'constant':
-      return constant({ base, warmup });
-    case 'cosine':
-      return cosine({ base, warmup, total });
-    case 'multi-step': {
-      // The papers' 60, 120 and 160 of 200 epochs, at the same places of any length.
-      const epochs = total / stepsPerEpoch;
-      const usualMilestones = [0.3, 0.6, 0.8].map((share) => Math.round(share * epochs));
-      const milestones = (config.milestones ?? usualMilestones).map((at) => at * stepsPerEpoch);
-      return multiStep({ base, warmup, milestones, gamma: config.lrDecay ?? 0.2 });
-    }
-  }
+  const schedules = {
+    constant: () => constant({ base, warmup }),
+    cosine: () => cosine({ base, warmup, total: epochs * stepsPerEpoch }),
+    'multi-step': () => {
+      const at = config.milestones ?? MILESTONES.map((share) => Math.round(share * epochs));
+      const milestones = at.map((epoch) => epoch * stepsPerEpoch);
+      return multiStep({ base, warmup, milestones, gamma: config.lrDecay ?? DECAY });
+    },
+  };
+  return schedules[config.lrSchedule ?? recipe.schedule]();
 }
 
 /** What a checkpoint must share with the run that resumes it. */

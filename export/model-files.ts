@@ -1,24 +1,23 @@
 import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
 import * as tf from '@tensorflow/tfjs';
+import {
+  asDiskError,
+  ensureFolder,
+  errorCode,
+  Leftover,
+  nodeFiles,
+  removeTree,
+  sweepLeftovers,
+  writeNewFile,
+} from '../files/durable-files';
+import type { FileLayer } from '../files/durable-files';
+import { ModelFileError } from './model-file-error';
 
 /** Bytes of one weight file: browsers cache files of this size. */
 const SHARD_BYTES = 4 * 1024 * 1024;
-const MODEL_JSON_LIMIT = 64 * 1024 * 1024;
-
-/** A model file cannot be read as a network. */
-export class ModelFileError extends Error {
-  override readonly name = 'ModelFileError';
-  readonly exitCode = 1;
-
-  constructor(
-    readonly file: string,
-    reason: string,
-    options?: ErrorOptions,
-  ) {
-    super(`${file}: ${reason}`, options);
-  }
-}
+/** The files that an export consists of. */
+const ownFile = /^(model\.json|pruning\.json|group1-shard\d+of\d+\.bin)$/;
 
 /** The folder that was to be written holds something that is not an earlier export. */
 export class FolderInUseError extends Error {
@@ -29,223 +28,197 @@ export class FolderInUseError extends Error {
 /**
  * Writes a network as `model.json` and weight files of 4 MB, with further files beside it.
  *
- * The folder appears whole or not at all: it is written under another name and renamed. An earlier
- * export in its place (a folder that holds model.json) is replaced.
+ * The folder appears whole or not at all: it is written under another name, brought to the disk and
+ * renamed. An earlier export in its place is replaced: whoever is stopped in between leaves the
+ * earlier one, the new one, or for an instant none at that name; the next call puts back or removes
+ * what was left beside it. The model is borrowed; neither it nor the number of tensors changes.
  *
  * @param extras further files by name, such as pruning.json.
+ * @param files the disk; a test may give one that fails.
  * @throws {FolderInUseError} when the folder holds anything else.
+ * @throws {DiskError} when the disk is full or failing; an earlier export is still there.
+ * @throws {ModelFileError} when two weights have one name, so that no loader could tell them apart.
  */
 export async function writeModel(
   model: tf.LayersModel,
   folder: string,
   extras: Readonly<Record<string, string>> = {},
+  files: FileLayer = nodeFiles,
 ): Promise<void> {
-  await requireFree(folder);
-  const files = { ...(await modelFiles(model)), ...extras };
-  const temporary = `${path.resolve(folder)}.tmp-${process.pid}`;
-  await fs.rm(temporary, { recursive: true, force: true });
-  await fs.mkdir(temporary, { recursive: true });
+  const target = await placeOf(folder);
+  const weights = weightsOf(model, target);
+  checkExtras(extras);
+  const parent = path.dirname(target);
+  await sweepLeftovers(parent, files);
+  await requireFree(target, Object.keys(extras));
+  const draft = new Leftover('tmp', path.basename(target));
+  const place = path.join(parent, draft.name);
   try {
-    for (const [name, content] of Object.entries(files)) {
-      await fs.writeFile(path.join(temporary, name), content, { flush: true });
-    }
-    await syncFolder(temporary);
-    await swapIn(temporary, folder);
+    await ensureFolder(parent, files);
+    await files.makeFolder(place);
+    await writeFiles(model, weights, place, extras, files);
+    await files.syncFolder(place);
+    await swapIn(place, target, files);
   } catch (error) {
-    await fs.rm(temporary, { recursive: true, force: true });
-    throw error;
+    await removeTree(place, files).catch(() => undefined); // the next call sweeps it
+    throw await asDiskError(error, target, sizeOf(weights), files);
+  } finally {
+    draft.settle();
   }
 }
 
 /** Bytes that the model's own files take. */
-export async function modelBytes(model: tf.LayersModel): Promise<number> {
-  return totalBytes(await modelFiles(model));
-}
-
-function totalBytes(files: Readonly<Record<string, string | Buffer>>): number {
-  return Object.values(files).reduce<number>((sum, file) => sum + Buffer.byteLength(file), 0);
-}
-
-/** Refuses a folder that is neither missing, nor empty, nor an earlier export. */
-export async function requireFree(folder: string): Promise<void> {
-  const names = await fs.readdir(folder).catch((error: unknown): string[] => {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
-    throw error;
-  });
-  if (names.length > 0 && !names.includes('model.json')) {
-    throw new FolderInUseError(
-      `${folder} must be empty or hold an earlier export, it holds ${names.slice(0, 3).join(', ')}`,
-    );
-  }
-}
-
-/** The files of a model by name, as tf.loadLayersModel reads them. */
-async function modelFiles(model: tf.LayersModel): Promise<Record<string, string | Buffer>> {
-  const files: Record<string, string | Buffer> = {};
-  const collect = (artifacts: tf.io.ModelArtifacts): Promise<tf.io.SaveResult> => {
-    const data = artifacts.weightData;
-    const parts = (Array.isArray(data) ? data : [data!]).map((part) => Buffer.from(part));
-    const weights = Buffer.concat(parts);
-    const count = Math.max(1, Math.ceil(weights.length / SHARD_BYTES));
-    const paths = Array.from(
-      { length: count },
-      (_, index) => `group1-shard${index + 1}of${count}.bin`,
-    );
-    paths.forEach((name, index) => {
-      files[name] = weights.subarray(index * SHARD_BYTES, (index + 1) * SHARD_BYTES);
-    });
-    files['model.json'] = JSON.stringify({
-      format: 'layers-model',
-      generatedBy: `TensorFlow.js tfjs-layers v${tf.version_layers}`,
-      convertedBy: null,
-      modelTopology: artifacts.modelTopology,
-      weightsManifest: [{ paths, weights: artifacts.weightSpecs }],
-    });
-    const modelArtifactsInfo = { dateSaved: new Date(0), modelTopologyType: 'JSON' as const };
-    return Promise.resolve({ modelArtifactsInfo });
-  };
-  await model.save(tf.io.withSaveHandler(collect));
-  return files;
-}
-
-async function swapIn(temporary: string, folder: string): Promise<void> {
-  const old = `${path.resolve(folder)}.old-${process.pid}`;
-  const replaced: boolean = await fs.rename(folder, old).then(
-    () => true,
-    (error: unknown) => {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
-      throw error;
-    },
-  );
-  await fs.rename(temporary, folder);
-  await syncFolder(path.dirname(path.resolve(folder)));
-  if (replaced) await fs.rm(old, { recursive: true, force: true });
-}
-
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await fs.open(folder, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-}
-
-interface ModelJson {
-  readonly modelTopology: object;
-  readonly weightsManifest: readonly {
-    readonly paths: readonly string[];
-    readonly weights: tf.io.WeightsManifestEntry[];
-  }[];
+export function modelBytes(model: tf.LayersModel): Promise<number> {
+  const weights = weightsOf(model, model.name);
+  return Promise.resolve(sizeOf(weights) + Buffer.byteLength(modelJson(model, weights)));
 }
 
 /**
- * Reads a LayersModel from its `model.json`.
+ * Refuses a folder that is neither missing, nor empty, nor an earlier export: nothing that this
+ * project did not write is ever replaced.
  *
- * Weight files must lie in the same folder under plain names and have exactly the bytes that the
- * weights' shapes ask for; nothing outside the folder is read.
- *
- * @throws {ModelFileError} when the file is no such model, with the reason.
+ * @param extras names of further files that an earlier export may have had.
+ * @throws {FolderInUseError} naming what is in the way.
  */
-export async function readModel(file: string): Promise<tf.LayersModel> {
-  const json = parseModelJson(file, await readFile(file, file, MODEL_JSON_LIMIT));
-  const specs = json.weightsManifest.flatMap(({ weights }) => weights);
-  const wanted = specs.reduce((sum, spec) => sum + bytesOf(file, spec), 0);
-  const parts: Buffer[] = [];
-  let left = wanted;
-  for (const name of json.weightsManifest.flatMap(({ paths }) => paths)) {
-    const part = await readFile(file, weightPath(file, name), left);
-    left -= part.length;
-    parts.push(part);
-  }
-  if (left !== 0) {
-    throw new ModelFileError(
-      file,
-      `its weight files must hold ${wanted} bytes, they hold ${wanted - left}`,
-    );
-  }
-  const weights = Buffer.concat(parts);
-  const weightData = weights.buffer.slice(weights.byteOffset, weights.byteOffset + weights.length);
-  const { modelTopology } = json;
-  try {
-    return await tf.loadLayersModel(
-      tf.io.fromMemory({
-        modelTopology,
-        weightSpecs: specs,
-        weightData: weightData,
-      }),
-    );
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new ModelFileError(file, `it is no network that TensorFlow.js can build: ${reason}`, {
-      cause: error,
-    });
-  }
+export async function requireFree(folder: string, extras: readonly string[] = []): Promise<void> {
+  const names = await fs.readdir(folder).catch((error: unknown): string[] => {
+    if (errorCode(error) === 'ENOENT') return [];
+    if (errorCode(error) !== 'ENOTDIR') throw error;
+    throw new FolderInUseError(`${folder} must be a folder or not there yet, it is a file`);
+  });
+  const others = names.filter((name) => !ownFile.test(name) && !extras.includes(name));
+  const isExport = others.length === 0 && names.includes('model.json');
+  if (names.length === 0 || isExport) return;
+  const held = (others.length > 0 ? others : names).slice(0, 3).join(', ');
+  throw new FolderInUseError(`${folder} must be empty or hold an earlier export, it holds ${held}`);
 }
 
-function parseModelJson(file: string, bytes: Buffer): ModelJson {
-  let json: Partial<ModelJson> | null;
-  try {
-    json = JSON.parse(bytes.toString('utf8')) as Partial<ModelJson> | null;
-  } catch (error) {
-    throw new ModelFileError(file, 'it is not JSON', { cause: error });
-  }
-  const { modelTopology, weightsManifest } = json ?? {};
-  if (typeof modelTopology !== 'object' || !Array.isArray(weightsManifest)) {
-    const graph = 'it must be a LayersModel (modelTopology and weightsManifest)';
-    throw new ModelFileError(file, `${graph}; a GraphModel cannot be pruned`);
-  }
-  for (const group of weightsManifest as unknown[]) {
-    const { paths, weights } = (group ?? {}) as Record<string, unknown>;
-    if (!Array.isArray(paths) || !Array.isArray(weights)) {
-      throw new ModelFileError(
-        file,
-        'each group of its weightsManifest must have paths and weights',
-      );
+/** Where a folder really is: replacing a link would leave the old export where it leads. */
+async function placeOf(folder: string): Promise<string> {
+  return fs.realpath(folder).catch(async (error: unknown) => {
+    if (errorCode(error) !== 'ENOENT') throw error;
+    if ((await nodeFiles.status(folder)) === null) return path.resolve(folder);
+    throw new FolderInUseError(`${folder} must be a folder or not there yet, it is a dead link`);
+  });
+}
+
+function checkExtras(extras: Readonly<Record<string, string>>): void {
+  for (const name of Object.keys(extras)) {
+    const isOfModel = ownFile.test(name) && name !== 'pruning.json';
+    if (isOfModel || !/^[\w-][\w.-]*$/.test(name)) {
+      throw new RangeError(`a further file must have a plain name of its own, got ${name}`);
     }
   }
-  return { modelTopology, weightsManifest: weightsManifest as ModelJson['weightsManifest'] };
 }
 
-function weightPath(file: string, name: unknown): string {
-  if (typeof name !== 'string' || !/^[\w][\w.-]*$/.test(name)) {
-    throw new ModelFileError(
-      file,
-      `its weight files must have plain names, got ${JSON.stringify(name)}`,
-    );
-  }
-  return path.join(path.dirname(file), name);
+/** A weight as the manifest lists it. */
+interface NamedWeight {
+  readonly name: string;
+  readonly shape: number[];
+  readonly dtype: 'float32' | 'int32' | 'bool';
+  readonly bytes: number;
+  readonly variable: tf.LayerVariable;
 }
 
-const bytesPerValue: Readonly<Record<string, number>> = { float32: 4, int32: 4, bool: 1 };
-
-function bytesOf(file: string, spec: tf.io.WeightsManifestEntry): number {
-  const { name, shape, dtype, quantization } = spec;
-  const size = bytesPerValue[quantization ? '' : dtype];
-  const isShape =
-    Array.isArray(shape) && shape.every((length) => Number.isInteger(length) && length >= 0);
-  if (size === undefined || !isShape) {
-    throw new ModelFileError(
-      file,
-      `weight ${String(name)} must be a float32, int32 or bool array of a known shape, not quantized`,
-    );
-  }
-  return shape.reduce((product, length) => product * length, size);
-}
-
-async function readFile(model: string, file: string, limit: number): Promise<Buffer> {
-  const status = await fs.lstat(file).catch((error: unknown) => {
-    throw new ModelFileError(model, `cannot read ${file}`, { cause: error });
+function weightsOf(model: tf.LayersModel, place: string): NamedWeight[] {
+  const names = new Set<string>();
+  return model.weights.map((variable) => {
+    const { originalName: name } = variable;
+    if (names.has(name)) {
+      throw new ModelFileError(
+        place,
+        `two weights have the name ${name}, so that the model could not be loaded again; ` +
+          'layers need names of their own, in nested models too',
+      );
+    }
+    names.add(name);
+    const { shape, dtype } = variable.read();
+    const bytes = tf.util.sizeFromShape(shape) * tf.util.bytesPerElement(dtype);
+    return { name, shape: [...shape], dtype: dtype as NamedWeight['dtype'], bytes, variable };
   });
-  const isModel = model === file; // only the file that the user names may be a link
-  if (!status.isFile() && !(isModel && status.isSymbolicLink())) {
-    throw new ModelFileError(model, `${file} must be a regular file`);
+}
+
+function sizeOf(weights: readonly NamedWeight[]): number {
+  return weights.reduce((sum, { bytes }) => sum + bytes, 0);
+}
+
+/** Names of the weight files; a model without weights has an empty one, as tfjs writes it. */
+function shardNames(bytes: number): string[] {
+  const count = Math.max(1, Math.ceil(bytes / SHARD_BYTES));
+  return Array.from({ length: count }, (_, index) => `group1-shard${index + 1}of${count}.bin`);
+}
+
+function modelJson(model: tf.LayersModel, weights: readonly NamedWeight[]): string {
+  return JSON.stringify({
+    format: 'layers-model',
+    generatedBy: `TensorFlow.js tfjs-layers v${tf.version_layers}`,
+    convertedBy: null,
+    modelTopology: model.toJSON(null, false) as object,
+    weightsManifest: [
+      {
+        paths: shardNames(sizeOf(weights)),
+        weights: weights.map(({ name, shape, dtype }) => ({ name, shape, dtype })),
+      },
+    ],
+  });
+}
+
+async function writeFiles(
+  model: tf.LayersModel,
+  weights: readonly NamedWeight[],
+  folder: string,
+  extras: Readonly<Record<string, string>>,
+  files: FileLayer,
+): Promise<void> {
+  const names = shardNames(sizeOf(weights));
+  for await (const shard of shardsOf(weights)) {
+    await writeNewFile(path.join(folder, names.shift()!), shard, files);
   }
-  if (status.size > limit) {
-    throw new ModelFileError(
-      model,
-      `${file} must be at most ${limit} bytes, it has ${status.size}`,
-    );
+  const texts = { ...extras, 'model.json': modelJson(model, weights) };
+  for (const [name, text] of Object.entries(texts)) {
+    await writeNewFile(path.join(folder, name), Buffer.from(text), files);
   }
-  return fs.readFile(file);
+}
+
+/** The weights' bytes one after the other, cut into files; a part is used up before the next. */
+async function* shardsOf(weights: readonly NamedWeight[]): AsyncGenerator<Uint8Array> {
+  const shard = new Uint8Array(Math.min(SHARD_BYTES, sizeOf(weights)));
+  let filled = 0;
+  let sent = 0;
+  for (const { variable } of weights) {
+    const values = await variable.read().data();
+    let bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+    while (bytes.length > 0) {
+      const part = bytes.subarray(0, shard.length - filled);
+      shard.set(part, filled);
+      filled += part.length;
+      bytes = bytes.subarray(part.length);
+      if (filled < shard.length) continue;
+      yield shard;
+      sent++;
+      filled = 0;
+    }
+  }
+  if (filled > 0 || sent === 0) yield shard.subarray(0, filled);
+}
+
+/** Puts the finished folder in its place; one that was there goes aside first and then away. */
+async function swapIn(place: string, target: string, files: FileLayer): Promise<void> {
+  const parent = path.dirname(target);
+  const aside = new Leftover('old', path.basename(target));
+  const previous = path.join(parent, aside.name);
+  try {
+    const hasPrevious = (await files.status(target)) !== null;
+    if (hasPrevious) await files.rename(target, previous);
+    try {
+      await files.rename(place, target);
+    } catch (error) {
+      if (hasPrevious) await files.rename(previous, target);
+      throw error;
+    }
+    await files.syncFolder(parent);
+    await removeTree(previous, files).catch(() => undefined); // the next call sweeps it
+  } finally {
+    aside.settle();
+  }
 }

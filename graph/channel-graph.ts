@@ -108,7 +108,8 @@ export class ChannelGraph {
    * Checks that a keep set fits this network.
    *
    * @throws {NotPrunableError} when it removes from a frozen group.
-   * @throws {RangeError} on an unknown group, a wrong length, a group that would lose all.
+   * @throws {RangeError} on an unknown group, a wrong length, a flag other than 0 and 1, a group that
+   *   would lose all.
    */
   check(keep: KeepSet): void {
     for (const [id, kept] of keep.groups) {
@@ -116,6 +117,7 @@ export class ChannelGraph {
       if (kept.length !== channels) {
         throw new RangeError(`keep of ${id} must have ${channels} channels, got ${kept.length}`);
       }
+      requireFlags(id, kept);
       if (frozen !== null && kept.includes(0)) throw new NotPrunableError(id, frozen);
       if (!kept.includes(1)) throw new RangeError(`keep of ${id} must keep at least one channel`);
     }
@@ -125,6 +127,7 @@ export class ChannelGraph {
       if (kept.length !== size) {
         throw new RangeError(`keep of ${name} must have ${size} weights, got ${kept.length}`);
       }
+      requireFlags(name, kept);
     }
   }
 
@@ -226,9 +229,7 @@ export class ChannelGraph {
 
   /** Layers whose own weights fall silent with their output channels, with these channels' classes. */
   private *ownOutputs(): Generator<{ path: string; outputs: readonly number[] }> {
-    const own = new Set(
-      this.slices.filter(({ silenced }) => silenced).map(({ layer }) => layer),
-    );
+    const own = new Set(this.slices.filter(({ silenced }) => silenced).map(({ layer }) => layer));
     for (const { path, outputs } of this.calls) {
       if (own.delete(path)) yield { path, outputs: outputs[0]!.classes };
     }
@@ -265,6 +266,13 @@ export class ChannelGraph {
         };
       });
     });
+  }
+}
+
+function requireFlags(name: string, kept: Uint8Array): void {
+  const other = kept.find((flag) => flag > 1);
+  if (other !== undefined) {
+    throw new RangeError(`keep of ${name} must hold 0 and 1 only, got ${other}`);
   }
 }
 

@@ -141,7 +141,8 @@ class Walk {
 }
 
 function outputShapesOf(layer: tf.layers.Layer, inputShapes: readonly tf.Shape[]): tf.Shape[] {
-  const inputs = inputShapes.length === 1 ? inputShapes[0]! : [...inputShapes];
+  const copies = inputShapes.map((shape) => [...shape]); // CenterCrop writes into its argument
+  const inputs = copies.length === 1 ? copies[0]! : copies;
   const shapes = layer.getClassName() === 'InputLayer' ? inputs : layer.computeOutputShape(inputs);
   return Array.isArray(shapes[0]) ? (shapes as tf.Shape[]) : [shapes as tf.Shape];
 }
@@ -150,14 +151,18 @@ function outputShapesOf(layer: tf.layers.Layer, inputShapes: readonly tf.Shape[]
 interface ConfiguredCall {
   readonly entry: LayerConfig;
   readonly node: InboundNode;
+  /** The number by which other layers refer to the call. */
   readonly index: number;
 }
+
+/** A model's node 0 is its own inside; the calls of a nested model count from 1. */
+const firstCallOf = (entry: LayerConfig): number => (entry.config.layers ? 1 : 0);
 
 /** All calls, each after the calls that make its inputs. */
 function inOrder(config: ModelConfig): ConfiguredCall[] {
   const done = new Set(config.inputLayers!.map(([name]) => `${name}:0`));
   let waiting = config.layers.flatMap((entry) =>
-    (entry.inboundNodes ?? []).map((node, index) => ({ entry, node, index })),
+    (entry.inboundNodes ?? []).map((node, at) => ({ entry, node, index: at + firstCallOf(entry) })),
   );
   const ordered: ConfiguredCall[] = [];
   while (waiting.length > 0) {

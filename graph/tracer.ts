@@ -95,6 +95,11 @@ export class Tracer {
   /** Closes the channels of all inputs and answers closed outputs: the layer cannot be followed. */
   close(call: LayerCall, reason: string): Channels[] {
     for (const input of call.inputs) this.classes.close(input.classes, reason);
+    return this.closedOutputs(call, reason);
+  }
+
+  /** New closed channels for every output, whatever the inputs lose. */
+  closedOutputs(call: LayerCall, reason: string): Channels[] {
     return call.outputShapes.map((shape) => {
       const output = this.classes.create(shape.at(-1) ?? 0);
       this.classes.close(output.classes, reason);

@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 import { PrunableBatchNormalization } from './prunable-batch-normalization';
 import { PrunableConv2D, PrunableDense, PrunableDepthwiseConv2D } from './prunable-kernel';
 import { BatchNormalization, Conv2D, Dense, DepthwiseConv2D } from './stock';
-import { configOf, copyWeights, modelOf } from './rebuild';
+import { configOf, copyWeights, modelOf, weightsByName } from './rebuild';
 import type { LayerConfig, ModelConfig } from './rebuild';
 
 /** The prunable twin of each stock layer. */
@@ -14,9 +14,7 @@ const twins = [
 ] as const;
 
 for (const [, Prunable] of twins) {
-  tf.serialization.registerClass(
-    Prunable as unknown as tf.serialization.SerializableConstructor<tf.layers.Layer>,
-  );
+  tf.serialization.registerClass(Prunable);
 }
 
 const prunableNames = new Map(twins.map(([from, to]) => [from.className, to.className]));
@@ -44,6 +42,11 @@ export function stock(model: tf.LayersModel): tf.LayersModel {
 function converted(model: tf.LayersModel, rename: (className: string) => string): tf.LayersModel {
   const copy = modelOf(renamed(model, rename), model instanceof tf.Sequential);
   copyWeights(model, copy);
+  const weights = weightsByName(copy);
+  for (const [name, { trainable }] of weightsByName(model)) {
+    const weight = weights.get(name);
+    if (weight) weight.trainable = trainable; // a frozen nested model's config does not say so
+  }
   return copy;
 }
 

@@ -3,5 +3,13 @@ export { clearMasks, maskedWeights, setMasks, zeroMasked } from './masking';
 export type { MaskExtent } from './masking';
 export { isPrunable } from './prunable';
 export type { LayerKeep, MaskedWeight, Prunable } from './prunable';
-export { configOf, copyWeights, forEachLayer, isModel, modelOf, weightsByName } from './rebuild';
+export {
+  assignWeight,
+  configOf,
+  copyWeights,
+  forEachLayer,
+  isModel,
+  modelOf,
+  weightsByName,
+} from './rebuild';
 export type { InboundNode, InboundReference, LayerConfig, ModelConfig } from './rebuild';

@@ -36,7 +36,7 @@ export class PrunableBatchNormalization extends BatchNormalization implements Pr
   override call(inputs: tf.Tensor | tf.Tensor[], kwargs: Record<string, unknown>): tf.Tensor {
     return tf.tidy(() => {
       const x = Array.isArray(inputs) ? inputs[0]! : inputs;
-      return kwargs['training'] ? this.normalizeBatch(x) : this.normalizeByAverages(x, kwargs);
+      return kwargs.training ? this.normalizeBatch(x) : this.normalizeByAverages(x, kwargs);
     });
   }
 

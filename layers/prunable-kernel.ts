@@ -15,9 +15,9 @@ type MaskedKernelLayer = Omit<typeof StockKernelLayer, 'prototype'> &
  *
  * @param outputAxes how many of the kernel's last axes, flattened, are the output channels.
  */
-function withMaskedKernel<K extends 'kernel' | 'depthwiseKernel'>(
+function withMaskedKernel(
   Stock: Concrete<typeof StockKernelLayer>,
-  kernelField: K,
+  kernelField: 'kernel' | 'depthwiseKernel',
   outputAxes: number,
 ): MaskedKernelLayer {
   return class extends Stock implements Prunable {
@@ -40,7 +40,7 @@ function withMaskedKernel<K extends 'kernel' | 'depthwiseKernel'>(
       return tf.tidy(() => {
         const { [kernelField]: kernel, bias } = this;
         const [maskedKernel, maskedBias] = this.masked.map(readMasked);
-        this[kernelField] = reading(maskedKernel!) as this[K];
+        this[kernelField] = reading(maskedKernel!);
         this.bias = maskedBias ? reading(maskedBias) : null;
         try {
           return super.call(inputs, kwargs) as tf.Tensor;

@@ -70,5 +70,5 @@ function isFull(mask: tf.LayerVariable): boolean {
 
 /** A stand-in for a layer's weight that reads as `value` while stock code computes with it. */
 export function reading(value: tf.Tensor): tf.LayerVariable {
-  return { read: () => value } as tf.LayerVariable;
+  return { read: () => value } as unknown as tf.LayerVariable;
 }

@@ -1,4 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
+import { repairSeparableConfig } from './separable-config';
+
+repairSeparableConfig();
 
 /** A layer as a model's config names it. */
 export interface LayerConfig {
@@ -81,13 +84,21 @@ export function weightsByName(model: tf.LayersModel): Map<string, tf.LayerVariab
   return weights;
 }
 
-/** Copies every weight that both models have under the same name; shapes must agree. */
+/**
+ * Gives a weight exactly this value, where `weight.write` would apply its constraint once more and
+ * so change the last bits of a value that fulfils it.
+ *
+ * @param value of the weight's shape; borrowed.
+ */
+export function assignWeight(weight: tf.LayerVariable, value: tf.Tensor): void {
+  (weight.read() as unknown as tf.Variable).assign(value);
+}
+
+/** Copies every weight that both models have under the same name, bit for bit; shapes must agree. */
 export function copyWeights(from: tf.LayersModel, to: tf.LayersModel): void {
   const source = weightsByName(from);
-  tf.tidy(() => {
-    for (const [name, weight] of weightsByName(to)) {
-      const value = source.get(name)?.read();
-      if (value) weight.write(value); // a weight with a constraint makes tensors of its own
-    }
-  });
+  for (const [name, weight] of weightsByName(to)) {
+    const value = source.get(name)?.read();
+    if (value) assignWeight(weight, value);
+  }
 }

@@ -41,9 +41,8 @@ export declare abstract class StockBatchNormalization extends StockLayer {
 }
 
 /** Declared abstract above only because they have no body of their own; the real classes are not. */
-export type Concrete<C extends abstract new (config: tf.serialization.ConfigDict) => StockLayer> = {
-  new (config: tf.serialization.ConfigDict): InstanceType<C>;
-} & Omit<C, 'prototype'>;
+export type Concrete<C extends abstract new (config: tf.serialization.ConfigDict) => StockLayer> =
+  (new (config: tf.serialization.ConfigDict) => InstanceType<C>) & Omit<C, 'prototype'>;
 
 // The constructor of an instance is its class; tfjs types it as a bare Function.
 const classOf = <C extends abstract new (config: tf.serialization.ConfigDict) => StockLayer>(

@@ -4,14 +4,14 @@
  * They change nothing in what is computed or pruned: a block without a decorator is pruned as well.
  */
 import type * as tf from '@tensorflow/tfjs';
-import { recordRole } from './roles';
+import { hasRole, recordRole } from './roles';
 import type { LayerRole } from './roles';
 
 /** A piece of a network that is built by one call. */
 export interface Block {
   /** Prefix of the layers' names: layer `conv1` of block `layer1_0` is `layer1_0_conv1`. */
   readonly name: string;
-  apply(x: tf.SymbolicTensor): tf.SymbolicTensor;
+  readonly apply: (x: tf.SymbolicTensor) => tf.SymbolicTensor;
 }
 
 /** The layers with kernels in a block, by their names without the block's name. */
@@ -69,45 +69,61 @@ export const denseLayer = decorator('denseLayer');
 export function decorator(kind: string): BlockDecorator {
   return ({ convs, downsampling = [] }) =>
     (target) => {
-      decorated.set(target, { kind, convs, downsampling });
-      const prototype = target.prototype as Block;
-      const build = prototype.apply.bind.bind(prototype.apply) as (block: Block) => Block['apply'];
-      prototype.apply = function (this: Block, x): tf.SymbolicTensor {
-        const y = build(this)(x);
-        for (const [layer, role] of rolesBetween(this, { convs, downsampling }, x, y)) {
-          recordRole(layer, { role, block: this.name, kind });
-        }
+      const form = { kind, convs, downsampling };
+      decorated.set(target, form);
+      const prototype = target.prototype as { apply: (this: Block, x: Tensor) => Tensor };
+      const build = prototype.apply;
+      prototype.apply = function (x): Tensor {
+        const y = build.call(this, x);
+        const own = this.constructor as BlockClass;
+        // A decorated subclass has a form of its own.
+        if (own === target || !decorated.has(own)) recordBlock(this, form, x, y);
         return y;
       };
     };
 }
 
-const kernelClasses = /^(Prunable)?(Conv\d?D?|Conv\dDTranspose|(Depthwise|Separable)Conv\dD|Dense)$/;
+type Tensor = tf.SymbolicTensor;
 
-function rolesBetween(
-  block: Block,
-  { convs, downsampling }: Required<BlockForm>,
-  x: tf.SymbolicTensor,
-  y: tf.SymbolicTensor,
-): Map<tf.layers.Layer, LayerRole> {
+const kernelClasses = /^(Prunable)?(Conv\dD(Transpose)?|(Depthwise|Separable)Conv\dD|Dense)$/;
+
+function recordBlock(block: Block, form: DecoratedBlock, x: Tensor, y: Tensor): void {
+  const { kind, convs, downsampling } = form;
+  const kernels = [...tensorsBehind([y], x)].filter(({ sourceLayer }) =>
+    kernelClasses.test(sourceLayer.getClassName()),
+  );
+  const listed = (names: readonly string[]): Tensor[] =>
+    kernels.filter(({ sourceLayer: { name } }) =>
+      names.some((own) => name === `${block.name}_${own}`),
+    );
   const roles = new Map<tf.layers.Layer, LayerRole>();
-  const behind = [...ancestors(y, x)].filter((layer) => kernelClasses.test(layer.getClassName()));
-  const listed = (names: readonly string[]): tf.layers.Layer[] =>
-    behind.filter(({ name }) => names.some((own) => name === `${block.name}_${own}`));
-  for (const layer of listed(downsampling)) roles.set(layer, 'block.downsample');
+  for (const { sourceLayer } of listed(downsampling)) roles.set(sourceLayer, 'block.downsample');
   const main = listed(convs);
-  for (const layer of main) roles.set(layer, 'block.out');
-  for (const reader of main) {
-    for (const layer of ancestors(reader.input as tf.SymbolicTensor, x)) {
-      if (roles.get(layer) === 'block.out') roles.set(layer, 'block.inner');
-    }
+  for (const { sourceLayer } of main) roles.set(sourceLayer, 'block.out');
+  for (const { sourceLayer } of tensorsBehind(
+    main.flatMap(({ inputs }) => inputs),
+    x,
+  )) {
+    if (roles.get(sourceLayer) === 'block.out') roles.set(sourceLayer, 'block.inner');
   }
-  const unlisted = behind.find((layer) => !roles.has(layer) && !isNested(layer, block));
+  const unlisted = kernels.find(({ sourceLayer: layer }) => !roles.has(layer) && !hasRole(layer));
   if (unlisted) {
     throw new TypeError(
-      `block ${block.name} makes the layer ${unlisted.name}, which its decorator does not list: ` +
-        `convs ${convs.join(', ')}; downsampling ${downsampling.join(', ') || 'none'}`,
+      `block ${block.name} makes the layer ${unlisted.sourceLayer.name}, which its decorator does ` +
+        `not list: convs ${convs.join(', ')}; downsampling ${downsampling.join(', ') || 'none'}`,
     );
   }
-  return roles;
+  for (const [layer, role] of roles) recordRole(layer, { role, block: block.name, kind });
+}
+
+/** The given tensors and all that they are computed from, up to `x`, which is not among them. */
+function tensorsBehind(tensors: readonly Tensor[], x: Tensor): Set<Tensor> {
+  const found = new Set<Tensor>();
+  const waiting = [...tensors];
+  for (let tensor = waiting.pop(); tensor; tensor = waiting.pop()) {
+    if (tensor === x || found.has(tensor)) continue;
+    found.add(tensor);
+    waiting.push(...tensor.inputs);
+  }
+  return found;
 }

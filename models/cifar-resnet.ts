@@ -1,19 +1,12 @@
-import * as tf from '@tensorflow/tfjs';
+import type * as tf from '@tensorflow/tfjs';
 import { BasicBlock } from './basic-block';
-import type { Shortcut } from './basic-block';
-import { batchNormalization, convolution, linear } from './parts';
+import type { NetworkOptions } from './network-options';
+import { Parts } from './parts';
 
-/** A residual network for small images. */
-export interface CifarResNetOptions {
-  /** [height, width, channels]; any size from 4 x 4. */
-  readonly inputShape: readonly [number, number, number];
-  readonly classes: number;
-  /** `A`: subsample and append zero channels, no weights; `B`: 1x1 convolution. Default A. */
-  readonly shortcut?: Shortcut;
-  /** Filters of the three stages. Default 16, 32, 64. */
+/** A residual network for small images: any size from 4 x 4; `variant` and `dropout` have no effect. */
+export interface CifarResNetOptions extends NetworkOptions {
+  /** Filters of the three stages, before `width`. Default 16, 32, 64. */
   readonly widths?: readonly [number, number, number];
-  /** Determines the initial weights together with each layer's name. Default 1. */
-  readonly seed?: number;
 }
 
 /**
@@ -26,7 +19,7 @@ export interface CifarResNetOptions {
  * @throws {RangeError} when depth is not 6n + 2 or the image is smaller than 4 x 4.
  */
 export function cifarResNet(depth: number, options: CifarResNetOptions): tf.LayersModel {
-  const { inputShape, classes, shortcut = 'A', widths = [16, 32, 64], seed = 1 } = options;
+  const { inputShape, shortcut = 'A', widths = [16, 32, 64] } = options;
   const blocks = (depth - 2) / 6;
   if (!Number.isInteger(blocks) || blocks < 1) {
     throw new RangeError(`depth must be 6n + 2 (20, 32, 44, 56, 110), got ${depth}`);
@@ -34,18 +27,18 @@ export function cifarResNet(depth: number, options: CifarResNetOptions): tf.Laye
   if (inputShape[0] < 4 || inputShape[1] < 4) {
     throw new RangeError(`images must be at least 4 x 4, got ${inputShape.join(' x ')}`);
   }
-  const input = tf.input({ shape: [...inputShape], name: 'input' });
-  let x = convolution(input, { name: 'conv1', filters: widths[0], size: 3, seed });
-  x = batchNormalization(x, 'bn1');
-  x = tf.layers.reLU({ name: 'relu' }).apply(x) as tf.SymbolicTensor; // [n, h, w, 16]
-  widths.forEach((filters, stage) => {
+  const parts = new Parts(options);
+  const input = parts.input();
+  let x = parts.convolution(input, { name: 'conv1', filters: parts.scaled(widths[0]), size: 3 });
+  x = parts.batchNormalization(x, 'bn1');
+  x = parts.activation(x, 'relu'); // [n, h, w, 16]
+  widths.forEach((width, stage) => {
     for (let index = 0; index < blocks; index++) {
       const stride = stage > 0 && index === 0 ? 2 : 1;
       const name = `layer${stage + 1}_${index}`;
-      x = new BasicBlock({ name, filters, stride, shortcut, seed }).apply(x);
+      x = new BasicBlock(parts, { name, filters: parts.scaled(width), stride, shortcut }).apply(x);
     }
   });
-  x = tf.layers.globalAveragePooling2d({ name: 'avgpool' }).apply(x) as tf.SymbolicTensor;
-  const logits = linear(x, { name: 'fc', units: classes, seed });
-  return tf.model({ inputs: input, outputs: logits, name: `resnet${depth}` });
+  x = parts.globalAveragePooling(x);
+  return parts.model(`resnet${depth}`, input, parts.linear(x, 'fc'));
 }

@@ -2,7 +2,6 @@
 
 type Pads = [[number, number], [number, number]];
 
-
 /** What a max-pooling layer needs around its input. */
 export interface PoolingPads {
   /** Whether the layer's own `same` does it. */

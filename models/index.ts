@@ -1,19 +1,133 @@
 import type * as tf from '@tensorflow/tfjs';
+import { alexNet } from './alexnet';
 import { cifarResNet } from './cifar-resnet';
 import type { CifarResNetOptions } from './cifar-resnet';
+import { denseNet121 } from './densenet';
+import { efficientNet } from './efficientnet';
+import { googLeNet } from './googlenet';
+import { mnasNet } from './mnasnet';
+import { mobileNetV1 } from './mobilenet-v1';
+import { mobileNetV2 } from './mobilenet-v2';
+import type { NetworkOptions } from './network-options';
+import { resNet } from './resnet';
+import type { ResNetDepth } from './resnet';
+import { squeezeNet } from './squeezenet';
+import type { SqueezeNetVersion } from './squeezenet';
+import { vgg } from './vgg';
+import type { VggDepth } from './vgg';
 
+export { alexNet } from './alexnet';
+export { BasicBlock } from './basic-block';
+export * from './block';
+export { Bottleneck } from './bottleneck';
 export { cifarResNet } from './cifar-resnet';
 export type { CifarResNetOptions } from './cifar-resnet';
+export { DenseLayer } from './dense-layer';
+export { DepthwiseSeparable } from './depthwise-separable';
+export { denseNet121 } from './densenet';
+export { efficientNet, EfficientNetBlock } from './efficientnet';
+export type { EfficientNetOptions, EfficientNetStage } from './efficientnet';
+export { Fire } from './fire';
+export { googLeNet } from './googlenet';
+export { Inception } from './inception';
+export { mnasNet, MnasNetBlock } from './mnasnet';
+export { mobileNetV1 } from './mobilenet-v1';
+export { mobileNetV2, MobileNetV2Block } from './mobilenet-v2';
+export type { NetworkOptions, Variant } from './network-options';
+export { Parts } from './parts';
+export type { ActivationId, ConvolutionOptions, PoolingOptions } from './parts';
+export { resNet } from './resnet';
+export type { ResNetDepth } from './resnet';
+export { blockLayers, layerRoles, rememberBlocks, roleOf } from './roles';
+export type { BlockLayer, LayerRole } from './roles';
+export type { ResidualBlockOptions, Shortcut } from './shortcut';
+export { squeezeNet } from './squeezenet';
+export type { SqueezeNetVersion } from './squeezenet';
+export { vgg } from './vgg';
+export type { VggDepth, VggOptions } from './vgg';
 
 /** A network of the zoo: options in, stock layers out, weights initialised by the seed. */
-export type Architecture = (options: CifarResNetOptions) => tf.LayersModel;
+export type Architecture<Options extends NetworkOptions = NetworkOptions> = (
+  options: Options,
+) => tf.LayersModel;
 
-export const resnet20: Architecture = (options) => cifarResNet(20, options);
-export const resnet32: Architecture = (options) => cifarResNet(32, options);
-export const resnet44: Architecture = (options) => cifarResNet(44, options);
-export const resnet56: Architecture = (options) => cifarResNet(56, options);
-export const resnet110: Architecture = (options) => cifarResNet(110, options);
+type CifarResNet = Architecture<CifarResNetOptions>;
 
-/** The zoo by the names of the command line. */
-export const architectures = { resnet20, resnet32, resnet44, resnet56, resnet110 } as const;
+export const resnet20: CifarResNet = (options) => cifarResNet(20, options);
+export const resnet32: CifarResNet = (options) => cifarResNet(32, options);
+export const resnet44: CifarResNet = (options) => cifarResNet(44, options);
+export const resnet56: CifarResNet = (options) => cifarResNet(56, options);
+export const resnet110: CifarResNet = (options) => cifarResNet(110, options);
+
+const torchvisionResNet =
+  (depth: ResNetDepth): Architecture =>
+  (options) =>
+    resNet(depth, options);
+
+const plainVgg =
+  (depth: VggDepth): Architecture =>
+  (options) =>
+    vgg(depth, options);
+
+const normalizedVgg =
+  (depth: VggDepth): Architecture =>
+  (options) =>
+    vgg(depth, { ...options, batchNorm: true });
+
+const squeezeNetOf =
+  (version: SqueezeNetVersion): Architecture =>
+  (options) =>
+    squeezeNet(version, options);
+
+/** The zoo by the names of the command line: torchvision's, where it has the network. */
+export const architectures = {
+  resnet20,
+  resnet32,
+  resnet44,
+  resnet56,
+  resnet110,
+  resnet18: torchvisionResNet(18),
+  resnet34: torchvisionResNet(34),
+  resnet50: torchvisionResNet(50),
+  resnet101: torchvisionResNet(101),
+  resnet152: torchvisionResNet(152),
+  alexnet: alexNet,
+  vgg9: plainVgg(9),
+  vgg9_bn: normalizedVgg(9),
+  vgg11: plainVgg(11),
+  vgg11_bn: normalizedVgg(11),
+  vgg13: plainVgg(13),
+  vgg13_bn: normalizedVgg(13),
+  vgg16: plainVgg(16),
+  vgg16_bn: normalizedVgg(16),
+  vgg19: plainVgg(19),
+  vgg19_bn: normalizedVgg(19),
+  mobilenet_v1: mobileNetV1,
+  mobilenet_v2: mobileNetV2,
+  mnasnet1_0: mnasNet,
+  squeezenet1_0: squeezeNetOf('1_0'),
+  squeezenet1_1: squeezeNetOf('1_1'),
+  googlenet: googLeNet,
+  densenet121: denseNet121,
+  efficientnet_b0: efficientNet,
+} as const satisfies Record<string, Architecture>;
+
+/** A name of the zoo. */
 export type ArchitectureId = keyof typeof architectures;
+
+/** The images and classes that a network of the zoo was published for. */
+export function publishedSize(id: ArchitectureId): Pick<NetworkOptions, 'inputShape' | 'classes'> {
+  return cifarNetworks.has(id)
+    ? { inputShape: [32, 32, 3], classes: 10 }
+    : { inputShape: [224, 224, 3], classes: 1000 };
+}
+
+const cifarNetworks: ReadonlySet<ArchitectureId> = new Set([
+  'resnet20',
+  'resnet32',
+  'resnet44',
+  'resnet56',
+  'resnet110',
+  'vgg9',
+  'vgg9_bn',
+]);

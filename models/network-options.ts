@@ -43,7 +43,17 @@ export function variantOf(
  * @throws {RangeError} naming the option, what it allows and what it got.
  */
 export function checkOptions(options: NetworkOptions): void {
-  const { inputShape, classes, width = 1, filters = {}, dropout = 0 } = options;
+  checkCounts(options);
+  const { width = 1, dropout = 0 } = options;
+  if (!(width > 0) || width === Infinity) {
+    throw new RangeError(`width must be a factor above 0, got ${width}`);
+  }
+  if (!(dropout >= 0) || dropout >= 1) {
+    throw new RangeError(`dropout must be in [0, 1), got ${dropout}`);
+  }
+}
+
+function checkCounts({ inputShape, classes, filters = {} }: NetworkOptions): void {
   const counts = [
     ...inputShape.map((size, axis) => [`inputShape[${axis}]`, size] as const),
     ['classes', classes] as const,
@@ -53,11 +63,5 @@ export function checkOptions(options: NetworkOptions): void {
     if (!Number.isInteger(count) || count < 1) {
       throw new RangeError(`${name} must be a whole number from 1, got ${count}`);
     }
-  }
-  if (!(width > 0 && width < Infinity)) {
-    throw new RangeError(`width must be a factor above 0, got ${width}`);
-  }
-  if (!(dropout >= 0 && dropout < 1)) {
-    throw new RangeError(`dropout must be in [0, 1), got ${dropout}`);
   }
 }

@@ -10,7 +10,9 @@ import type { Rounding } from './rounding';
 /** Standard deviation of the standard normal truncated at two: tfjs draws truncated, papers do not. */
 const TRUNCATED_DEVIATION = 0.8796;
 
-type Initializer = ReturnType<typeof tf.initializers.zeros>;
+type Initializer = ReturnType<
+  (typeof tf.initializers)['zeros' | 'randomUniform' | 'varianceScaling']
+>;
 
 /** A convolution with the padding of PyTorch: the same number of zeros on both sides. */
 export interface ConvolutionOptions {
@@ -73,18 +75,7 @@ export class Parts {
    * Kernel: He normal by fan-out (He et al., "Delving Deep into Rectifiers", ICCV 2015); bias: zero.
    */
   convolution(x: tf.SymbolicTensor, options: ConvolutionOptions): tf.SymbolicTensor {
-    const { name, filters, size, stride = 1, bias = false } = options;
-    const { padded, padding } = this.padded(x, options);
-    const layer = tf.layers.conv2d({
-      name,
-      filters: this.filtersOf(name, filters),
-      kernelSize: size,
-      strides: stride,
-      padding,
-      useBias: bias,
-      kernelInitializer: this.heNormal(name),
-    });
-    return apply(layer, padded);
+    return this.convolve(x, options, this.filtersOf(options.name, options.filters));
   }
 
   /** Convolves each channel by itself, without bias; padding and kernel as in `convolution`. */
@@ -130,18 +121,29 @@ export class Parts {
     const pads = poolingPads(sizeOf(x), options);
     const padded = pads.same || pads.none ? x : zeroPadding(x, `${name}_pad`, pads.zeros);
     const padding = pads.same ? 'same' : 'valid';
-    return apply(tf.layers.maxPooling2d({ name, poolSize: size, strides: stride, padding }), padded);
+    return apply(
+      tf.layers.maxPooling2d({ name, poolSize: size, strides: stride, padding }),
+      padded,
+    );
   }
 
   /** Mean of each window, without padding. */
-  averagePooling(x: tf.SymbolicTensor, options: PoolingOptions): tf.SymbolicTensor {
-    const { name, size, stride } = options;
+  averagePooling(
+    x: tf.SymbolicTensor,
+    { name, size, stride }: Pick<PoolingOptions, 'name' | 'size' | 'stride'>,
+  ): tf.SymbolicTensor {
+    if (sizeOf(x).some((length) => length < size)) throw emptyMap(name, sizeOf(x), size);
     return apply(tf.layers.averagePooling2d({ name, poolSize: size, strides: stride }), x);
   }
 
   /** Mean of each channel: [n, h, w, c] to [n, c]. */
   globalAveragePooling(x: tf.SymbolicTensor, name = 'avgpool'): tf.SymbolicTensor {
     return apply(tf.layers.globalAveragePooling2d({ name }), x);
+  }
+
+  /** Mean of each channel with its axes kept: [n, h, w, c] to [n, 1, 1, c]. */
+  mean(x: tf.SymbolicTensor, name: string): tf.SymbolicTensor {
+    return apply(tf.layers.averagePooling2d({ name, poolSize: sizeOf(x), strides: 1 }), x);
   }
 
   /**
@@ -154,20 +156,23 @@ export class Parts {
     { name, size }: { readonly name: string; readonly size: number },
   ): tf.SymbolicTensor {
     const [rows, columns] = sizeOf(x).map((length) => adaptivePooling(length, size));
-    if (!rows || !columns || rows.repeat !== columns.repeat) {
+    if (!rows || !columns) {
       throw new RangeError(
         `${name} makes ${size} x ${size} of a ${sizeOf(x).join(' x ')} map by windows of different sizes, ` +
           `which no stock layer does: use images of 224 x 224, or variant 'cifar'`,
       );
     }
-    if (rows.repeat !== 1) {
-      const factor: [number, number] = [rows.repeat, columns.repeat];
-      return apply(tf.layers.upSampling2d({ name, size: factor }), x);
-    }
-    if (rows.size === 1 && columns.size === 1) return x; // it has that size
+    const factor: [number, number] = [rows.repeat, columns.repeat];
     const poolSize: [number, number] = [rows.size, columns.size];
     const strides: [number, number] = [rows.stride, columns.stride];
-    return apply(tf.layers.averagePooling2d({ name, poolSize, strides }), x);
+    let y = x;
+    if (Math.max(...factor) > 1) {
+      y = apply(tf.layers.upSampling2d({ name: `${name}_repeat`, size: factor }), y);
+    }
+    if (Math.max(...poolSize) > 1) {
+      y = apply(tf.layers.averagePooling2d({ name, poolSize, strides }), y);
+    }
+    return y;
   }
 
   /** Drops units at the rate asked for, else the network's own; no layer at rate 0. */
@@ -217,22 +222,47 @@ export class Parts {
     return this.dense(x, name, this.options.classes);
   }
 
+  /** Logits per position: a 1x1 convolution with bias to [n, h, w, classes]. */
+  classes(x: tf.SymbolicTensor, name: string): tf.SymbolicTensor {
+    return this.convolve(x, { name, size: 1, bias: true }, this.options.classes);
+  }
+
   /**
    * The network, with the roles of its blocks' layers.
    *
    * @throws {RangeError} when `filters` names a layer that the network does not have.
    */
   model(name: string, input: tf.SymbolicTensor, output: tf.SymbolicTensor): tf.LayersModel {
+    const model = tf.model({ inputs: input, outputs: output, name });
     const unknown = Object.keys(this.options.filters ?? {}).filter((key) => !this.named.has(key));
     if (unknown.length > 0) {
+      model.dispose();
       throw new RangeError(
         `filters must name layers of ${name} whose width is free (${[...this.named].join(', ')}), ` +
           `got ${unknown.join(', ')}`,
       );
     }
-    const model = tf.model({ inputs: input, outputs: output, name });
     rememberBlocks(model);
     return model;
+  }
+
+  private convolve(
+    x: tf.SymbolicTensor,
+    options: Omit<ConvolutionOptions, 'filters'>,
+    filters: number,
+  ): tf.SymbolicTensor {
+    const { name, size, stride = 1, bias = false } = options;
+    const { padded, padding } = this.padded(x, options);
+    const layer = tf.layers.conv2d({
+      name,
+      filters,
+      kernelSize: size,
+      strides: stride,
+      padding,
+      useBias: bias,
+      kernelInitializer: this.heNormal(name),
+    });
+    return apply(layer, padded);
   }
 
   /** Weights and bias uniform in +-1 / sqrt(inputs), as PyTorch's. */

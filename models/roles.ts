@@ -30,6 +30,11 @@ export function recordRole(layer: tf.layers.Layer, entry: BlockLayer): void {
   made.set(layer, entry);
 }
 
+/** True when a block has noted the layer already: a block inside another. */
+export function hasRole(layer: tf.layers.Layer): boolean {
+  return made.has(layer);
+}
+
 /**
  * The role of one layer, null where no decorated block made it.
  *

@@ -9,7 +9,7 @@
 import { constants as bufferLimits } from 'node:buffer';
 import { createHash } from 'node:crypto';
 import * as path from 'node:path';
-import type { FileLayer, JsonObject, JsonValue } from './durable-files';
+import type { FileLayer, JsonObject, JsonValue } from '../files/durable-files';
 import {
   asDiskError,
   canonicalJson,
@@ -25,7 +25,7 @@ import {
   removeTree,
   sweepLeftovers,
   writeNewFile,
-} from './durable-files';
+} from '../files/durable-files';
 
 /** An array of numbers with a shape; `bool` holds 0 and 1, one byte each. */
 export interface NamedArray {

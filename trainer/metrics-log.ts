@@ -9,7 +9,7 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { pino, stdTimeFunctions } from 'pino';
 import type { Level, Logger } from 'pino';
-import type { FileLayer, JsonValue, OpenFile } from './durable-files';
+import type { FileLayer, JsonValue, OpenFile } from '../files/durable-files';
 import {
   asDiskError,
   isForbiddenKey,
@@ -17,7 +17,7 @@ import {
   nodeFiles,
   replaceFile,
   writeAll,
-} from './durable-files';
+} from '../files/durable-files';
 
 /** One line of metrics; a column that is absent or null is empty in the CSV file. */
 export interface MetricsRow {
@@ -189,13 +189,10 @@ export class MetricsLog {
    * read is dropped with all that follows, unless a row that must stay comes after it.
    */
   private keptRows(content: Buffer, step: number): MetricsRow[] {
-    const lines = content
-      .subarray(0, content.lastIndexOf(0x0a) + 1)
-      .toString()
-      .split('\n');
+    const lines = content.toString().split('\n').slice(0, -1); // after the last LF: torn or nothing
     const rows: MetricsRow[] = [];
     let damaged: number | null = null;
-    for (const [index, line] of lines.slice(0, -1).entries()) {
+    for (const [index, line] of lines.entries()) {
       const row = this.parseRow(line);
       if (row === null) damaged ??= index + 1;
       else if (row.step > step) continue;
@@ -297,8 +294,8 @@ export function openEventLog(folder: string, options: { readonly level?: Level }
       return failure;
     },
     close() {
-      destination.flushSync();
-      destination.end();
+      // Not flushSync, which never returns while the disk is full; each line was written at once.
+      destination.destroy();
     },
   };
 }

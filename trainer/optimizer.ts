@@ -166,6 +166,7 @@ export class Adam extends SlotOptimizer {
     this.options = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0, ...options };
     checkFraction('beta1', this.options.beta1);
     checkFraction('beta2', this.options.beta2);
+    checkNotNegative('epsilon', this.options.epsilon);
     checkNotNegative('weightDecay', this.options.weightDecay);
   }
 

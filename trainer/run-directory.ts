@@ -8,7 +8,7 @@ import { randomBytes } from 'node:crypto';
 import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
-import type { FileLayer, JsonObject } from './durable-files';
+import type { FileLayer, JsonObject } from '../files/durable-files';
 import {
   asDiskError,
   canonicalJson,
@@ -22,7 +22,7 @@ import {
   processStart,
   replaceFile,
   sweepLeftovers,
-} from './durable-files';
+} from '../files/durable-files';
 
 /** Where a run stands: `stopped` by a signal with everything saved; the owner of a dead `running` crashed. */
 export type RunState = (typeof runStates)[number];
@@ -505,8 +505,8 @@ function isLive(owner: LockRecord): boolean {
   return isProcessAlive(owner.pid, owner.processStart);
 }
 
-const readAttempts = 40;
-const readPauseMs = 25;
+const readAttempts = 20;
+const readPauseMs = 20;
 
 /** Reads a lock file; null when there is none. */
 function readLock(file: string): LockRecord | null {
@@ -515,9 +515,8 @@ function readLock(file: string): LockRecord | null {
       return parseLock(file);
     } catch (error) {
       if (errorCode(error) === 'ENOENT') return null;
-      if (!(error instanceof SyntaxError) || attempt === readAttempts) {
-        throw unreadableLock(file, error);
-      }
+      if (!(error instanceof SyntaxError)) throw error;
+      if (attempt === readAttempts) throw unreadableLock(file, error);
     }
     // On a disk without hard links the file may be seen while its owner still writes it.
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, readPauseMs);
@@ -534,11 +533,11 @@ function parseLock(file: string): LockRecord {
   return { pid: pid!, host, started, token: token!, processStart: start ?? null };
 }
 
-function unreadableLock(file: string, error: unknown): Error {
-  const reason = error instanceof Error ? error.message : String(error);
+function unreadableLock(file: string, error: SyntaxError): Error {
   return new RunDirectoryError(
     path.dirname(file),
-    `has a ${path.basename(file)} that cannot be read (${reason}); delete it if no run uses it`,
+    `has a ${path.basename(file)} that cannot be read (${error.message}); ` +
+      'delete it if no run uses it',
     { cause: error },
   );
 }

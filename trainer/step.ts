@@ -37,14 +37,20 @@ export class EagerStep implements TrainingStep {
   private readonly variables: tf.Variable[];
   private readonly names: Map<string, string>; // tfjs' variable name -> ours
 
+  /** @throws {RangeError} when labelSmoothing is outside [0, 1). */
   constructor(
     private readonly model: tf.LayersModel,
     private readonly optimizer: Optimizer,
     private readonly options: EagerStepOptions = {},
   ) {
-    const trainable = [...weightsByName(model)].filter(([, weight]) => weight.trainable);
+    const { labelSmoothing = 0 } = options;
+    if (!(labelSmoothing >= 0 && labelSmoothing < 1)) {
+      throw new RangeError(`labelSmoothing must be in [0, 1), got ${labelSmoothing}`);
+    }
+    const unfrozen = new Set(model.trainableWeights);
+    const trainable = [...weightsByName(model)].filter(([, weight]) => unfrozen.has(weight));
     this.weights = new Map(trainable);
-    this.variables = trainable.map(([, weight]) => weight.read() as tf.Variable);
+    this.variables = trainable.map(([, weight]) => weight.read() as unknown as tf.Variable);
     this.names = new Map(trainable.map(([name], index) => [this.variables[index]!.name, name]));
   }
 

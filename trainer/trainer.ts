@@ -9,8 +9,8 @@ import type { Methodology } from '../methods';
 import type { Progress } from '../report/progress';
 import { loadNewestCheckpoint, saveCheckpoint } from './checkpoint';
 import type { TrainingState } from './checkpoint';
-import { canonicalJson } from './durable-files';
-import type { JsonObject, JsonValue } from './durable-files';
+import { canonicalJson } from '../files/durable-files';
+import type { JsonObject, JsonValue } from '../files/durable-files';
 import type { LearningRate } from './learning-rate';
 import { MetricsLog, openEventLog } from './metrics-log';
 import type { EventLog } from './metrics-log';
@@ -303,15 +303,9 @@ export class Trainer {
       epoch,
       learning_rate: learningRate(this.stepsDone - 1),
       train_loss: trainLoss,
-      val_loss: whole.loss,
-      val_top1: whole.top1,
-      val_top5: whole.top5,
-      masked_loss: masked?.loss ?? null,
-      masked_top1: masked?.top1 ?? null,
-      masked_top5: masked?.top5 ?? null,
-      removed: event?.removed ?? null,
-      units: event?.units ?? null,
-      churn: event?.churn ?? null,
+      ...columnsOf('val', whole),
+      ...columnsOf('masked', masked),
+      ...event,
     });
     await metrics.sync();
     this.log.logger.info({ event: 'epoch', epoch, trainLoss, whole, masked, pruning: event });
@@ -408,6 +402,13 @@ export class Trainer {
     this.bestSoFar = record.best as unknown as Best | null;
     this.pruning?.restore(keepFromJson(record.keep as unknown as ReturnType<typeof keepToJson>));
   }
+}
+
+/** `val_loss`, `val_top1`, `val_top5`; no columns where nothing was measured. */
+function columnsOf(prefix: string, evaluation: Evaluation | null): Record<string, number> {
+  if (!evaluation) return {};
+  const { loss, top1, top5 } = evaluation;
+  return { [`${prefix}_loss`]: loss, [`${prefix}_top1`]: top1, [`${prefix}_top5`]: top5 };
 }
 
 function isBetter(a: Evaluation, b: Evaluation | undefined): boolean {

@@ -78,14 +78,15 @@ export const passThrough: LayerHandler = {
   trace: (call) => [call.inputs[0]!],
 };
 
-/** Dropout: identity in inference; a `noiseShape` that names the width is narrowed with it. */
+/** Dropout: identity in inference; closed where its `noiseShape` names the width of the channels. */
 export const dropout: LayerHandler = {
-  trace: passThrough.trace,
-  rewrite(config, { call, outputShapes }) {
-    const noise = config.noiseShape as (number | null)[] | null | undefined;
-    if (noise && noise.at(-1) === call.inputs[0]!.classes.length) {
-      config.noiseShape = [...noise.slice(0, -1), outputShapes[0]!.at(-1)];
+  trace(call, tracer) {
+    const [input] = call.inputs as [Channels];
+    const noise = (call.config.noiseShape as (number | null)[] | null | undefined)?.at(-1) ?? 1;
+    if (noise !== 1) {
+      tracer.classes.close(input.classes, `${call.path} has a noiseShape of ${noise} channels`);
     }
+    return [input];
   },
 };
 

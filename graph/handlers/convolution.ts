@@ -1,3 +1,4 @@
+import type * as tf from '@tensorflow/tfjs';
 import type { Channels } from '../channels';
 import type { LayerCall, LayerHandler, Remainder } from '../handler';
 import { silencedBy } from './activation';
@@ -7,14 +8,24 @@ const channelsFirst = (call: LayerCall): boolean => call.config.dataFormat === '
 const product = (sizes: readonly (number | null)[]): number =>
   sizes.reduce<number>((count, size) => count * (size ?? 1), 1);
 
-/** Positions of one sample: the product of the axes between batch and channels; unknown ones are 1. */
-const positions = (shape: Remainder['inputShapes'][number]): number => product(shape.slice(1, -1));
+/** The channels of a shape, behind the positions or before them. */
+const widthOf = (call: LayerCall, shape: tf.Shape): number =>
+  shape.at(channelsFirst(call) ? 1 : -1) ?? 1;
 
-const kernelSize = (left: Remainder): number => product(left.call.config.kernelSize as number[]);
+/** Positions of one sample: the product of the axes beside batch and channels; unknown ones are 1. */
+const positions = (call: LayerCall, shape: tf.Shape): number =>
+  product(channelsFirst(call) ? shape.slice(2) : shape.slice(1, -1));
 
-const widthIn = (left: Remainder): number => left.inputShapes[0]!.at(-1)!;
+const kernelSize = ({ call }: Remainder): number => product(call.config.kernelSize as number[]);
 
-const widthOut = (left: Remainder): number => left.outputShapes[0]!.at(-1)!;
+const widthIn = ({ call, inputShapes }: Remainder): number => widthOf(call, inputShapes[0]!);
+
+const widthOut = ({ call, outputShapes }: Remainder): number => widthOf(call, outputShapes[0]!);
+
+const positionsIn = ({ call, inputShapes }: Remainder): number => positions(call, inputShapes[0]!);
+
+const positionsOut = ({ call, outputShapes }: Remainder): number =>
+  positions(call, outputShapes[0]!);
 
 const multiplier = (call: LayerCall): number =>
   (call.config.depthMultiplier as number | undefined) ?? 1;
@@ -37,8 +48,7 @@ function convolution(rank: number): LayerHandler {
       return [silencedBy(call, output, tracer)];
     },
     rewrite: rewriteFilters,
-    macs: (left) =>
-      kernelSize(left) * widthIn(left) * widthOut(left) * positions(left.outputShapes[0]!),
+    macs: (left) => kernelSize(left) * widthIn(left) * widthOut(left) * positionsOut(left),
   };
 }
 
@@ -52,8 +62,7 @@ function transposedConvolution(rank: number): LayerHandler {
       return [silencedBy(call, output, tracer)];
     },
     rewrite: rewriteFilters,
-    macs: (left) =>
-      kernelSize(left) * widthIn(left) * widthOut(left) * positions(left.inputShapes[0]!),
+    macs: (left) => kernelSize(left) * widthIn(left) * widthOut(left) * positionsIn(left),
   };
 }
 
@@ -83,7 +92,7 @@ export const depthwiseConv2d: LayerHandler = {
     // Its own kernel is silenced with the channel, whatever comes in.
     return [silencedBy(call, { classes, silent: classes.map(() => true) }, tracer)];
   },
-  macs: (left) => kernelSize(left) * widthOut(left) * positions(left.outputShapes[0]!),
+  macs: (left) => kernelSize(left) * widthOut(left) * positionsOut(left),
 };
 
 /**
@@ -108,7 +117,7 @@ export const separableConv2d: LayerHandler = {
     widthIn(left) *
     multiplier(left.call) *
     (kernelSize(left) + widthOut(left)) *
-    positions(left.outputShapes[0]!),
+    positionsOut(left),
 };
 
 /** Dense: kernel [in, out] over the last axis, whatever the rank. */
@@ -121,7 +130,7 @@ export const dense: LayerHandler = {
   rewrite(config, left) {
     config.units = widthOut(left);
   },
-  macs: (left) => widthIn(left) * widthOut(left) * positions(left.outputShapes[0]!),
+  macs: (left) => widthIn(left) * widthOut(left) * positionsOut(left),
 };
 
 /** Embedding: table [vocabulary, out]; its columns are channels, the indices it reads are not. */

@@ -84,6 +84,10 @@ export const concatenate: LayerHandler = {
   trace(call, tracer) {
     const axis = (call.config.axis as number | undefined) ?? -1;
     const last = call.inputShapes[0]!.length - 1;
+    if (axis < -1) {
+      // The library computes the shape for this axis and then joins on the last one.
+      return tracer.close(call, `${call.path} tells a wrong shape of its output: axis ${axis}`);
+    }
     if (axis !== -1 && axis !== last) {
       return silentTogether(tracer, { wide: call.inputs, hasSingle: false });
     }
@@ -103,11 +107,12 @@ export const concatenate: LayerHandler = {
 export const dot: LayerHandler = {
   trace(call, tracer) {
     const [x, y] = call.inputs as [Channels, Channels];
-    const axes = call.inputShapes.map((shape, input) => {
-      const axis = ([call.config.axes].flat() as number[]).at(input) ?? (call.config.axes as number);
-      return axis < 0 ? axis + shape.length - (shape.length - 1) : axis - (shape.length - 1);
-    });
-    if (axes.some((beyondLast) => beyondLast !== 0)) {
+    const { axes } = call.config as { axes: number | [number, number] };
+    const isLast = ({ length }: { length: number }, input: number): boolean => {
+      const axis = typeof axes === 'number' ? axes : axes[input];
+      return axis === -1 || axis === length - 1;
+    };
+    if (!call.inputShapes.every(isLast)) {
       return tracer.close(call, `${call.path} contracts another axis than the channels`);
     }
     tracer.classes.unite(x.classes, y.classes);
@@ -117,8 +122,11 @@ export const dot: LayerHandler = {
     tracer.classes.close(constant, `${call.path} would add a constant other than zero`);
     return tracer.closedOutputs(call, `${call.path} makes positions, not channels`);
   },
-  macs: ({ call, inputShapes, outputShapes }) =>
-    inputShapes[0]!.at(-1)! *
-    outputShapes[0]!.slice(1).reduce<number>((count, size) => count * (size ?? 1), 1) *
-    Math.sign(call.inputs.length),
+  macs: ({ call, inputShapes, outputShapes }) => {
+    const { axes } = call.config as { axes: number | [number, number] };
+    const contracted = inputShapes[0]!.at(typeof axes === 'number' ? axes : axes[0]) ?? 1;
+    return outputShapes[0]!
+      .slice(1)
+      .reduce<number>((count, size) => count * (size ?? 1), contracted);
+  },
 };

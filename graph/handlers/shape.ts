@@ -69,21 +69,75 @@ export const cropping2d: LayerHandler = {
   },
 };
 
-/** Flatten of an NHWC tensor: index (y * width + x) * channels + c belongs to channel c. */
+/**
+ * Flatten: index (y * width + x) * channels + c belongs to channel c. With channelsFirst it moves axis
+ * 1 behind the last one before, so that each entry of the last axis is followed by that axis' length.
+ */
 export const flatten: LayerHandler = {
   trace(call, tracer) {
     const [input] = call.inputs as [Channels];
     const size = call.outputShapes[0]!.at(-1);
-    if (size == null || isChannelsFirst(call) || input.classes.length === 0) {
+    const inner = isChannelsFirst(call) ? call.inputShapes[0]![1] : 1;
+    if (size == null || inner == null || input.classes.length === 0) {
       return tracer.close(call, `${call.path} flattens a shape that is not known`);
     }
-    const copies = Array.from({ length: size / input.classes.length });
+    const channelAt = (index: number): number => Math.floor(index / inner) % input.classes.length;
     return [
       {
-        classes: copies.flatMap(() => input.classes),
-        silent: copies.flatMap(() => input.silent),
+        classes: Array.from({ length: size }, (_, index) => input.classes[channelAt(index)]!),
+        silent: Array.from({ length: size }, (_, index) => input.silent[channelAt(index)]!),
       },
     ];
+  },
+};
+
+const greatestCommonDivisor = (a: number, b: number): number =>
+  b === 0 ? a : greatestCommonDivisor(b, a % b);
+
+/**
+ * Reshape: element k of a sample, row by row, is of channel k mod (width before) and becomes one of
+ * channel k mod (width after). So channels that agree modulo the greatest common divisor of the two
+ * widths go together, and removing them leaves the others in their order.
+ */
+export const reshape: LayerHandler = {
+  trace(call, tracer) {
+    const [{ classes, silent }] = call.inputs as [Channels];
+    const width = call.outputShapes[0]!.at(-1);
+    if (width == null || classes.length === 0) {
+      return tracer.close(call, `${call.path} makes a shape that is not known`);
+    }
+    const cycle = greatestCommonDivisor(classes.length, width);
+    if (cycle === 1 && classes.length > 1) {
+      return tracer.close(call, `${call.path} mixes the channels: ${classes.length} into ${width}`);
+    }
+    classes.forEach((member, index) => {
+      tracer.classes.unite([classes[index % cycle]!], [member]);
+    });
+    const isSilent = Array.from({ length: cycle }, (_, residue) =>
+      silent.every((flag, index) => flag || index % cycle !== residue),
+    );
+    return [
+      {
+        classes: Array.from({ length: width }, (_, index) => classes[index % cycle]!),
+        silent: Array.from({ length: width }, (_, index) => isSilent[index % cycle]!),
+      },
+    ];
+  },
+  rewrite(config, left) {
+    const target = config.targetShape as (number | null)[];
+    const last = target.at(-1);
+    if (last != null && last >= 0) {
+      config.targetShape = [...target.slice(0, -1), left.outputShapes[0]!.at(-1)];
+    }
+  },
+};
+
+/** Permute: the channels survive where the last axis stays the last. */
+export const permute: LayerHandler = {
+  trace(call, tracer) {
+    const dims = call.config.dims as number[]; // counted from 1: the batch is not among them
+    if (dims.at(-1) === dims.length) return [call.inputs[0]!];
+    return tracer.close(call, `${call.path} moves the channels to another axis`);
   },
 };
 

@@ -4,8 +4,8 @@ import * as path from 'node:path';
 import * as fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
 import { RandomStream } from '../../backend/random';
-import type { FileLayer } from '../../trainer/durable-files';
-import { nodeFiles } from '../../trainer/durable-files';
+import type { FileLayer } from '../../files/durable-files';
+import { nodeFiles } from '../../files/durable-files';
 import type { MetricsRow } from '../../trainer/metrics-log';
 import { MetricsLog, MetricsLogError, openEventLog } from '../../trainer/metrics-log';
 
@@ -21,6 +21,21 @@ function newFolder(): string {
   fs.mkdirSync(folder);
   return folder;
 }
+
+/** The disk without its flushes, for the tests that write thousands of files. */
+const unsynced: FileLayer = {
+  ...nodeFiles,
+  async open(target, flags) {
+    const file = await nodeFiles.open(target, flags);
+    return {
+      write: (bytes) => file.write(bytes),
+      sync: () => Promise.resolve(),
+      close: () => file.close(),
+    };
+  },
+  syncFolder: () => Promise.resolve(),
+};
+const fast = { files: unsynced };
 
 const columns = ['split', 'loss', 'note'];
 const names = ['metrics.jsonl', 'metrics.csv'];
@@ -80,7 +95,7 @@ describe('the metrics files', () => {
     await fc.assert(
       fc.asyncProperty(fc.array(fc.tuple(cell, cell), { maxLength: 5 }), async (pairs) => {
         const folder = newFolder();
-        const log = await MetricsLog.open(folder, ['a', 'b']);
+        const log = await MetricsLog.open(folder, ['a', 'b'], fast);
         for (const [a, b] of pairs) await log.append({ step: 1, a, b });
         await log.close();
         const expected = [['step', 'a', 'b'], ...pairs.map(([a, b]) => ['1', a, b])];
@@ -146,7 +161,7 @@ describe('after a kill and a resume, the metrics files', () => {
         names.forEach((name, index) => {
           fs.writeFileSync(path.join(folder, name), texts[index]!);
         });
-        const log = await MetricsLog.open(folder, columns);
+        const log = await MetricsLog.open(folder, columns, fast);
         await log.rewindTo(restored);
         expect(contents(folder)).toEqual(kept);
         await appendSteps(log, restored + 1, steps);
@@ -168,7 +183,7 @@ describe('after a kill and a resume, the metrics files', () => {
         const folder = newFolder();
         let done = -1;
         for (const { back, forth, torn } of stops) {
-          const log = await MetricsLog.open(folder, columns);
+          const log = await MetricsLog.open(folder, columns, fast);
           const checkpoint = Math.max(-1, done - back);
           await log.rewindTo(checkpoint);
           done = Math.min(steps, checkpoint + forth);
@@ -178,7 +193,7 @@ describe('after a kill and a resume, the metrics files', () => {
           fs.appendFileSync(path.join(folder, 'metrics.jsonl'), partial);
           fs.appendFileSync(path.join(folder, 'metrics.csv'), partial);
         }
-        const log = await MetricsLog.open(folder, columns);
+        const log = await MetricsLog.open(folder, columns, fast);
         await log.rewindTo(done);
         await appendSteps(log, done + 1, steps);
         await log.close();
@@ -298,7 +313,7 @@ describe('the event log', () => {
     const event = JSON.parse(line!) as Record<string, unknown>;
     expect(event).toMatchObject({ level: 30, epoch: 1, stepMs: 3.5, msg: 'epoch done' });
     expect(event).not.toHaveProperty('hostname');
-    expect(new Date(event['time'] as string).toISOString()).toBe(event['time']);
+    expect(new Date(event.time as string).toISOString()).toBe(event.time);
     log.close();
     expect(log.failure).toBeNull();
   });

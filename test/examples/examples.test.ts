@@ -1,0 +1,36 @@
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { describe, it } from 'vitest';
+
+const root = join(__dirname, '..', '..');
+
+/** Runs an example as a reader would, without the type check that the whole project gets anyway. */
+async function outputOf(example: string): Promise<string> {
+  const file = join(root, 'examples', `${example}.ts`);
+  const run = ['-r', 'ts-node/register/transpile-only', file];
+  const { stdout } = await promisify(execFile)(process.execPath, run, { cwd: root });
+  return stdout;
+}
+
+describe.concurrent('examples', () => {
+  it('prunes through a channel shuffle once its handler is registered', async ({ expect }) => {
+    const output = await outputOf('channel-shuffle');
+    expect(output).toContain(
+      'without a handler: stem is closed, shuffle is of the unknown class ChannelShuffle',
+    );
+    expect(output).toMatch(/stem keeps 4 of 8 channels, in the order (?=.*0)(?=.*1)(?=.*2)(?=.*3)/);
+    expect(output).toContain('largest difference to the masked network: 0 (16 samples, cpu)');
+  });
+
+  it('prunes a squeeze-and-excite block exactly', async ({ expect }) => {
+    const output = await outputOf('squeeze-and-excite');
+    expect(output).toContain('group trunk: 16 channels of trunk + expand\n');
+    expect(output).toContain('group reduce: 4 channels of reduce\n');
+    // Convolutions at 12x12 -> 10x10 -> 8x8: trunk 9*3*16*100 = 43,200, gate 2*16*4 = 128,
+    // read 9*16*8*64 = 73,728, classes 8*4 = 32: 117,088. Half of all widths but classes and input:
+    // 9*3*8*100 = 21,600, 2*8*2 = 32, 9*8*4*64 = 18,432, 4*4 = 16: 40,080.
+    expect(output).toContain('MACs 117088 -> 40080');
+    expect(output).toContain('largest difference to the masked network: 0 (16 samples, cpu)');
+  });
+});

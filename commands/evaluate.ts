@@ -1,27 +1,18 @@
-import { describeEngine, startEngine } from '../backend/engine';
 import type { ConfigOf } from '../config';
-import { dataSets, loadDataSet } from '../data';
+import { dataSets } from '../data';
 import { readModel } from '../export';
 import { formatPercent, formatTable } from '../report/table';
 import { evaluate as measure } from '../trainer/validation';
+import { dataOf } from './data';
+import { startedEngine } from './engine';
 import { checkFits } from './network';
 import type { Terminal } from './terminal';
 
 /** Measures the accuracy of a network in a file on a data set. */
 export async function evaluate(config: ConfigOf<'evaluate'>, terminal: Terminal): Promise<number> {
   const file = config.model!; // rules.ts: evaluate needs it
-  const { recipe } = dataSets[config.dataset];
-  const engine = await startEngine(config.backend, { threads: config.threads });
-  terminal.progress.note(describeEngine(engine));
-  const data = await loadDataSet(config.dataset, {
-    folder: config.dataDir ?? undefined,
-    download: config.download || undefined,
-    seed: config.seed,
-    validationFraction: config.validationFraction,
-    limitTrain: config.limitTrain ?? recipe.limitTrain,
-    limitValidation: recipe.limitValidation,
-    limitTest: config.limitTest ?? recipe.limitTest,
-  });
+  await startedEngine(config, terminal);
+  const data = await dataOf(config);
   const model = await readModel(file);
   const images = config.split === 'test' ? data.test : data.validation;
   checkFits(
@@ -34,7 +25,7 @@ export async function evaluate(config: ConfigOf<'evaluate'>, terminal: Terminal)
     model,
     images,
     data,
-    config.batchSize ?? recipe.batchSize,
+    config.batchSize ?? dataSets[config.dataset].recipe.batchSize,
     (done) => {
       terminal.progress.update(done);
     },

@@ -1,11 +1,11 @@
 import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
-import { startEngine } from '../backend/engine';
 import type { ConfigOf } from '../config';
 import { requireFree, writeModel } from '../export';
 import { ChannelGraph } from '../graph';
 import { stock } from '../layers';
 import { formatMacs } from '../report/table';
+import { startedEngine } from './engine';
 import { networkOf } from './network';
 import type { Terminal } from './terminal';
 
@@ -13,7 +13,7 @@ import type { Terminal } from './terminal';
 export async function exportModel(config: ConfigOf<'export'>, terminal: Terminal): Promise<number> {
   const out = config.out!; // rules.ts: export needs it
   await requireFree(out);
-  await startEngine(config.backend, { threads: config.threads });
+  await startedEngine(config, terminal);
   const { model, source } = await networkOf(config);
   const plain = stock(model);
   const graph = ChannelGraph.of(plain);

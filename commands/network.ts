@@ -8,6 +8,7 @@ import { methods } from '../methods';
 import type { Methodology } from '../methods';
 import { architectures, publishedSize } from '../models';
 import type { ArchitectureId } from '../models';
+import { asUsage } from './usage';
 
 /** A network and a name for where it came from. */
 export interface Network {
@@ -39,7 +40,7 @@ export async function networkOf(choice: NetworkChoice): Promise<Network> {
     seed,
     ...(shortcut === null ? {} : { shortcut }),
   };
-  return { model: architectures[arch](options), source: arch };
+  return { model: await asUsage(() => architectures[arch](options)), source: arch };
 }
 
 /** Refuses a network that does not fit the images and classes of a data set. */

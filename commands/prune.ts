@@ -1,5 +1,4 @@
 import * as tf from '@tensorflow/tfjs';
-import { describeEngine, startEngine } from '../backend/engine';
 import { seedOf } from '../backend/random';
 import type { ConfigOf } from '../config';
 import { ConfigError } from '../config/error';
@@ -8,20 +7,23 @@ import { removedUnits } from '../graph';
 import { weightsByName } from '../layers';
 import { comparisonTable } from '../report/table';
 import { handOver } from '../trainer/hand-over';
+import { startedEngine } from './engine';
 import { graphOf, methodOf } from './network';
+import { asUsage } from './usage';
 import type { Terminal } from './terminal';
 
 /** Prunes a trained network in one go, without training, proves and writes it. */
 export async function prune(config: ConfigOf<'prune'>, terminal: Terminal): Promise<number> {
   const { model: file, out } = config as { readonly model: string; readonly out: string }; // rules.ts
   await requireFree(out);
-  const engine = await startEngine(config.backend, { threads: config.threads });
-  terminal.progress.note(describeEngine(engine));
+  await startedEngine(config, terminal);
   const model = await readModel(file);
   const choice = { ...config, regrowth: 'hard' as const };
-  const graph = graphOf(model, choice);
+  const graph = await asUsage(() => graphOf(model, choice));
   const weights = weightsByName(model);
-  const keep = methodOf(choice)?.choose(graph, (name) => weights.get(name)!.read());
+  const keep = await asUsage(() =>
+    methodOf(choice)?.choose(graph, (name) => weights.get(name)!.read()),
+  );
   if (!keep || removedUnits(keep) === 0) {
     throw new ConfigError({
       key: '--rate',

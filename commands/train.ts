@@ -1,13 +1,16 @@
+import { isDeepStrictEqual } from 'node:util';
 import * as tf from '@tensorflow/tfjs';
-import { describeEngine, startEngine } from '../backend/engine';
 import { ConfigError } from '../config/error';
 import type { Run } from '../config/parse';
-import type { ConfigOf } from '../config';
+import { options } from '../config';
+import type { ConfigOf, Key } from '../config';
 import { differences, savedOptions, shapingOptions } from '../config/saved';
-import { dataSets, loadDataSet } from '../data';
+import { batchCount, dataSets } from '../data';
 import type { DataSet, Recipe } from '../data';
 import { removedUnits } from '../graph';
+import type { ChannelGraph, KeepSet } from '../graph';
 import { prunable, weightsByName } from '../layers';
+import type { Methodology } from '../methods';
 import { comparisonTable, formatBytes } from '../report/table';
 import type { JsonObject } from '../files/durable-files';
 import { classifier, handOver, sampleImages } from '../trainer/hand-over';
@@ -19,8 +22,11 @@ import type { Optimizer } from '../trainer/optimizer';
 import { newestUnfinished, RunDirectory } from '../trainer/run-directory';
 import { EXIT_RESUMABLE, StopRequest } from '../trainer/signals';
 import { Trainer } from '../trainer/trainer';
+import { dataOf } from './data';
+import { startedEngine } from './engine';
 import { checkFits, graphOf, methodOf, networkOf } from './network';
 import type { Terminal } from './terminal';
+import { asUsage } from './usage';
 
 type Config = ConfigOf<'train'>;
 
@@ -30,14 +36,19 @@ const RUNS = 'runs';
 /**
  * Trains, prunes meanwhile, hands the smaller network over.
  *
+ * What is wrong with a request comes to light before a new run leaves a trace.
+ *
  * @returns the exit code: 0, or 75 after a signal, when the same run resumes.
  */
 export async function train(invocation: Run<'train'>, terminal: Terminal): Promise<number> {
-  const stop = new StopRequest().listen();
-  const { run, config } = await openRun(invocation);
+  using stop = new StopRequest().listen();
+  const resumed = invocation.config.resume ? await reopened(invocation) : null;
+  using resumedRun = resumed?.run ?? null;
+  const config = resumed?.config ?? invocation.config;
+  const engine = await startedEngine(config, terminal);
+  using parts = await prepared(config, terminal);
+  using run = resumedRun ?? (await newRun(config));
   try {
-    const engine = await startEngine(config.backend, { threads: config.threads });
-    terminal.progress.note(describeEngine(engine));
     await run.writeConfig(savedOptions(config) as JsonObject);
     await run.writeEnvironment({
       backend: engine.packageName,
@@ -45,27 +56,26 @@ export async function train(invocation: Run<'train'>, terminal: Terminal): Promi
       versions: { tfjs: tf.version_core, tensorflow: engine.tensorflowVersion ?? 'none' },
     });
     await run.setStatus('running');
-    const code = await trainIn(run, config, stop, terminal);
+    const code = await trainIn(run, parts, stop, terminal);
     await run.setStatus(code === 0 ? 'done' : 'stopped');
     return code;
   } catch (error) {
-    await run.setStatus('failed', { reason: String(error) });
+    // The disk that may have failed takes this too, or the first error is what counts.
+    await run.setStatus('failed', { reason: String(error) }).catch(() => undefined);
     throw error;
-  } finally {
-    run.release();
-    stop[Symbol.dispose]();
   }
 }
 
-/** The run's directory and its configuration: its own when it goes on, else what was asked for. */
-async function openRun(invocation: Run<'train'>): Promise<{ run: RunDirectory; config: Config }> {
-  const { config, sources } = invocation;
-  const { method, rate, seed, runDir, resume } = config;
-  if (!resume) {
-    const label = `${method}_r${rate}_s${seed}`;
-    return { run: await RunDirectory.create(runDir, RUNS, { label }), config };
-  }
-  const folder = runDir ?? (await newestUnfinished(RUNS));
+function newRun({ method, rate, seed, runDir }: Config): Promise<RunDirectory> {
+  return RunDirectory.create(runDir, RUNS, { label: `${method}_r${rate}_s${seed}` });
+}
+
+/** The directory of the run that goes on, and its configuration: its own and what may be changed. */
+async function reopened({
+  config,
+  sources,
+}: Run<'train'>): Promise<{ run: RunDirectory; config: Config }> {
+  const folder = config.runDir ?? (await newestUnfinished(RUNS));
   if (folder === null) {
     throw new ConfigError({
       key: '--resume',
@@ -101,84 +111,156 @@ function resumedConfig(
   });
 }
 
-async function trainIn(
-  run: RunDirectory,
-  config: Config,
-  stop: StopRequest,
-  terminal: Terminal,
-): Promise<number> {
-  const { recipe } = dataSets[config.dataset];
-  const data = await loadDataSet(config.dataset, dataOptions(config, recipe));
+/** What a run is made of, as its options say. */
+interface Parts extends Disposable {
+  readonly config: Config;
+  readonly data: DataSet;
+  readonly model: tf.LayersModel;
+  /** Where the network came from. */
+  readonly source: string;
+  readonly graph: ChannelGraph;
+  readonly method: Methodology | null;
+  readonly optimizer: Optimizer;
+}
+
+async function prepared(config: Config, terminal: Terminal): Promise<Parts> {
+  requireTimes(config);
+  const data = await dataOf(config);
+  requireValidation(config, data);
   const { height, width, channels } = data.train;
   const inputShape = [height, width, channels];
   const network = await networkOf({ ...config, inputShape, classes: data.classes.length });
   if (config.model !== null) checkFits(network, inputShape, data.classes.length);
   const model = prunable(network.model);
   network.model.dispose();
-  const graph = graphOf(model, config);
-  const method = methodOf(config);
-  announce(model, config, terminal);
+  const graph = await asUsage(() => graphOf(model, config));
+  const method = await asUsage(() => methodOf(config));
+  const optimizer = optimizerOf(config, dataSets[config.dataset].recipe);
+  await announce(model, graph, config, terminal);
+  const dispose = (): void => {
+    optimizer.dispose();
+    model.dispose();
+  };
+  const { source } = network;
+  return { config, data, model, source, graph, method, optimizer, [Symbol.dispose]: dispose };
+}
 
-  const optimizer = optimizerOf(config, recipe);
+/** What the rules of the options cannot know: the number of epochs may be the recipe's. */
+function requireTimes(config: Config): void {
+  const epochs = config.epochs ?? dataSets[config.dataset].recipe.epochs;
+  const { method, pruneFrom, warmupEpochs } = config;
+  const fault = (key: string, problem: string, received: number): ConfigError =>
+    new ConfigError({ key, problem, received, source: 'command line, environment or file' });
+  if (method !== 'none' && pruneFrom >= epochs) {
+    const problem = `must be below the ${epochs} epochs, or nothing is ever pruned`;
+    throw fault('--prune-from', problem, pruneFrom);
+  }
+  if (warmupEpochs !== null && warmupEpochs > epochs) {
+    const problem = `must be at most the ${epochs} epochs, or the learning rate is never reached`;
+    throw fault('--warmup-epochs', problem, warmupEpochs);
+  }
+}
+
+/** The best epoch is chosen on images that are neither learnt from nor tested on. */
+function requireValidation({ validationFraction }: Config, data: DataSet): void {
+  if (data.validation.count > 0) return;
+  throw new ConfigError({
+    key: '--validation-fraction',
+    problem: 'must hold images out, by which the best epoch is chosen',
+    received: validationFraction,
+    source: 'command line, environment or file',
+  });
+}
+
+async function trainIn(
+  run: RunDirectory,
+  parts: Parts,
+  stop: StopRequest,
+  terminal: Terminal,
+): Promise<number> {
+  const trainer = await asUsage(() => trainerOf(run, parts, stop, terminal));
+  try {
+    if (parts.config.resume) await resume(trainer, terminal);
+    if ((await trainer.train()) === 'stopped') throw new Stopped();
+    const best = await trainer.restoreBest();
+    const result = await handOverOf(run, parts, trainer.keep, stop, terminal);
+    report(result, best.epoch, run, parts.config, terminal);
+    return 0;
+  } catch (error) {
+    if (!(error instanceof Stopped)) throw error;
+    terminal.warn(
+      `stopped by ${String(stop.requested)} after step ${trainer.steps}; to go on: ` +
+        `${terminal.program} --resume --run-dir ${quoted(run.path)}`,
+    );
+    return EXIT_RESUMABLE;
+  } finally {
+    trainer.dispose();
+  }
+}
+
+/** A signal asked the run to stop, and everything is saved. */
+class Stopped extends Error {}
+
+/** A path as a shell takes it. */
+function quoted(text: string): string {
+  return /^[\w./=+-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
+}
+
+function trainerOf(
+  run: RunDirectory,
+  { config, data, model, graph, method, optimizer }: Parts,
+  stop: StopRequest,
+  terminal: Terminal,
+): Trainer {
+  const { recipe } = dataSets[config.dataset];
   const batchSize = config.batchSize ?? recipe.batchSize;
-  const epochs = config.epochs ?? recipe.epochs;
-  const trainer = new Trainer({
+  const isPaper = config.compat === 'paper';
+  return new Trainer({
     model,
     graph,
     method,
     data,
     optimizer,
     run,
-    epochs,
+    epochs: config.epochs ?? recipe.epochs,
     batchSize,
-    learningRate: learningRateOf(config, recipe, Math.ceil(data.train.count / batchSize)),
+    learningRate: learningRateOf(config, recipe, batchCount(data.train.count, batchSize)),
     seed: config.seed,
     augment: config.augment !== 'off',
     labelSmoothing: config.labelSmoothing,
-    pruneAt: {
-      from: config.pruneFrom,
-      every: config.pruneEvery,
-      atStart: config.compat === 'paper',
-    },
-    extent: config.compat === 'paper' ? 'kernel' : 'unit',
+    pruneAt: { from: config.pruneFrom, every: config.pruneEvery, atStart: isPaper },
+    extent: isPaper ? 'kernel' : 'unit',
     checkpointEvery: config.checkpointEvery,
     keepCheckpoints: config.keepCheckpoints,
     identity: identityOf(config, data),
     progress: terminal.progress,
     stop,
   });
-  try {
-    if (config.resume) await resume(trainer, terminal);
-    if ((await trainer.train()) === 'stopped') {
-      terminal.warn(
-        `stopped by ${String(stop.requested)} after step ${trainer.steps}; to go on: ` +
-          `${terminal.program} --resume --run-dir ${run.path}`,
-      );
-      return EXIT_RESUMABLE;
-    }
-    const best = await trainer.restoreBest();
-    const result = await handOver({
-      model,
-      graph,
-      keep: trainer.keep,
-      folder: run.export,
-      facts: {
-        method: config.method,
-        rate: config.rate,
-        seed: config.seed,
-        source: network.source,
-      },
-      samples: () => sampleImages(data.validation, data, config.verifySamples),
-      classify: classifier(() => data.test, data, batchSize, terminal.progress),
-      progress: terminal.progress,
-    });
-    report(result, best.epoch, run, config, terminal);
-    return 0;
-  } finally {
-    trainer.dispose();
-    optimizer.dispose();
-    model.dispose();
-  }
+}
+
+function handOverOf(
+  run: RunDirectory,
+  { config, data, model, source, graph }: Parts,
+  keep: KeepSet,
+  stop: StopRequest,
+  { progress }: Terminal,
+): Promise<HandedOver> {
+  const { method, rate, seed, dataset, verifySamples } = config;
+  const batchSize = config.batchSize ?? dataSets[dataset].recipe.batchSize;
+  const interrupt = (): void => {
+    if (stop.requested !== null) throw new Stopped();
+  };
+  return handOver({
+    model,
+    graph,
+    keep,
+    folder: run.export,
+    facts: { method, rate, seed, source },
+    samples: () => sampleImages(data.validation, data, verifySamples),
+    classify: classifier(() => data.test, data, batchSize, progress, interrupt),
+    progress,
+    interrupt,
+  });
 }
 
 async function resume(trainer: Trainer, terminal: Terminal): Promise<void> {
@@ -191,15 +273,19 @@ async function resume(trainer: Trainer, terminal: Terminal): Promise<void> {
 }
 
 /** Says what will be removed, and refuses a rate that removes nothing. */
-function announce(model: tf.LayersModel, config: Config, terminal: Terminal): void {
-  const trial = methodOf(config);
-  const graph = graphOf(model, config);
+async function announce(
+  model: tf.LayersModel,
+  graph: ChannelGraph,
+  config: Config,
+  terminal: Terminal,
+): Promise<void> {
+  const trial = methodOf(config); // its choice must not become the run's first
   if (!trial) {
     terminal.progress.note(`no pruning; ${graph.macs()} MACs, ${graph.params()} parameters`);
     return;
   }
   const weights = weightsByName(model);
-  const keep = trial.choose(graph, (name) => weights.get(name)!.read());
+  const keep = await asUsage(() => trial.choose(graph, (name) => weights.get(name)!.read()));
   if (removedUnits(keep) === 0) {
     throw new ConfigError({
       key: '--rate',
@@ -215,18 +301,6 @@ function announce(model: tf.LayersModel, config: Config, terminal: Terminal): vo
     `${config.method} at rate ${config.rate}: ${share(graph.macs(keep), graph.macs())} % fewer MACs, ` +
       `${share(graph.params(keep), graph.params())} % fewer parameters (planned)`,
   );
-}
-
-function dataOptions(config: Config, recipe: Recipe): Parameters<typeof loadDataSet>[1] {
-  return {
-    folder: config.dataDir ?? undefined,
-    download: config.download || undefined,
-    seed: config.seed,
-    validationFraction: config.validationFraction,
-    limitTrain: config.limitTrain ?? recipe.limitTrain,
-    limitValidation: recipe.limitValidation,
-    limitTest: config.limitTest ?? recipe.limitTest,
-  };
 }
 
 function optimizerOf(config: Config, recipe: Recipe): Optimizer {
@@ -264,7 +338,11 @@ function learningRateOf(config: Config, recipe: Recipe, stepsPerEpoch: number): 
 
 /** What a checkpoint must share with the run that resumes it. */
 function identityOf(config: Config, data: DataSet): JsonObject {
-  return { format: 1, config: shapingOptions(config) as JsonObject, data: data.fingerprint };
+  // Defaults are left out, so that a later version with more options resumes the run.
+  const asked = Object.entries(shapingOptions(config)).filter(
+    ([key, value]) => !isDeepStrictEqual(value, options.get(key as Key)?.default),
+  );
+  return { format: 1, config: Object.fromEntries(asked) as JsonObject, data: data.fingerprint };
 }
 
 function report(

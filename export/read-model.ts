@@ -28,7 +28,9 @@ export async function readModel(file: string): Promise<tf.LayersModel> {
   try {
     const weights = await readWeights(file, json.groups);
     try {
-      model.loadWeights(weights, true);
+      tf.tidy(() => {
+        model.loadWeights(weights, true); // a weight with a constraint makes tensors of its own
+      });
     } finally {
       tf.dispose(weights);
     }

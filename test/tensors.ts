@@ -3,7 +3,7 @@ import { expect } from 'vitest';
 import { RandomStream } from '../backend/random';
 
 /** Largest difference over largest magnitude: float32 sums of some hundred terms, in other orders. */
-export const tolerance = 1e-5;
+const tolerance = 1e-5;
 
 /** A tensor of numbers in [-1, 1) that depend on the arguments alone. */
 export function random(shape: readonly number[], seed = 1): tf.Tensor {

@@ -24,6 +24,8 @@ export interface HandOver {
   readonly classify:
     ((model: tf.LayersModel) => Promise<Pick<Measures, 'accuracy' | 'loss'>>) | null;
   readonly progress: Progress;
+  /** Called between pieces of work, once signals had a turn; what it throws abandons the hand-over. */
+  readonly interrupt?: () => void;
 }
 
 /** What was handed over: the trained network at full width, silenced, and the small one. */
@@ -45,13 +47,20 @@ export interface HandedOver {
  */
 export async function handOver(options: HandOver): Promise<HandedOver> {
   const { model, graph, keep, folder, facts, progress } = options;
+  const interrupt = async (): Promise<void> => {
+    await new Promise((resolve) => setImmediate(resolve));
+    options.interrupt?.();
+  };
   const hard = harden(model, graph, keep);
   const masked = mask(model, graph, keep);
   try {
     progress.note('verify: the small network against the masked one');
-    const verification = await verify({ model, graph, keep, hard }, options.samples());
+    const samples = between(options.samples(), interrupt);
+    const verification = await verify({ model, graph, keep, hard }, samples);
     const manifest = pruningManifest(graph, keep, { ...facts, verification });
+    await interrupt();
     await writeModel(hard, folder, { 'pruning.json': `${JSON.stringify(manifest, null, 2)}\n` });
+    await interrupt();
     const [slow, fast] = await measureLatency([masked, hard]);
     const measured = async (
       network: tf.LayersModel,
@@ -73,6 +82,17 @@ export async function handOver(options: HandOver): Promise<HandedOver> {
   } finally {
     hard.dispose();
     masked.dispose();
+  }
+}
+
+/** The same samples, with `work` before each. */
+async function* between(
+  samples: AsyncIterable<tf.Tensor> | Iterable<tf.Tensor>,
+  work: () => Promise<void>,
+): AsyncGenerator<tf.Tensor> {
+  for await (const sample of samples) {
+    await work();
+    yield sample;
   }
 }
 
@@ -99,12 +119,17 @@ export async function* sampleImages(
   }
 }
 
-/** Accuracy and loss on a split, with progress. */
+/**
+ * Accuracy and loss on a split, with progress.
+ *
+ * @param interrupt as in HandOver, called after each batch.
+ */
 export function classifier(
   split: () => ImageSet,
   data: DataSet,
   batchSize: number,
   progress: Progress,
+  interrupt?: () => void,
 ): NonNullable<HandOver['classify']> {
   return async (model) => {
     const images = split();
@@ -112,6 +137,7 @@ export function classifier(
     try {
       const { top1, loss } = await evaluate(model, images, data, batchSize, (done) => {
         progress.update(done);
+        interrupt?.();
       });
       return { accuracy: top1, loss };
     } finally {

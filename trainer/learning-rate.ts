@@ -9,21 +9,23 @@ interface Warmup {
 }
 
 /**
- * Half a cosine from `base` to zero.
+ * Half a cosine from `base` to `least`.
  *
- * Formula: base / 2 * (1 + cos(pi * (t - warmup) / (total - warmup))).
+ * Formula: least + (base - least) / 2 * (1 + cos(pi * (t - warmup) / (total - warmup))).
  * Source: Loshchilov and Hutter, "SGDR", ICLR 2017, arXiv:1608.03983, without restarts.
  *
  * @param total positions in all.
+ * @param least what it would reach at position `total`. Default 0.
  */
 export function cosine({
   base,
   warmup = 0,
   total,
-}: Warmup & { readonly total: number }): LearningRate {
+  least = 0,
+}: Warmup & { readonly total: number; readonly least?: number }): LearningRate {
   return warmedUp(base, warmup, (position) => {
     const progress = (position - warmup) / (total - warmup);
-    return (base / 2) * (1 + Math.cos(Math.PI * progress));
+    return least + ((base - least) / 2) * (1 + Math.cos(Math.PI * progress));
   });
 }
 

@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
+import { isModel } from '../layers';
 
 /** Keeps the logarithm of a probability finite; its gradient vanishes below. */
 const SMALLEST = 1e-7;
@@ -17,5 +18,6 @@ export function logitsOf(model: tf.LayersModel, images: tf.Tensor, training: boo
 /** Whether the model's output layer is a softmax or has one as its activation. */
 export function endsInSoftmax(model: tf.LayersModel): boolean {
   const last = model.outputs[0]!.sourceLayer;
+  if (isModel(last)) return endsInSoftmax(last);
   return last.getClassName() === 'Softmax' || last.getConfig().activation === 'softmax';
 }

@@ -1,5 +1,5 @@
 import * as path from 'node:path';
-import * as tf from '@tensorflow/tfjs';
+import type * as tf from '@tensorflow/tfjs';
 import { batchCount, trainingBatches } from '../data';
 import type { DataSet } from '../data';
 import type { ChannelGraph, KeepSet } from '../graph';
@@ -7,11 +7,17 @@ import { keepAll, keepFromJson, keepToJson, removedUnits } from '../graph';
 import type { MaskExtent } from '../layers';
 import type { Methodology } from '../methods';
 import type { Progress } from '../report/progress';
-import { loadNewestCheckpoint, saveCheckpoint } from './checkpoint';
+import {
+  CheckpointStateError,
+  loadCheckpoint,
+  loadNewestCheckpoint,
+  saveCheckpoint,
+} from './checkpoint';
 import type { TrainingState } from './checkpoint';
 import { canonicalJson } from '../files/durable-files';
 import type { JsonObject, JsonValue } from '../files/durable-files';
 import type { LearningRate } from './learning-rate';
+import { LossMean } from './loss-mean';
 import { MetricsLog, openEventLog } from './metrics-log';
 import type { EventLog } from './metrics-log';
 import type { Optimizer } from './optimizer';
@@ -54,7 +60,7 @@ export interface TrainerOptions {
   /** What a resumed run must share with this one: configuration, data set, format. */
   readonly identity: JsonObject;
   readonly progress: Progress;
-  readonly stop: StopRequest;
+  readonly stop: Pick<StopRequest, 'requested'>;
 }
 
 /** The network diverged: there is nothing finite to go on with. */
@@ -62,14 +68,20 @@ export class DivergedError extends Error {
   override readonly name = 'DivergedError';
   readonly exitCode = 1;
 
+  /**
+   * @param step the step (0-based) that was taken last, or whose loss it is.
+   * @param what what is no longer finite, as a sentence without its end.
+   */
   constructor(
     readonly step: number,
     epoch: number,
-    loss: number,
+    what: string,
+    options?: ErrorOptions,
   ) {
     super(
-      `the loss became ${loss} by step ${step} (epoch ${epoch}): lower --learning-rate or raise ` +
-        `--warmup-epochs; the last checkpoint is intact`,
+      `${what} at step ${step} (epoch ${epoch}, both counted from 0): lower --learning-rate or ` +
+        'raise --warmup-epochs; the checkpoints saved before are intact',
+      options,
     );
   }
 }
@@ -105,6 +117,9 @@ const metricsColumns = [
 /** Steps between two readings of the loss: each one waits for the device. */
 const READ_EVERY = 10;
 
+/** Thrown out of a validation when a signal asks to stop; never leaves the Trainer. */
+class StopAsked extends Error {}
+
 /**
  * Trains a network and prunes it meanwhile; owns time, randomness and files, knows no method by name.
  *
@@ -116,39 +131,20 @@ export class Trainer {
   private readonly pruning: Pruning | null;
   private readonly stepsPerEpoch: number;
   private readonly log: EventLog;
-  private lossSum: tf.Scalar; // of the running epoch, on the device
+  private readonly losses = new LossMean(); // of the running epoch
   private stepsDone = 0;
-  private startEvent: PruningEvent | null = null;
+  private epochsDone = 0; // with their validation and pruning
   private bestSoFar: Best | null = null;
 
   constructor(private readonly options: TrainerOptions) {
     const { model, graph, method, optimizer, labelSmoothing = 0 } = options;
-    for (const name of ['epochs', 'batchSize'] as const) {
-      const value = options[name];
-      if (!Number.isInteger(value) || value < 1) {
-        throw new RangeError(`${name} must be a whole number from 1, got ${value}`);
-      }
-    }
-    const { from, every, atStart } = options.pruneAt ?? { from: 0, every: 1, atStart: false };
-    if (method && from >= options.epochs) {
-      throw new RangeError(
-        `the first pruning epoch (${from}) must be below the number of epochs ${options.epochs}`,
-      );
-    }
+    const times = options.pruneAt ?? { from: 0, every: 1, atStart: false };
+    checkOptions(options, times);
     this.step = new EagerStep(model, optimizer, { labelSmoothing });
     this.pruning =
-      method &&
-      new Pruning(
-        model,
-        graph,
-        method,
-        optimizer,
-        { from, every, atStart },
-        options.extent ?? 'unit',
-      );
+      method && new Pruning(model, graph, method, optimizer, times, options.extent ?? 'unit');
     this.stepsPerEpoch = batchCount(options.data.train.count, options.batchSize);
     this.log = openEventLog(options.run.path);
-    this.lossSum = tf.scalar(0);
   }
 
   /** The epoch that is handed over: the best on the validation images so far; null before the first. */
@@ -176,11 +172,11 @@ export class Trainer {
     const { epochs, run } = this.options;
     const metrics = await MetricsLog.open(run.path, metricsColumns);
     try {
-      await metrics.rewindTo(this.stepsDone === 0 ? -1 : this.stepsDone);
+      await metrics.rewindTo(this.epochsDone * this.stepsPerEpoch);
       if (this.stepsDone === 0 && this.pruning?.times.atStart) this.pruneBeforeTraining();
-      for (let epoch = this.epoch; epoch < epochs; epoch++) {
-        if ((await this.trainEpoch(epoch)) === 'stopped') return 'stopped';
-        await this.endEpoch(epoch, metrics);
+      while (this.epochsDone < epochs) {
+        if ((await this.trainEpoch(this.epochsDone)) === 'stopped') return 'stopped';
+        if ((await this.endEpoch(this.epochsDone, metrics)) === 'stopped') return 'stopped';
       }
       return 'finished';
     } finally {
@@ -219,11 +215,16 @@ export class Trainer {
 
   /** Puts the best epoch's network and keep set in place; what train() went on to is lost. */
   async restoreBest(): Promise<Best> {
-    const saved = await loadNewestCheckpoint(this.bestFolder);
-    if (!saved || !this.bestSoFar)
-      throw new Error('no epoch has been finished, so none is the best');
     const best = this.bestSoFar;
-    this.restore(saved.state);
+    if (!best) {
+      throw new Error(
+        this.epochsDone === 0
+          ? 'no epoch has been finished, so none is the best'
+          : 'no pruning event removed anything, so no epoch is the best',
+      );
+    }
+    const { state } = await loadCheckpoint(this.bestCheckpoint(best.step));
+    this.restore(state);
     this.bestSoFar = best;
     return best;
   }
@@ -231,20 +232,20 @@ export class Trainer {
   /** Closes the log and frees what the Trainer made itself. */
   dispose(): void {
     this.log.close();
-    this.lossSum.dispose();
-  }
-
-  private get epoch(): number {
-    return Math.floor(this.stepsDone / this.stepsPerEpoch);
+    this.losses.clear();
   }
 
   private get bestFolder(): string {
     return path.join(this.options.run.path, 'best');
   }
 
+  private bestCheckpoint(step: number): string {
+    return path.join(this.bestFolder, `ckpt-${String(step).padStart(8, '0')}`);
+  }
+
   private pruneBeforeTraining(): void {
-    this.startEvent = this.pruning!.event();
-    this.log.logger.info({ event: 'pruned', epoch: -1, ...this.startEvent }, 'pruned at the start');
+    const event = this.pruning!.event();
+    this.log.logger.info({ event: 'pruned', epoch: -1, ...event }, 'pruned at the start');
   }
 
   private async trainEpoch(epoch: number): Promise<'finished' | 'stopped'> {
@@ -254,8 +255,12 @@ export class Trainer {
     try {
       const order = { seed, epoch, batchSize, augment, firstBatch };
       for await (const batch of trainingBatches(data, order)) {
-        this.trainOn(batch);
-        batch.dispose();
+        try {
+          this.losses.add(this.step.run(batch, this.options.learningRate(this.stepsDone)));
+          this.stepsDone++;
+        } finally {
+          batch.dispose();
+        }
         this.report(epoch, batch.index + 1);
         await new Promise((resolve) => setImmediate(resolve)); // lets signals and the bar have a turn
         if (stop.requested !== null) {
@@ -270,34 +275,50 @@ export class Trainer {
     }
   }
 
-  private trainOn(batch: { readonly images: tf.Tensor; readonly labels: tf.Tensor1D }): void {
-    const loss = this.step.run(batch, this.options.learningRate(this.stepsDone));
-    const sum = tf.add<tf.Scalar>(this.lossSum, loss);
-    tf.dispose([loss, this.lossSum]);
-    this.lossSum = sum;
-    this.stepsDone++;
-  }
-
   /** Shows the mean loss of the epoch so far, and notices when it is no number. */
   private report(epoch: number, batches: number): void {
-    const isLast = batches === this.stepsPerEpoch;
-    if (batches % READ_EVERY !== 0 && !isLast) {
-      this.options.progress.update(batches);
-      return;
+    const { progress } = this.options;
+    if (batches % READ_EVERY === 0) progress.update(batches, { loss: this.meanLoss(epoch) });
+    else progress.update(batches);
+  }
+
+  private meanLoss(epoch: number): number {
+    const bad = this.losses.read();
+    if (bad) {
+      const step = epoch * this.stepsPerEpoch + bad.index;
+      throw new DivergedError(step, epoch, `the loss became ${bad.loss}`);
     }
-    this.options.progress.update(batches, { loss: this.meanLoss(epoch, batches) });
+    return this.losses.mean;
   }
 
-  private meanLoss(epoch: number, batches: number): number {
-    const loss = this.lossSum.dataSync()[0]! / batches;
-    if (!Number.isFinite(loss)) throw new DivergedError(this.stepsDone, epoch, loss);
-    return loss;
+  /** Validates, prunes and saves; a signal meanwhile goes back to the end of the epoch's last step. */
+  private async endEpoch(epoch: number, metrics: MetricsLog): Promise<'finished' | 'stopped'> {
+    const trainLoss = this.meanLoss(epoch);
+    const before = this.capture();
+    const ending = await this.measureAndPrune(epoch).catch((error: unknown) => {
+      if (error instanceof StopAsked) return null;
+      throw error;
+    });
+    if (ending === null) {
+      this.restore(before);
+      await this.save();
+      return 'stopped';
+    }
+    this.losses.clear();
+    this.epochsDone = epoch + 1;
+    await this.record(epoch, trainLoss, ending, metrics);
+    await this.keepIfBest(epoch, this.pruning ? ending.masked : ending.whole);
+    await this.save();
+    return 'finished';
   }
 
-  private async endEpoch(epoch: number, metrics: MetricsLog): Promise<void> {
-    const { epochs, learningRate } = this.options;
-    const trainLoss = this.meanLoss(epoch, this.stepsPerEpoch);
-    const { event, whole, masked } = await this.measureAndPrune(epoch, epochs);
+  private async record(
+    epoch: number,
+    trainLoss: number,
+    { event, whole, masked }: EpochEnd,
+    metrics: MetricsLog,
+  ): Promise<void> {
+    const { epochs, learningRate, progress } = this.options;
     await metrics.append({
       step: this.stepsDone,
       epoch,
@@ -309,48 +330,61 @@ export class Trainer {
     });
     await metrics.sync();
     this.log.logger.info({ event: 'epoch', epoch, trainLoss, whole, masked, pruning: event });
-    this.options.progress.note(epochLine(epoch, epochs, trainLoss, whole, masked, event));
-    this.lossSum.dispose();
-    this.lossSum = tf.scalar(0);
-    await this.keepIfBest(epoch, this.pruning ? masked : whole);
-    await this.save();
+    progress.note(epochLine(epoch, epochs, trainLoss, whole, masked, event));
   }
 
   /** Validates, prunes where an event is due, and validates what the masks leave. */
-  private async measureAndPrune(
-    epoch: number,
-    epochs: number,
-  ): Promise<{ event: PruningEvent | null; whole: Evaluation; masked: Evaluation | null }> {
-    const isDue = this.pruning?.isDue(epoch, epochs) ?? false;
-    if (!isDue) return { event: null, ...(await this.validate()) };
-    const whole = await this.measure('validate');
-    const event = this.pruning!.event();
-    return { event, whole, masked: await this.measureMasked() };
+  private async measureAndPrune(epoch: number): Promise<EpochEnd> {
+    const onBatch = (): void => {
+      if (this.options.stop.requested !== null) throw new StopAsked();
+    };
+    const whole = await this.measure('validate', onBatch);
+    this.requireFinite(epoch, whole); // before the method sees the weights
+    if (!this.pruning?.isDue(epoch, this.options.epochs)) {
+      return { event: null, whole, masked: await this.measureMasked(whole, onBatch) };
+    }
+    const event = this.pruning.event();
+    // A hard event that chooses what is gone already changes nothing.
+    const unchanged = event.churn === 0 ? whole : null;
+    const masked = await this.measureMasked(unchanged, onBatch);
+    this.requireFinite(epoch, masked);
+    return { event, whole, masked };
   }
 
-  private async measure(label: string): Promise<Evaluation> {
+  private async measure(label: string, onBatch?: () => void): Promise<Evaluation> {
     const { data, model, batchSize, progress } = this.options;
     progress.start(data.validation.count, label);
     try {
       return await evaluate(model, data.validation, data, batchSize, (images) => {
         progress.update(images);
+        onBatch?.();
       });
     } finally {
       progress.stop();
     }
   }
 
-  /** @param whole what the network measures as it is, if it has not changed since. */
-  private async measureMasked(whole?: Evaluation): Promise<Evaluation | null> {
+  /** @param whole what the network measures as it is; null when it has changed since. */
+  private async measureMasked(
+    whole: Evaluation | null,
+    onBatch?: () => void,
+  ): Promise<Evaluation | null> {
     if (!this.pruning || removedUnits(this.keep) === 0) return null;
     if (whole && this.pruning.isSilenced) return whole;
-    return this.pruning.whileMasked(() => this.measure('validate masked'));
+    return this.pruning.whileMasked(() => this.measure('validate masked', onBatch));
+  }
+
+  private requireFinite(epoch: number, evaluation: Evaluation | null): void {
+    if (!evaluation || Number.isFinite(evaluation.loss)) return;
+    const what = `the loss on the validation images became ${evaluation.loss}`;
+    throw new DivergedError(this.stepsDone - 1, epoch, what);
   }
 
   private async keepIfBest(epoch: number, evaluation: Evaluation | null): Promise<void> {
     if (!evaluation || !isBetter(evaluation, this.bestSoFar?.evaluation)) return;
     this.bestSoFar = { epoch, step: this.stepsDone, evaluation };
-    await saveCheckpoint(this.bestFolder, this.stepsDone, this.capture(), { keep: 1 });
+    // Two: the checkpoint that a killed run resumes from may still name the one before.
+    await this.saveTo(this.bestFolder, 2);
   }
 
   private async saveIfDue(batches: number): Promise<void> {
@@ -361,25 +395,30 @@ export class Trainer {
   }
 
   private async save(): Promise<void> {
-    const { run, keepCheckpoints = 2 } = this.options;
-    await saveCheckpoint(run.checkpoints, this.stepsDone, this.capture(), {
-      keep: keepCheckpoints,
-    });
+    await this.saveTo(this.options.run.checkpoints, this.options.keepCheckpoints ?? 2);
+  }
+
+  private async saveTo(folder: string, keep: number): Promise<void> {
+    const state = this.capture();
+    try {
+      await saveCheckpoint(folder, this.stepsDone, state, { keep });
+    } catch (error) {
+      if (!(error instanceof CheckpointStateError) || error.tensor === null) throw error;
+      const what = `${error.tensor} is no longer finite`;
+      throw new DivergedError(this.stepsDone - 1, this.epochsDone, what, { cause: error });
+    }
   }
 
   private capture(): TrainingState {
-    const tensors = captureTensors(this.options.model, this.options.optimizer);
-    tensors.set('trainer/loss_sum', {
-      shape: [],
-      dtype: 'float32',
-      values: this.lossSum.dataSync<'float32'>(),
-    });
+    this.meanLoss(this.epochsDone); // none is left unread
     const best = this.bestSoFar;
     return {
-      tensors,
+      tensors: captureTensors(this.options.model, this.options.optimizer),
       record: {
         identity: this.options.identity,
         step: this.stepsDone,
+        epochs: this.epochsDone,
+        losses: this.losses.state,
         optimizerSteps: this.options.optimizer.steps,
         keep: keepToJson(this.keep),
         best: best && { ...best, evaluation: { ...best.evaluation } },
@@ -392,15 +431,55 @@ export class Trainer {
     const differing = differences(identity, record.identity as JsonObject);
     if (differing.length > 0) {
       throw new ResumeMismatchError(
-        `the checkpoint belongs to another run: ${differing.join(', ')} differ`,
+        `the checkpoint belongs to another run: ${differing.join('; ')}`,
       );
     }
-    restoreTensors(model, optimizer, tensors, record.optimizerSteps as number);
-    this.lossSum.dispose();
-    this.lossSum = tf.scalar(tensors.get('trainer/loss_sum')!.values[0]!);
-    this.stepsDone = record.step as number;
-    this.bestSoFar = record.best as unknown as Best | null;
-    this.pruning?.restore(keepFromJson(record.keep as unknown as ReturnType<typeof keepToJson>));
+    // The identity is ours, so this version or one that saved the same format wrote the record.
+    const { step, epochs, losses, optimizerSteps, best, keep } = record as unknown as SavedRecord;
+    restoreTensors(model, optimizer, tensors, optimizerSteps);
+    this.losses.restore(losses);
+    this.stepsDone = step;
+    this.epochsDone = epochs;
+    this.bestSoFar = best;
+    this.pruning?.restore(keepFromJson(keep));
+  }
+}
+
+/** What the end of an epoch brought. */
+interface EpochEnd {
+  readonly event: PruningEvent | null;
+  readonly whole: Evaluation;
+  readonly masked: Evaluation | null;
+}
+
+/** The record of a checkpoint beside the identity, as `capture` makes it. */
+interface SavedRecord {
+  readonly step: number;
+  readonly epochs: number;
+  readonly losses: LossMean['state'];
+  readonly optimizerSteps: number;
+  readonly best: Best | null;
+  readonly keep: ReturnType<typeof keepToJson>;
+}
+
+function checkOptions(options: TrainerOptions, { from, every }: PruningTimes): void {
+  const atLeast = (name: string, value: number, least: number): void => {
+    if (Number.isInteger(value) && value >= least) return;
+    throw new RangeError(`${name} must be a whole number from ${least}, got ${value}`);
+  };
+  const { epochs, batchSize, method, data, checkpointEvery, keepCheckpoints } = options;
+  atLeast('epochs', epochs, 1);
+  atLeast('batchSize', batchSize, 1);
+  atLeast('checkpointEvery', checkpointEvery ?? 1, 1);
+  atLeast('keepCheckpoints', keepCheckpoints ?? 1, 1);
+  atLeast('training images', data.train.count, 1);
+  atLeast('validation images (the best epoch is chosen by them)', data.validation.count, 1);
+  atLeast('pruneAt.from', from, 0);
+  atLeast('pruneAt.every', every, 1);
+  if (method && from >= epochs) {
+    throw new RangeError(
+      `the first pruning epoch (${from}) must be below the number of epochs ${epochs}`,
+    );
   }
 }
 
@@ -419,7 +498,9 @@ function isBetter(a: Evaluation, b: Evaluation | undefined): boolean {
 function differences(ours: JsonObject, theirs: JsonObject): string[] {
   const keys = new Set([...Object.keys(ours), ...Object.keys(theirs)]);
   const text = (value: JsonValue | undefined): string => canonicalJson(value ?? null);
-  return [...keys].filter((key) => text(ours[key]) !== text(theirs[key]));
+  return [...keys]
+    .filter((key) => text(ours[key]) !== text(theirs[key]))
+    .map((key) => `${key} was ${text(theirs[key])}, is ${text(ours[key])}`);
 }
 
 function epochLine(

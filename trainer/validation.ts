@@ -8,7 +8,7 @@ import { logitsOf } from './logits';
 export interface Evaluation {
   /** Mean cross entropy in nats. */
   readonly loss: number;
-  /** Fraction of images whose most probable class is right, in [0, 1]. */
+  /** Fraction of images whose most probable class is right, in [0, 1]; of equals the first counts. */
   readonly top1: number;
   /** Fraction whose class is among the five most probable; with fewer classes among all of them. */
   readonly top5: number;
@@ -19,7 +19,8 @@ export interface Evaluation {
  * Measures a classifier that ends in logits or a softmax on a split.
  *
  * @param normalization mean and deviation per channel of the data set the network was trained on.
- * @param onBatch called after each batch with the number of images so far.
+ * @param onBatch called after each batch with the number of images so far; signals have had a turn
+ *   then, and what it throws ends the evaluation.
  */
 export async function evaluate(
   model: tf.LayersModel,
@@ -30,14 +31,16 @@ export async function evaluate(
 ): Promise<Evaluation> {
   const sums = { loss: 0, top1: 0, top5: 0, images: 0 };
   for await (const batch of evaluationBatches(split, normalization, batchSize)) {
-    const [loss, top1, top5] = tf
-      .tidy(() => batchSums(model, batch.images, batch.labels))
-      .dataSync();
-    sums.loss += loss!;
-    sums.top1 += top1!;
-    sums.top5 += top5!;
-    sums.images += batch.images.shape[0];
-    batch.dispose();
+    try {
+      const [loss, top1, top5] = sumsOf(model, batch.images, batch.labels);
+      sums.loss += loss!;
+      sums.top1 += top1!;
+      sums.top5 += top5!;
+      sums.images += batch.images.shape[0];
+    } finally {
+      batch.dispose();
+    }
+    await new Promise((resolve) => setImmediate(resolve)); // awaiting tensors never lets signals in
     onBatch?.(sums.images);
   }
   const { images } = sums;
@@ -45,12 +48,31 @@ export async function evaluate(
   return { loss: sums.loss / images, top1: sums.top1 / images, top5: sums.top5 / images, images };
 }
 
+function sumsOf(
+  model: tf.LayersModel,
+  images: tf.Tensor,
+  labels: tf.Tensor1D,
+): tf.DataTypeMap['float32'] {
+  const sums = tf.tidy(() => batchSums(model, images, labels));
+  try {
+    return sums.dataSync<'float32'>();
+  } finally {
+    sums.dispose();
+  }
+}
+
 /** [3]: summed loss, right top-1 answers, right top-5 answers. */
 function batchSums(model: tf.LayersModel, images: tf.Tensor, labels: tf.Tensor1D): tf.Tensor1D {
   const logits = logitsOf(model, images, false); // [n, classes]
-  const own = tf.sum(tf.mul(logits, tf.oneHot(labels, logits.shape[1])), 1, true); // [n, 1]
-  const better = tf.sum(tf.cast(tf.greater(logits, own), 'float32'), 1); // classes above the label's
-  const within = (count: number): tf.Tensor => tf.sum(tf.cast(tf.less(better, count), 'float32'));
+  const classes = logits.shape[1];
+  const column = tf.expandDims(labels, 1); // [n, 1]
+  const index = tf.range(0, classes, 1, 'int32'); // [classes]
+  const isLabel = tf.equal(index, column); // [n, classes]
+  const own = tf.sum(tf.where(isLabel, logits, tf.zerosLike(logits)), 1, true); // [n, 1]
+  const equalAfter = tf.logicalAnd(tf.equal(logits, own), tf.greater(index, column));
+  const behind = tf.logicalOr(tf.less(logits, own), equalAfter); // never, where a logit is NaN
+  const ahead = tf.sub(classes - 1, tf.sum(tf.cast(behind, 'float32'), 1)); // [n]
+  const within = (count: number): tf.Tensor => tf.sum(tf.cast(tf.less(ahead, count), 'float32'));
   const loss = tf.sum(softmaxCrossEntropy(logits, labels));
   return tf.stack([loss, within(1), within(5)]) as tf.Tensor1D;
 }

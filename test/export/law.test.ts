@@ -339,6 +339,16 @@ describe('verify', () => {
     },
   );
 
+  it('never accepts one bad number among good ones', async () => {
+    const model = smallChain();
+    const graph = ChannelGraph.of(model);
+    const bias = tf.tensor1d([NaN, 0, 0]); // of the three outputs only the first
+    weightsByName(model).get('fc/bias')!.write(bias);
+    await expect(check(model, graph, keepAll)).rejects.toThrow(VerificationError);
+    bias.dispose();
+    model.dispose();
+  });
+
   it('feeds models of several inputs and compares all outputs', async () => {
     const inputs = [tf.input({ shape: [3, 3, 1] }), tf.input({ shape: [3, 3, 2] })];
     const convs = inputs.map((input, index) =>

@@ -221,7 +221,6 @@ export async function fuzzReader(
       const { user, system } = process.cpuUsage(started);
       if (failure !== null) expect(failure).toBeInstanceOf(ModelFileError);
       expect((user + system) / 1e6).toBeLessThan(limitSeconds);
-      if (tf.memory().numTensors!==tensors) console.log('LEAK', failure, (failure as any)?.cause?.stack, JSON.stringify(made));
       expect(tf.memory().numTensors).toBe(tensors);
       expect(({} as Record<string, unknown>).polluted).toBeUndefined();
       expect(Reflect.ownKeys(Object.prototype)).toHaveLength(prototypeKeys);

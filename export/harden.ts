@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import type { ChannelGraph, KeepSet, Remainder } from '../graph';
 import { layerHandler } from '../graph';
-import { modelOf, stockConfigOf, weightsByName } from '../layers';
+import { assignWeight, modelOf, stockConfigOf, weightsByName } from '../layers';
 import type { LayerConfig } from '../layers';
 import { insertExpansions } from './expansion';
 import { hostWeight, silencedAlong, silencedSingly, sliced } from './weights';
@@ -18,7 +18,7 @@ import type { HostWeight } from './weights';
  */
 export function mask(model: tf.LayersModel, graph: ChannelGraph, keep: KeepSet): tf.LayersModel {
   const weights = maskedWeights(model, graph, keep);
-  const masked = modelOf(stockConfigOf(model), model instanceof tf.Sequential);
+  const masked = modelOf(stockConfigOf(model), model);
   assign(masked, weights);
   return masked;
 }
@@ -39,7 +39,7 @@ export function harden(model: tf.LayersModel, graph: ChannelGraph, keep: KeepSet
   const config = stockConfigOf(model);
   rewriteLayers(config.layers, '', firstCalls(graph.remainders(keep)));
   for (const [name, weight] of insertExpansions(config, graph, keep)) weights.set(name, weight);
-  const hard = modelOf(config, model instanceof tf.Sequential);
+  const hard = modelOf(config, model);
   assign(hard, weights);
   return hard;
 }
@@ -97,7 +97,7 @@ function assign(model: tf.LayersModel, weights: ReadonlyMap<string, HostWeight>)
     const weight = weights.get(name);
     if (!weight) throw new TypeError(`no value for the weight ${name}`);
     const value = tf.tensor(weight.values, weight.shape as number[]);
-    variable.write(value);
+    assignWeight(variable, value);
     value.dispose();
   }
 }

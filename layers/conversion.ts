@@ -40,7 +40,7 @@ export function stock(model: tf.LayersModel): tf.LayersModel {
 }
 
 function converted(model: tf.LayersModel, rename: (className: string) => string): tf.LayersModel {
-  const copy = modelOf(renamed(model, rename), model instanceof tf.Sequential);
+  const copy = modelOf(renamed(model, rename), model);
   copyWeights(model, copy);
   const weights = weightsByName(copy);
   for (const [name, { trainable }] of weightsByName(model)) {

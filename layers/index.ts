@@ -1,4 +1,5 @@
 export { prunable, stock, stockClassName, stockConfigOf } from './conversion';
+export { SeededDropout } from './dropout';
 export { clearMasks, maskedWeights, setMasks, zeroMasked } from './masking';
 export type { MaskExtent } from './masking';
 export { isPrunable } from './prunable';

@@ -37,11 +37,15 @@ export function configOf(model: tf.LayersModel): ModelConfig {
 /**
  * Builds a model from a config, all weights zero: the caller assigns them.
  *
- * @param sequential whether the config is a Sequential's.
+ * @param like a model of the same kind, Sequential or not; its user-defined metadata is carried over.
  */
-export function modelOf(config: ModelConfig, sequential: boolean): tf.LayersModel {
-  const Model = (sequential ? tf.Sequential : tf.LayersModel) as unknown as BuiltFromConfig;
-  return Model.fromConfig(Model, config, {}, true);
+export function modelOf(config: ModelConfig, like: tf.LayersModel): tf.LayersModel {
+  const isSequential = like instanceof tf.Sequential;
+  const Model = (isSequential ? tf.Sequential : tf.LayersModel) as unknown as BuiltFromConfig;
+  const model = Model.fromConfig(Model, config, {}, true);
+  const metadata = like.getUserDefinedMetadata() as object | undefined;
+  if (metadata) model.setUserDefinedMetadata(metadata);
+  return model;
 }
 
 /** The static `fromConfig` of a model class as it is: tfjs types its result as any Serializable. */

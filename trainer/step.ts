@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { softmaxCrossEntropy } from '../backend/fused';
-import { weightsByName } from '../layers';
+import { SeededDropout, weightsByName } from '../layers';
 import { logitsOf } from './logits';
 import type { Optimizer } from './optimizer';
 
@@ -29,6 +29,8 @@ export interface TrainingStep {
 export interface EagerStepOptions {
   /** In [0, 1). Default 0. */
   readonly labelSmoothing?: number;
+  /** What dropout draws by, together with the optimizer's step and the layer. Default 1. */
+  readonly seed?: number;
 }
 
 /** The step taken operation by operation: a gradient tape over the model's layers. */
@@ -36,6 +38,7 @@ export class EagerStep implements TrainingStep {
   private readonly weights: Map<string, tf.LayerVariable>;
   private readonly variables: tf.Variable[];
   private readonly names: Map<string, string>; // tfjs' variable name -> ours
+  private readonly dropout: SeededDropout;
 
   /** @throws {RangeError} when labelSmoothing is outside [0, 1). */
   constructor(
@@ -47,6 +50,7 @@ export class EagerStep implements TrainingStep {
     if (!(labelSmoothing >= 0 && labelSmoothing < 1)) {
       throw new RangeError(`labelSmoothing must be in [0, 1), got ${labelSmoothing}`);
     }
+    this.dropout = new SeededDropout(model);
     const unfrozen = new Set(model.trainableWeights);
     const trainable = [...weightsByName(model)].filter(([, weight]) => unfrozen.has(weight));
     this.weights = new Map(trainable);
@@ -55,7 +59,10 @@ export class EagerStep implements TrainingStep {
   }
 
   run({ images, labels }: LabelledBatch, learningRate: number): tf.Scalar {
-    const { value, grads } = tf.variableGrads(() => this.loss(images, labels), this.variables);
+    const { seed = 1 } = this.options;
+    const { value, grads } = this.dropout.during(seed, this.optimizer.steps, () =>
+      tf.variableGrads(() => this.loss(images, labels), this.variables),
+    );
     const gradients = new Map(
       Object.entries(grads).map(([name, gradient]) => [this.names.get(name)!, gradient]),
     );

@@ -140,7 +140,7 @@ export class Trainer {
     const { model, graph, method, optimizer, labelSmoothing = 0 } = options;
     const times = options.pruneAt ?? { from: 0, every: 1, atStart: false };
     checkOptions(options, times);
-    this.step = new EagerStep(model, optimizer, { labelSmoothing });
+    this.step = new EagerStep(model, optimizer, { labelSmoothing, seed: options.seed });
     this.pruning =
       method && new Pruning(model, graph, method, optimizer, times, options.extent ?? 'unit');
     this.stepsPerEpoch = batchCount(options.data.train.count, options.batchSize);

@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { native, T } from './native';
 import type { AttributeValue, NativeEngine } from './native';
+import { batchNormBackward, batchNormForward } from './normalized-batch';
 
 /** One training call of a BatchNormalization. */
 export interface BatchNormalization {
@@ -70,19 +71,17 @@ function composite(call: BatchNormalization, x: tf.Tensor4D): tf.Tensor {
   const count = x.size / call.gamma.size; // values per channel
   const normalize = tf.customGrad((...args) => {
     const [images, gamma, beta, save] = args as unknown as OperationArguments;
-    const { mean, variance } = tf.moments(images, [0, 1, 2]);
+    const { y, mean, variance, inverse } = batchNormForward(images, gamma, beta, epsilon);
     const unbiased = tf.mul(variance, count / Math.max(1, count - 1));
     call.onMoved(
       average(moving.mean, mean, momentum),
       average(moving.variance, unbiased, momentum),
     );
-    const inverse = tf.rsqrt(tf.add(variance, epsilon)); // [c]
-    const scale = tf.mul(inverse, gamma);
-    const y = tf.add(tf.mul(images, scale), tf.sub(beta, tf.mul(mean, scale)));
     save([images, gamma, mean, inverse]);
     return {
       value: y,
-      gradFunc: (dy: tf.Tensor, saved: tf.Tensor[]) => gradients(dy, saved, count),
+      gradFunc: (dy: tf.Tensor, saved: tf.Tensor[]) =>
+        batchNormBackward(dy as tf.Tensor4D, ...(saved as BackwardArguments)),
     };
   });
   return normalize(x, call.gamma, call.beta);
@@ -95,22 +94,7 @@ type OperationArguments = [
   (tensors: readonly tf.Tensor[]) => void,
 ];
 
-/**
- * Gradients of x, gamma and beta.
- *
- * Formula: dx = gamma * inverse / n * (n * dy - sum(dy) - xhat * sum(dy * xhat)).
- * Source: Ioffe and Szegedy, "Batch Normalization", ICML 2015, arXiv:1502.03167, section 3.
- */
-function gradients(dy: tf.Tensor, saved: readonly tf.Tensor[], count: number): tf.Tensor[] {
-  const [x, gamma, mean, inverse] = saved as [tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor];
-  const axes = [0, 1, 2];
-  const dBeta = tf.sum(dy, axes); // [c]
-  const normalized = tf.mul(tf.sub(x, mean), inverse);
-  const dGamma = tf.sum(tf.mul(dy, normalized), axes); // [c]
-  const shared = tf.add(dBeta, tf.mul(normalized, dGamma));
-  const dx = tf.mul(tf.sub(dy, tf.div(shared, count)), tf.mul(gamma, inverse));
-  return [dx, dGamma, dBeta];
-}
+type BackwardArguments = [tf.Tensor4D, tf.Tensor1D, tf.Tensor1D, tf.Tensor1D];
 
 function average(old: tf.Tensor, value: tf.Tensor, momentum: number): tf.Tensor {
   return tf.add(tf.mul(old, momentum), tf.mul(value, 1 - momentum));

@@ -8,8 +8,6 @@ import { matrixProductWith } from './matrix-product';
 import { convolutionWith, poolingWith } from './padding';
 import { avgPoolGrad, maxPoolGrad } from './pooling';
 
-export { batchNormBackward, batchNormForward, batchNormTrain } from './batch-normalization';
-
 const convolutions = [tf.Conv2D, tf.FusedConv2D, tf.DepthwiseConv2dNative, tf.FusedDepthwiseConv2D];
 
 let installed = false;

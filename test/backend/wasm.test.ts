@@ -3,7 +3,24 @@ import * as tf from '@tensorflow/tfjs';
 import * as fc from 'fast-check';
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { RandomStream } from '../../backend/random';
-import { batchNormTrain, installWasmKernels } from '../../backend/wasm';
+import { batchNormalizeTraining } from '../../backend/fused';
+import { batchNormForward } from '../../backend/fused/normalized-batch';
+import { installWasmKernels } from '../../backend/wasm';
+
+/** A training batch norm whose moving averages go nowhere. */
+function normalized(x: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor): tf.Tensor {
+  return tf.tidy(() =>
+    batchNormalizeTraining({
+      x,
+      gamma: gamma as tf.Tensor1D,
+      beta: beta as tf.Tensor1D,
+      epsilon: 1e-3,
+      momentum: 0.9,
+      moving: { mean: tf.zerosLike(gamma), variance: tf.onesLike(gamma) },
+      onMoved: () => undefined,
+    }),
+  );
+}
 
 /** Largest difference over largest magnitude: float32 sums of some hundred terms, in other orders. */
 const tolerance = 1e-5;
@@ -382,7 +399,7 @@ describe('the WASM backend with our kernels', () => {
     x.dispose();
   });
 
-  describe('batchNormTrain', () => {
+  describe('batch normalization', () => {
     beforeEach(() => {
       checkForLeaks(false); // as above
     });
@@ -400,8 +417,8 @@ describe('the WASM backend with our kernels', () => {
       // y = (x - 3) / 2 * 4 + 1 = -3, -1, 1, 7.
       const [y, mean, variance] = await on('wasm', () => {
         const x = tf.tensor4d([1, 2, 3, 6], [2, 2, 1, 1]);
-        const normalized = batchNormTrain(x, tf.tensor1d([4]), tf.tensor1d([1]), 0.5);
-        return [normalized.y, normalized.mean, normalized.variance];
+        const batch = batchNormForward(x, tf.tensor1d([4]), tf.tensor1d([1]), 0.5);
+        return [batch.y, batch.mean, batch.variance];
       });
       expect([...y!.values]).toEqual([-3, -1, 1, 7]);
       expect([...mean!.values]).toEqual([3]);
@@ -414,10 +431,8 @@ describe('the WASM backend with our kernels', () => {
         random([6]),
         random([6], 3),
       ];
-      const fast = (x: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor): tf.Tensor =>
-        batchNormTrain(x as tf.Tensor4D, gamma as tf.Tensor1D, beta as tf.Tensor1D, 1e-3).y;
       const expected = await on('cpu', () => withGradients(reference, inputs()));
-      const received = await on('wasm', () => withGradients(fast, inputs()));
+      const received = await on('wasm', () => withGradients(normalized, inputs()));
       // float32 resolves x around 20 to 2e-6, and the division by the deviation of 0.6 doubles it.
       const scale = center === 0 ? 1 : 10;
       expected.forEach(({ values }, index) => {
@@ -448,7 +463,7 @@ describe('the WASM backend with our kernels', () => {
       ];
       const loss = (): tf.Scalar => {
         const x = tf.conv2d(random([6, 16, 16, 2]) as tf.Tensor4D, filter, 2, 'same');
-        const y = tf.relu(batchNormTrain(x, gamma, beta, 1e-3).y);
+        const y = tf.relu(normalized(x, gamma, beta)) as tf.Tensor4D;
         const z = tf.maxPool(tf.depthwiseConv2d(y, depthwise, 1, 'same'), 2, 2, 'same');
         const logits = tf.add(tf.matMul(tf.reshape(z, [6, 4 * 4 * 8]), kernel), bias);
         return tf.losses.softmaxCrossEntropy(tf.oneHot([0, 1, 2, 3, 4, 0], 5), logits);

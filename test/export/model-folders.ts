@@ -115,9 +115,12 @@ export function sequentialModel(): tf.LayersModel {
   return model;
 }
 
-/** The values of all weights in the model's order. */
-export function weightValues(model: tf.LayersModel): number[][] {
-  return model.weights.map((weight) => [...weight.read().dataSync()]);
+/** The bits of all weights in the model's order. */
+export function weightBits(model: tf.LayersModel): string[] {
+  return model.weights.map((weight) => {
+    const { buffer, byteOffset, byteLength } = weight.read().dataSync();
+    return Buffer.from(buffer, byteOffset, byteLength).toString('base64');
+  });
 }
 
 /** What the model computes for one fixed batch of its input's shape. */

@@ -64,7 +64,7 @@ describe('one group of two producers', () => {
   });
 
   it.each([
-    // or wants three to go: of those the two with a vote too many, 0 and 2, the higher index goes first
+    // Three have a vote: 1 has both and goes first, then of 0 and 2 with one each the higher index.
     { roundTo: 2, minKeep: 1, removed: [1, 2] },
     { roundTo: 1, minKeep: 2, removed: [1, 2] },
     { roundTo: 4, minKeep: 1, removed: [] },

@@ -13,7 +13,8 @@ export interface NormalizedBatch {
 }
 
 /**
- * Normalizes a batch by its own statistics, in passes that the WASM backend does fast.
+ * Normalizes a batch by its own statistics: the composite twin of TensorFlow's fused operation, in
+ * passes that the WASM backend does fast.
  *
  * Sums over pixels are average pooling, and a product and sum per channel is a depthwise convolution
  * of size 1: both are vectorised there, while reductions and broadcasts are several times slower.
@@ -21,7 +22,7 @@ export interface NormalizedBatch {
  * @param x     [n, h, w, c]
  * @param gamma [c]
  * @param beta  [c]
- * @returns tensors that the caller owns; no gradient is defined, see {@link batchNormTrain}
+ * @returns tensors that the caller owns
  */
 export function batchNormForward(
   x: tf.Tensor4D,
@@ -72,52 +73,6 @@ export function batchNormBackward(
     );
     return [dx, tf.mul(meanProduct, count), tf.mul(meanDy, count)];
   });
-}
-
-/**
- * Normalizes a batch by its own statistics; gradients reach x, gamma and beta, none flow through
- * the statistics that are returned.
- *
- * @param x     [n, h, w, c]
- * @param gamma [c]
- * @param beta  [c]
- * @returns y [n, h, w, c], mean [c] and biased variance [c]; the caller owns them
- */
-export function batchNormTrain(
-  x: tf.Tensor4D,
-  gamma: tf.Tensor1D,
-  beta: tf.Tensor1D,
-  epsilon: number,
-): Pick<NormalizedBatch, 'y' | 'mean' | 'variance'> {
-  const statistics: tf.Tensor1D[] = [];
-  const normalize = tf.customGrad((...args) => {
-    const [images, scale, offset, save] = args as unknown as [
-      tf.Tensor4D,
-      tf.Tensor1D,
-      tf.Tensor1D,
-      tf.GradSaveFunc,
-    ];
-    const { y, mean, variance, inverse } = batchNormForward(images, scale, offset, epsilon);
-    statistics.push(tf.keep(mean), tf.keep(variance)); // beyond the scope of the custom gradient
-    save([images, scale, mean, inverse]);
-    return {
-      value: y,
-      gradFunc: (dy: tf.Tensor, saved: tf.Tensor[]) => {
-        const [input, weight, center, factor] = saved as [
-          tf.Tensor4D,
-          tf.Tensor1D,
-          tf.Tensor1D,
-          tf.Tensor1D,
-        ];
-        return batchNormBackward(dy as tf.Tensor4D, input, weight, center, factor);
-      },
-    };
-  });
-  const y = normalize(x, gamma, beta);
-  // Clones belong to the caller's scope, as any other result does.
-  const [mean, variance] = statistics.map((kept) => kept.clone());
-  tf.dispose(statistics);
-  return { y, mean: mean!, variance: variance! };
 }
 
 /** Mean over images and pixels, [c]. */

@@ -43,7 +43,8 @@ export async function buildModel(topology: JsonObject, values: number): Promise<
   let building: Promise<tf.LayersModel>;
   try {
     // Builds before it returns: there is nothing that it would have to wait for.
-    building = tf.models.modelFromJSON(topology as unknown as tf.io.ModelJSON);
+    // Only a topology: by a manifest it would fetch weights from wherever that says.
+    building = tf.models.modelFromJSON({ modelTopology: topology } as unknown as tf.io.ModelJSON);
   } finally {
     maker.addWeight = addWeight;
   }

@@ -7,7 +7,7 @@ import type { WeightSpec } from './weight-specs';
 /** Bytes of a model.json, at most. */
 export const MODEL_JSON_LIMIT = 64 * 1024 * 1024;
 const DEPTH_LIMIT = 64;
-const VALUE_LIMIT = 4_000_000;
+const VALUE_LIMIT = 2_000_000;
 
 /** Weight files that follow one another, and the weights they hold in this order. */
 export interface WeightGroup {

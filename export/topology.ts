@@ -1,18 +1,18 @@
 import { isJsonObject } from '../files/durable-files';
 import type { JsonObject, JsonValue } from '../files/durable-files';
 import { CallCheck } from './calls';
-import { kindOf } from './layer-kind';
+import { canPlay, kindOf, roleOf } from './layer-kind';
 import type { LayerKind } from './layer-kind';
 import { ModelFileError } from './model-file-error';
 import { isName } from './weight-specs';
 
 /** Layers of a network, at most, those of nested models included. */
-const LAYER_LIMIT = 10_000;
+const LAYER_LIMIT = 5_000;
 /** Samples of a batch whose size the file fixes, at most: stateful layers hold states for them. */
 const BATCH_LIMIT = 65_536;
 
 /** A layer as a config lists it, keys in camelCase. */
-export interface LayerEntry extends JsonObject {
+interface LayerEntry extends JsonObject {
   readonly className: string;
   readonly config: JsonObject | readonly JsonValue[];
 }
@@ -34,7 +34,8 @@ export function checkedTopology(file: string, topology: JsonObject): JsonObject 
   if (kind !== 'sequential' && kind !== 'functional') {
     throw new ModelFileError(file, 'its topology must be that of a model, got that of one layer');
   }
-  return model as JsonObject;
+  const { className, config } = model as LayerEntry; // nothing that was not checked
+  return { className, config };
 }
 
 /** One walk over a topology. */
@@ -103,9 +104,19 @@ class TopologyCheck {
     for (const part of inner) {
       if (isJsonObject(part)) this.layer(part, `what ${place} wraps`);
     }
+    for (const [key, part] of Object.entries(config)) this.role(key, part, place);
     if (batchInputShape !== undefined && batchInputShape !== null) {
       this.inputShape(batchInputShape, place);
     }
+  }
+
+  /** A constraint, initializer, regularizer or activation that is given as an object. */
+  private role(key: string, part: JsonValue, place: string): void {
+    const role = roleOf(key);
+    const className = isJsonObject(part) ? part.className : undefined;
+    if (role === null || typeof className !== 'string' || canPlay(className, role)) return;
+    const name = className.slice(0, 80);
+    this.refuse(`${place} has the ${role} ${name}, which TensorFlow.js does not know`);
   }
 
   private inputShape(shape: JsonValue, place: string): void {

@@ -1,6 +1,7 @@
 import type * as tf from '@tensorflow/tfjs';
 import { maskedWeights, weightsByName } from '../layers';
 import type { LayerKeep } from '../layers';
+import type { ChannelClasses } from './channels';
 import { layerHandler } from './handler';
 import type { Remainder } from './handler';
 import type { KeepSet } from './keep-set';
@@ -54,6 +55,14 @@ export interface GraphOptions extends Selection {
   readonly residual?: Residual;
 }
 
+/** What a graph is to respect beyond what the network itself asks for. */
+export interface Constraints {
+  /** Ids of groups to be pruned together, channel by channel. */
+  readonly couple: readonly (readonly string[])[];
+  /** Ids of groups that are not to be pruned, each with the reason. */
+  readonly close: ReadonlyMap<string, string>;
+}
+
 /**
  * What a network is to pruning: its channel groups, what each controls, and what the network costs.
  *
@@ -69,12 +78,12 @@ export class ChannelGraph {
     readonly calls: readonly TracedCall[],
     readonly slices: readonly WeightSlice[],
     readonly expansions: readonly Expansion[],
-    private readonly tracer: Tracer,
+    private readonly union: ChannelClasses,
     private readonly weightShapes: ReadonlyMap<string, readonly number[]>,
-    selection: Selection,
+    private readonly selection: Selection,
   ) {
     const exclusion = selector(selection, producingLayers(slices));
-    this.groups = groupsOf(tracer, slices, exclusion);
+    this.groups = groupsOf(union, slices, exclusion);
     this.kernels = kernelsOf(this.groups, exclusion);
   }
 
@@ -89,7 +98,7 @@ export class ChannelGraph {
     const { calls } = traceModel(model, tracer);
     const shapes = parameterShapes(model);
     const { slices, expansions } = tracer;
-    return new ChannelGraph(residual, calls, slices, expansions, tracer, shapes, options);
+    return new ChannelGraph(residual, calls, slices, expansions, tracer.classes, shapes, options);
   }
 
   /** Groups from which units may be removed. */
@@ -102,6 +111,27 @@ export class ChannelGraph {
     const found = this.groups.find((group) => group.id === id);
     if (!found) throw new RangeError(`no channel group is named ${id}`);
     return found;
+  }
+
+  /**
+   * The same network under further constraints; this graph stays as it is.
+   *
+   * @throws {RangeError} on an unknown group, or when groups to couple differ in their channels.
+   */
+  constrained({ couple, close }: Constraints): ChannelGraph {
+    const union = this.union.copy();
+    for (const [first, ...others] of couple) {
+      const { classes } = this.group(first!);
+      for (const other of others) union.unite(classes, this.group(other).classes);
+    }
+    for (const [id, reason] of close) union.close(this.group(id).classes, reason);
+    const { residual, calls, slices, expansions, weightShapes, selection } = this;
+    return new ChannelGraph(residual, calls, slices, expansions, union, weightShapes, selection);
+  }
+
+  /** The class that a channel of a call or slice belongs to: one of a group's `classes`, if of any. */
+  classOf(member: number): number {
+    return this.union.find(member);
   }
 
   /**
@@ -140,7 +170,7 @@ export class ChannelGraph {
         if (!kept[index]) removed.add(member);
       });
     }
-    return (member) => !removed.has(this.tracer.classes.find(member));
+    return (member) => !removed.has(this.union.find(member));
   }
 
   /** Per weight name and axis: which indices stay; weights and axes without channels are not named. */
@@ -307,33 +337,33 @@ function kernelsOf(groups: readonly ChannelGroup[], exclusion: Exclusion): strin
 
 /** Sorts classes into groups: channels whose classes have the same members. */
 function groupsOf(
-  tracer: Tracer,
+  union: ChannelClasses,
   slices: readonly WeightSlice[],
   exclusion: Exclusion,
 ): ChannelGroup[] {
   const members = new Map<number, Set<number>>(); // class -> slices that hold it
   slices.forEach(({ classes }, slice) => {
     for (const member of classes) {
-      const root = tracer.classes.find(member);
+      const root = union.find(member);
       const held = members.get(root) ?? new Set<number>();
       members.set(root, held.add(slice));
     }
   });
   const bySignature = new Map<string, number[]>(); // slices -> classes, in order of appearance
   for (const [root, held] of members) {
-    const signature = `${[...held].join()}|${tracer.classes.reason(root) ?? ''}`;
+    const signature = `${[...held].join()}|${union.reason(root) ?? ''}`;
     bySignature.set(signature, [...(bySignature.get(signature) ?? []), root]);
   }
   const names = new Set<string>();
   return [...bySignature.values()].flatMap((classes) => {
     const held = [...members.get(classes[0]!)!].map((slice) => slices[slice]!);
-    const group = groupOf(tracer, classes, held, names, exclusion);
+    const group = groupOf(union, classes, held, names, exclusion);
     return group ? [group] : [];
   });
 }
 
 function groupOf(
-  tracer: Tracer,
+  union: ChannelClasses,
   classes: readonly number[],
   held: readonly WeightSlice[],
   names: Set<string>,
@@ -346,7 +376,7 @@ function groupOf(
     .filter(
       ({ role, axis, weight }) => role === 'producer' && !(axis === 0 && weight.endsWith('/bias')),
     )
-    .map((slice) => producerOf(tracer, slice, classes));
+    .map((slice) => producerOf(union, slice, classes));
   const first = producers[0]?.layer;
   if (first === undefined) return null; // inputs of the model and constant channels
   let id = first;
@@ -359,16 +389,16 @@ function groupOf(
     producers,
     followers: layersOf('follower'),
     consumers: layersOf('consumer'),
-    frozen: tracer.classes.reason(classes[0]!) ?? rule,
+    frozen: union.reason(classes[0]!) ?? rule,
     excluded: rule !== null,
     classes,
   };
 }
 
-function producerOf(tracer: Tracer, slice: WeightSlice, classes: readonly number[]): Producer {
+function producerOf(union: ChannelClasses, slice: WeightSlice, classes: readonly number[]): Producer {
   const at = new Map<number, number>();
   slice.classes.forEach((member, index) => {
-    const root = tracer.classes.find(member);
+    const root = union.find(member);
     if (!at.has(root)) at.set(root, index);
   });
   const { layer, weight, axis } = slice;

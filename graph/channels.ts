@@ -11,6 +11,14 @@ export class ChannelClasses {
   private readonly parents: number[] = [];
   private readonly reasons = new Map<number, string>();
 
+  /** The same classes, to be united and closed further without changing these. */
+  copy(): ChannelClasses {
+    const copy = new ChannelClasses();
+    for (const parent of this.parents) copy.parents.push(parent);
+    for (const [root, reason] of this.reasons) copy.reasons.set(root, reason);
+    return copy;
+  }
+
   /** New classes, one a channel, silent when removed. */
   create(count: number): Channels {
     const first = this.parents.length;

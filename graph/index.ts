@@ -4,6 +4,8 @@ export { layerHandler, registerLayerHandler } from './handler';
 export type { LayerCall, LayerHandler, Remainder } from './handler';
 export type { Channels } from './channels';
 export { NotPrunableError } from './not-prunable-error';
+export { requireMasks } from './require-masks';
+export type { Unit } from './require-masks';
 export { keepAll, keepFromJson, keepToJson, removedUnits, similarity } from './keep-set';
 export type { KeepSet } from './keep-set';
 export type { Selection } from './selection';

@@ -1,14 +1,38 @@
 import * as tf from '@tensorflow/tfjs';
 import { PrunableBatchNormalization } from './prunable-batch-normalization';
-import { PrunableConv2D, PrunableDense, PrunableDepthwiseConv2D } from './prunable-kernel';
-import { BatchNormalization, Conv2D, Dense, DepthwiseConv2D } from './stock';
+import {
+  PrunableConv1D,
+  PrunableConv2D,
+  PrunableConv2DTranspose,
+  PrunableConv3D,
+  PrunableConv3DTranspose,
+  PrunableDense,
+  PrunableDepthwiseConv2D,
+  PrunableSeparableConv2D,
+} from './prunable-kernel';
+import {
+  BatchNormalization,
+  Conv1D,
+  Conv2D,
+  Conv2DTranspose,
+  Conv3D,
+  Conv3DTranspose,
+  Dense,
+  DepthwiseConv2D,
+  SeparableConv2D,
+} from './stock';
 import { configOf, copyWeights, modelOf, weightsByName } from './rebuild';
 import type { LayerConfig, ModelConfig } from './rebuild';
 
 /** The prunable twin of each stock layer. */
 const twins = [
+  [Conv1D, PrunableConv1D],
   [Conv2D, PrunableConv2D],
+  [Conv3D, PrunableConv3D],
+  [Conv2DTranspose, PrunableConv2DTranspose],
+  [Conv3DTranspose, PrunableConv3DTranspose],
   [DepthwiseConv2D, PrunableDepthwiseConv2D],
+  [SeparableConv2D, PrunableSeparableConv2D],
   [Dense, PrunableDense],
   [BatchNormalization, PrunableBatchNormalization],
 ] as const;
@@ -20,13 +44,19 @@ for (const [, Prunable] of twins) {
 const prunableNames = new Map(twins.map(([from, to]) => [from.className, to.className]));
 const stockNames = new Map(twins.map(([from, to]) => [to.className, from.className]));
 
+/** Whether `prunable` gives a stock class masks. */
+export function hasPrunableTwin(className: string): boolean {
+  return prunableNames.has(className);
+}
+
 /** The stock name of a layer class: `Conv2D` for both `Conv2D` and `PrunableConv2D`. */
 export function stockClassName(className: string): string {
   return stockNames.get(className) ?? className;
 }
 
 /**
- * A copy of the model whose Conv2D, DepthwiseConv2D, Dense and BatchNormalization have masks.
+ * A copy of the model whose convolutions, Dense and BatchNormalization layers have masks; TimeDistributed
+ * layers and the classes without a twin stay as they are.
  *
  * The masks are full: it computes what `model` computes. The input stays the caller's, untouched.
  */

@@ -1,4 +1,4 @@
-export { prunable, stock, stockClassName, stockConfigOf } from './conversion';
+export { hasPrunableTwin, prunable, stock, stockClassName, stockConfigOf } from './conversion';
 export { SeededDropout } from './dropout';
 export { clearMasks, maskedWeights, setMasks, zeroMasked } from './masking';
 export type { MaskExtent } from './masking';

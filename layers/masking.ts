@@ -79,12 +79,14 @@ function checkFlags(what: string, flags: Uint8Array, length: number): void {
   if (other !== undefined) throw new RangeError(`keep of the ${what} must be 0 or 1, got ${other}`);
 }
 
-/** Writes `keep`, repeated over the leading axes of the weight, times `single` weights. */
+/** Writes `keep`, repeated over the axes of the weight that are not its outputs, times `single` weights. */
 function writeMask(masked: MaskedWeight, keep?: Uint8Array, single?: Uint8Array): void {
   const shape = masked.mask.shape as number[];
+  const inner = tf.util.sizeFromShape(shape.slice(masked.outputAxes.at(-1)! + 1)); // entries per output
   const values = new Float32Array(tf.util.sizeFromShape(shape));
   for (let index = 0; index < values.length; index++) {
-    values[index] = (keep?.[index % keep.length] ?? 1) * (single?.[index] ?? 1);
+    const output = Math.floor(index / inner);
+    values[index] = (keep?.[output % keep.length] ?? 1) * (single?.[index] ?? 1);
   }
   const mask = tf.tensor(values, shape);
   masked.mask.write(mask);

@@ -20,16 +20,17 @@ export class PrunableBatchNormalization extends BatchNormalization implements Pr
 
   override build(inputShape: tf.Shape | tf.Shape[]): void {
     super.build(inputShape);
-    const rank = (inputShape as tf.Shape).length;
-    if (this.axis !== -1 && this.axis !== rank - 1) {
+    const last = (inputShape as tf.Shape).length - 1;
+    const axes = [this.axis].flat();
+    if (axes.length !== 1 || (axes[0] !== -1 && axes[0] !== last)) {
       throw new RangeError(
-        `axis of the prunable layer ${this.name} must be the last (-1 or ${rank - 1}), got ${this.axis}`,
+        `axis of the prunable layer ${this.name} must be the last (-1 or ${last}), got ${axes.join()}`,
       );
     }
     this.mask = addMask(this, 'mask', this.movingMean);
     this.masked = [this.gamma, this.beta, this.movingMean]
       .filter((weight) => weight !== undefined)
-      .map((weight) => ({ weight, mask: this.mask, isKernel: false }));
+      .map((weight) => ({ weight, mask: this.mask, isKernel: false, outputAxes: [0] }));
     this.outputChannels = tf.util.sizeFromShape(this.movingMean.shape as number[]);
   }
 

@@ -7,6 +7,8 @@ export interface MaskedWeight {
   readonly mask: tf.LayerVariable;
   /** True for the weight that a method scores; false for what only goes along with a removed unit. */
   readonly isKernel: boolean;
+  /** Its adjacent axes that, flattened, are the layer's output channels: [3] of [kh, kw, in, out]. */
+  readonly outputAxes: readonly number[];
 }
 
 /** What stays of one layer: output channels, single kernel weights, or both; 1 stays. */

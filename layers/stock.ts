@@ -19,19 +19,22 @@ export declare abstract class StockLayer extends tf.layers.Layer {
 }
 
 /**
- * A layer with a kernel. Conv2D and Dense: `kernel` [..., in, out]; DepthwiseConv2D:
- * `depthwiseKernel` [kh, kw, in, multiplier], whose output channel is c * multiplier + m.
+ * A layer with a kernel. Convolutions and Dense: `kernel` [..., in, out]; transposed convolutions:
+ * `kernel` [..., out, in]; DepthwiseConv2D: `depthwiseKernel` [kh, kw, in, multiplier], whose output
+ * channel is c * multiplier + m; SeparableConv2D: that and `pointwiseKernel` [1, 1, in * multiplier, out].
  */
 export declare abstract class StockKernelLayer extends StockLayer {
   kernel: tf.LayerVariable;
   depthwiseKernel: tf.LayerVariable;
+  pointwiseKernel: tf.LayerVariable;
   /** [out]; null where the layer has none. */
   bias: tf.LayerVariable | null;
 }
 
 /** BatchNormalization: vectors over the channels; no gamma without scale, no beta without center. */
 export declare abstract class StockBatchNormalization extends StockLayer {
-  readonly axis: number;
+  /** Keras writes an array of one where this library writes its number. */
+  readonly axis: number | readonly number[];
   readonly momentum: number;
   readonly epsilon: number;
   gamma: tf.LayerVariable | undefined;
@@ -49,8 +52,23 @@ const classOf = <C extends abstract new (config: tf.serialization.ConfigDict) =>
   layer: tf.layers.Layer,
 ): Concrete<C> => layer.constructor as unknown as Concrete<C>;
 
+export const Conv1D = classOf<typeof StockKernelLayer>(
+  tf.layers.conv1d({ filters: 1, kernelSize: 1 }),
+);
 export const Conv2D = classOf<typeof StockKernelLayer>(
   tf.layers.conv2d({ filters: 1, kernelSize: 1 }),
+);
+export const Conv3D = classOf<typeof StockKernelLayer>(
+  tf.layers.conv3d({ filters: 1, kernelSize: 1 }),
+);
+export const Conv2DTranspose = classOf<typeof StockKernelLayer>(
+  tf.layers.conv2dTranspose({ filters: 1, kernelSize: 1 }),
+);
+export const Conv3DTranspose = classOf<typeof StockKernelLayer>(
+  tf.layers.conv3dTranspose({ filters: 1, kernelSize: 1 }),
+);
+export const SeparableConv2D = classOf<typeof StockKernelLayer>(
+  tf.layers.separableConv2d({ filters: 1, kernelSize: 1 }),
 );
 export const Dense = classOf<typeof StockKernelLayer>(tf.layers.dense({ units: 1 }));
 export const DepthwiseConv2D = classOf<typeof StockKernelLayer>(

@@ -6,7 +6,7 @@ import { readScores } from './scores';
 import type { KernelScorer } from './scores';
 
 /**
- * Chooses the single weights that stay, in every kernel of a Conv2D or Dense, the classifier's too.
+ * Chooses the single weights that stay, in every kernel that the graph scores, the classifier's too.
  *
  * `uniform` removes the rate of each kernel, `global` the lowest of all kernels together.
  *

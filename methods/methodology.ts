@@ -1,11 +1,13 @@
 import * as tf from '@tensorflow/tfjs';
-import type { ChannelGraph, KeepSet } from '../graph';
+import type { ChannelGraph, KeepSet, Unit } from '../graph';
 import { keepAll } from '../graph';
 import { chooseFilters } from './choose-filters';
 import { chooseWeights } from './choose-weights';
+import { filterAxes, scoreAlong } from './filter-axis';
 import type { Merge } from './merge';
 import { checkRate } from './counts';
 import type { CountingRule } from './counts';
+import type { KernelScorer } from './scores';
 
 /** Over what the rate is taken: each group by itself, or one ranking over all groups. */
 export type Scope = 'uniform' | 'global';
@@ -74,7 +76,8 @@ export abstract class Methodology {
    * The shape of the answer says what a unit is: [out] removes filters, the kernel's own shape
    * removes single weights.
    *
-   * @param kernel Conv2D [kh, kw, in, out] or Dense [in, out]; not disposed.
+   * @param kernel [..., in, out], the filters along the last axis whatever the layer's own order:
+   *   Conv2D [kh, kw, in, out], Conv2DTranspose [kh, kw, in, out] too, Dense [in, out]; not disposed.
    * @returns the scores; the caller owns them.
    */
   protected abstract score(kernel: tf.Tensor): tf.Tensor;
@@ -92,32 +95,51 @@ export abstract class Methodology {
    * Chooses what stays of the network, remembers it as `keep` and returns it.
    *
    * @throws {RangeError} when a score is not finite (it names the kernel), or nothing can be removed.
+   * @throws {NotPrunableError} when the choice would leave a layer without channels (it names the
+   *   layer); `keep` is then as it was.
    */
   choose(graph: ChannelGraph, kernel: KernelReader): KeepSet {
-    const scoring = (name: string): tf.Tensor => tf.tidy(() => this.score(kernel(name)));
-    const [first] = graph.kernels;
-    if (first === undefined) throw new RangeError('the network has no kernel that may be pruned');
-    const filters = this.scoresFilters(first, kernel);
-    if (filters && graph.prunable.length === 0) {
+    const removesFilters = this.unit(graph, kernel) === 'filter';
+    if (removesFilters && graph.prunable.length === 0) {
       const why = graph.groups.map(({ id, frozen }) => `${id}: ${frozen ?? ''}`).join('; ');
       throw new RangeError(`the network has no prunable channel group (${why})`);
     }
     // What a hard method removed is gone: it counts first, before the scores rank the rest.
     const left = this.options.regrowth === 'hard' ? this.keep : keepAll;
     graph.check(left);
-    this.keep = filters
-      ? chooseFilters(graph, scoring, this, left)
-      : chooseWeights(graph, scoring, this.options, left);
-    return this.keep;
+    const scorer = this.scorer(graph, kernel);
+    const keep = removesFilters
+      ? chooseFilters(graph, scorer, this, left)
+      : chooseWeights(graph, scorer, this.options, left);
+    graph.remainders(keep); // what export would refuse is refused here
+    this.keep = keep;
+    return keep;
   }
 
-  private scoresFilters(name: string, kernel: KernelReader): boolean {
-    const shape = tf.tidy(() => this.score(kernel(name)).shape);
-    const whole = kernel(name).shape;
-    if (shape.length === 1 && shape[0] === whole.at(-1)) return true;
-    if (tf.util.arraysEqual(shape, whole)) return false;
+  /**
+   * What the method removes of this network, by the shape of its scores.
+   *
+   * @throws {RangeError} when the network has no kernel that may be pruned, or a score has the shape
+   *   of neither.
+   */
+  unit(graph: ChannelGraph, kernel: KernelReader): Unit {
+    const [first] = graph.kernels;
+    if (first === undefined) throw new RangeError('the network has no kernel that may be pruned');
+    const scores = this.scorer(graph, kernel)(first);
+    const { shape } = scores;
+    scores.dispose();
+    const whole = kernel(first).shape;
+    const filters = whole[filterAxes(graph).get(first)!]!;
+    if (shape.length === 1 && shape[0] === filters) return 'filter';
+    if (tf.util.arraysEqual(shape, whole)) return 'weight';
     throw new RangeError(
-      `score of a [${whole.join()}] kernel must be [${whole.at(-1)}] or [${whole.join()}], got [${shape.join()}]`,
+      `score of a [${whole.join()}] kernel must be [${filters}] or [${whole.join()}], got [${shape.join()}]`,
     );
+  }
+
+  private scorer(graph: ChannelGraph, kernel: KernelReader): KernelScorer {
+    const axes = filterAxes(graph);
+    return (name) =>
+      tf.tidy(() => scoreAlong(kernel(name), axes.get(name)!, (moved) => this.score(moved)));
   }
 }

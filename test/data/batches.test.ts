@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import * as fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { startEngine } from '../../backend/engine';
 import { permutation, seedOf } from '../../backend/random';
 import {
   batchCount,
@@ -47,7 +48,7 @@ const epochOf = (change: Partial<TrainingBatchOptions> = {}) =>
 const labelsOf = (copies: Copy[]) => copies.flatMap(({ labels }) => labels);
 const pixelsOf = (copies: Copy[]) => copies.flatMap(({ pixels }) => pixels);
 
-beforeAll(() => tf.setBackend('cpu'));
+beforeAll(() => startEngine('cpu'));
 
 describe('trainingBatches', () => {
   it('holds each image once, in the order of the permutation, the last batch smaller', async () => {

@@ -2,6 +2,7 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { startEngine } from '../../backend/engine';
 import { harden, pruningManifest, readModel, writeModel } from '../../export';
 import type { ManifestFacts } from '../../export';
 import { ChannelGraph } from '../../graph';
@@ -27,7 +28,7 @@ const facts: ManifestFacts = {
 const nothing = { groups: new Map(), weights: new Map() } satisfies KeepSet;
 
 beforeAll(async () => {
-  await tf.setBackend('cpu');
+  await startEngine('cpu');
 });
 
 /** pruning.json as its readers type it. */

@@ -5,6 +5,7 @@ import * as os from 'node:os';
 import * as path from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { startEngine } from '../../backend/engine';
 import { RandomStream } from '../../backend/random';
 import {
   FolderInUseError,
@@ -35,7 +36,7 @@ import { askPlainTensorFlow, compileInto, folderWithTensorFlow } from './plain-t
 const scratch = scratchFolder();
 
 beforeAll(async () => {
-  await tf.setBackend('cpu');
+  await startEngine('cpu');
 });
 
 function smallResNet(): tf.LayersModel {

@@ -77,7 +77,7 @@ export function nestedModel(): tf.LayersModel {
     name: 'features',
     layers: [
       tf.model({ name: 'backbone', inputs: input, outputs: y }),
-      layers.globalAveragePooling2d({ name: 'pool' }) as tf.layers.Layer,
+      layers.globalAveragePooling2d({ name: 'pool' }),
     ],
   });
   const head = tf.sequential({
@@ -105,7 +105,7 @@ export function sequentialModel(): tf.LayersModel {
       }),
       layers.bidirectional({
         name: 'both_ways',
-        layer: layers.lstm({ name: 'lstm', units: 3 }) as tf.RNN,
+        layer: layers.lstm({ name: 'lstm', units: 3 }),
         mergeMode: 'concat',
       }),
       layers.dense({ name: 'out', units: 2 }),

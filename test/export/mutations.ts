@@ -101,7 +101,7 @@ function placesIn(json: Loose): Place[] {
   const walk = (value: Loose): void => {
     if (typeof value !== 'object' || value === null) return;
     for (const [key, inner] of Object.entries(value)) {
-      places.push({ holder: value as Loose[] | LooseObject, key });
+      places.push({ holder: value, key });
       walk(inner);
     }
   };

@@ -56,7 +56,7 @@ export function mobileNetV2Like(): tf.LayersModel {
   const input = tf.input({ name: 'image', shape: [6, 6, 3] });
   const first = block(input, 'a');
   const sum = layers.add({ name: 'add' }).apply([first, block(first, 'b')]) as tf.SymbolicTensor;
-  const pooled = apply(sum, layers.globalAveragePooling2d({ name: 'pool' }) as Layer);
+  const pooled = apply(sum, layers.globalAveragePooling2d({ name: 'pool' }));
   const output = apply(pooled, layers.dense({ name: 'classes', units: 3 }));
   return randomize(tf.model({ name: 'inverted', inputs: input, outputs: output }));
 }

@@ -1,9 +1,12 @@
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { ChannelGraph, layerHandler, NotPrunableError } from '../../graph';
+import { mask } from '../../export/harden';
+import { ChannelGraph, layerHandler, NotPrunableError, requireMasks } from '../../graph';
+import { prunable, setMasks } from '../../layers';
 import {
   compareExactly,
   fingerprint,
+  randomInputs,
   randomize,
   randomKeep,
   useExactBackend,
@@ -22,6 +25,8 @@ interface Case {
   readonly closed?: RegExp;
   /** How many of the source's six channels can go one by one; default 6. */
   readonly open?: number;
+  /** What of the class no mask can silence while it trains, so that a training is refused. */
+  readonly unmasked?: string;
   /** False where the library itself cannot run the layer in a model. */
   readonly runs?: boolean;
 }
@@ -206,6 +211,7 @@ const cases: Case[] = [
   {
     className: 'Embedding',
     title: 'its columns are channels',
+    unmasked: 'source',
     build: () => {
       const tokens = tf.input({ shape: [5], name: 'tokens' });
       const table = tf.layers.embedding({ inputDim: 4, outputDim: 6, name: 'source' });
@@ -450,6 +456,7 @@ const cases: Case[] = [
     (name) => tf.layers.timeDistributed({ name, layer: tf.layers.dense({ units: 4 }) }),
     {
       slices: ['kernel:0', 'kernel:1', 'bias:0'],
+      unmasked: 'under',
     },
   ),
   one(
@@ -457,13 +464,13 @@ const cases: Case[] = [
     4,
     (name) =>
       tf.layers.timeDistributed({ name, layer: tf.layers.conv1d({ filters: 4, kernelSize: 2 }) }),
-    { slices: ['kernel:1', 'kernel:2', 'bias:0'] },
+    { slices: ['kernel:1', 'kernel:2', 'bias:0'], unmasked: 'under' },
   ),
   one(
     'of BatchNormalization',
     3,
     (name) => tf.layers.timeDistributed({ name, layer: tf.layers.batchNormalization({}) }),
-    { slices: ['gamma:0', 'beta:0', 'moving_mean:0', 'moving_variance:0'] },
+    { slices: ['gamma:0', 'beta:0', 'moving_mean:0', 'moving_variance:0'], unmasked: 'under' },
   ),
   one('of Flatten', 4, (name) => tf.layers.timeDistributed({ name, layer: tf.layers.flatten() })),
   one(
@@ -591,6 +598,7 @@ describe('handlers', () => {
         if (test.closed) expectClosed(graph, test.closed);
         else expectOpen(graph, test.open ?? 6);
         if (test.runs ?? true) expectLaw(model, graph);
+        if (!test.closed) expectMasks(model, test.unmasked ?? null);
         expect(fingerprint(model)).toBe(before);
         model.dispose();
       });
@@ -696,6 +704,33 @@ function expectOpen(graph: ChannelGraph, channels: number): void {
     producers.some(({ layer }) => layer === 'source'),
   );
   expect(sources.reduce((sum, group) => sum + group.channels, 0)).toBe(channels);
+}
+
+/** Masks in the layers silence what export silences; a layer without masks is named beforehand. */
+function expectMasks(stock: tf.LayersModel, unmasked: string | null): void {
+  const model = prunable(stock);
+  const graph = ChannelGraph.of(model);
+  if (unmasked !== null) {
+    for (const unit of ['filter', 'weight'] as const) {
+      expect(() => {
+        requireMasks(model, graph, unit);
+      }).toThrow(`${unmasked} is frozen: it has no masks`);
+    }
+    model.dispose();
+    return;
+  }
+  requireMasks(model, graph, 'filter');
+  requireMasks(model, graph, 'weight');
+  const keep = randomKeep(graph, 3);
+  const [inputs, masked] = [randomInputs(model, 3), mask(stock, graph, keep)];
+  setMasks(model, graph.layerKeeps(keep));
+  const [silenced, expected] = [model, masked].map((network) =>
+    tf.tidy(() => [network.predict(inputs)].flat().map((y) => [...y.dataSync()])),
+  );
+  expect(silenced).toEqual(expected);
+  tf.dispose(inputs);
+  masked.dispose();
+  model.dispose();
 }
 
 function expectLaw(model: tf.LayersModel, graph: ChannelGraph): void {

@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { describe, expect, it } from 'vitest';
-import { copyWeights, prunable, setMasks, stock, weightsByName } from '../../layers';
+import { copyWeights, maskedWeights, prunable, setMasks, stock, weightsByName } from '../../layers';
+import type { EngineId } from '../../backend/engine';
 import { describeOn } from '../engines';
 import { expectClose, expectNoLeak, random, randomizeWeights, valuesOf } from '../tensors';
 import { layerCases } from './contracts';
@@ -106,6 +107,19 @@ function channel({ title, outputs }: LayerCase, values: Float32Array, index: num
 const allZero = (values: ArrayLike<number>): boolean =>
   Array.from(values).every((value) => value === 0); // either zero
 
+/** The trained weights that have masks, with both values. */
+function maskedGradients(
+  model: tf.LayersModel,
+  gradients: Trained['gradients'],
+): { weight: string; gradient: Float32Array; mask: Float32Array }[] {
+  const weights = weightsByName(model);
+  const masks = new Map(maskedWeights(model).map(({ weight, mask }) => [weight, mask]));
+  return [...gradients].flatMap(([weight, gradient]) => {
+    const mask = masks.get(weights.get(weight)!)?.read().dataSync<'float32'>();
+    return mask ? [{ weight, gradient, mask }] : [];
+  });
+}
+
 it('covers every prunable layer there is', () => {
   const { classNameMap } = tf.serialization.SerializationMap.getMap();
   const registered = Object.keys(classNameMap).filter((name) => name.startsWith('Prunable'));
@@ -116,9 +130,13 @@ for (const [className, cases] of Object.entries(layerCases)) {
   const trainable = cases.filter(({ trains = true }) => trains);
   const isNormalization = className === 'PrunableBatchNormalization';
 
-  describeOn(['cpu', 'tensorflow', 'wasm'], className, (engine) => {
-    // Dilated windows are not in the kernels of WASM.
-    const runs = (layerCase: LayerCase): boolean => engine !== 'wasm' || layerCase.trains !== false;
+  // What the library cannot train it has no right kernels for on WASM either: dilated windows are
+  // missing there, and Conv3DTranspose computes wrong values.
+  const engines: EngineId[] = ['cpu', 'tensorflow'];
+  if (trainable.length > 0) engines.push('wasm');
+
+  describeOn(engines, className, (engine) => {
+    const runs = ({ trains = true }: LayerCase): boolean => engine !== 'wasm' || trains;
 
     it.each(cases.filter(runs))('$title: with a full mask equals stock in inference, bit for bit', (one) => {
       withModels(one, (masked, plain, x) => {
@@ -160,14 +178,12 @@ for (const [className, cases] of Object.entries(layerCases)) {
         const keep = keepOf(one);
         setMasks(masked, new Map([['layer', { outputs: keep }]]));
         const { gradients } = train(masked, x);
-        gradients.delete('input');
-        for (const gradient of gradients.values()) {
-          expect(allZero(gradient.filter((__, index) => !keep[index % keep.length]))).toBe(true);
+        const kept: number[] = [];
+        for (const { weight, gradient, mask } of maskedGradients(masked, gradients)) {
+          expect(allZero(gradient.filter((__, index) => !mask[index])), weight).toBe(true);
+          kept.push(...gradient.filter((__, index) => mask[index]));
         }
-        const kept = [...gradients.values()].flatMap((gradient) =>
-          [...gradient].filter((__, index) => keep[index % keep.length]),
-        );
-        if (keep.includes(1) && gradients.size > 0) expect(allZero(kept)).toBe(false);
+        if (keep.includes(1) && kept.length > 0) expect(allZero(kept)).toBe(false);
       });
     });
 
@@ -207,6 +223,8 @@ describe('a masked layer', () => {
     layerCases.PrunableConv2D![3]!,
     layerCases.PrunableDepthwiseConv2D![1]!,
     layerCases.PrunableDense![0]!,
+    layerCases.PrunableConv2DTranspose![1]!,
+    layerCases.PrunableSeparableConv2D![1]!,
     layerCases.PrunableBatchNormalization![0]!,
   ])('has the gradient that finite differences measure: $title', async (one) => {
     await tf.setBackend('cpu');

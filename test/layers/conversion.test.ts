@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import {
   copyWeights,
   forEachLayer,
+  hasPrunableTwin,
   isPrunable,
   prunable,
   setMasks,
@@ -169,6 +170,7 @@ describe('conversion', () => {
     expect(stockClassName('PrunableConv2D')).toBe('Conv2D');
     expect(stockClassName('Conv2D')).toBe('Conv2D');
     expect(stockClassName('ReLU')).toBe('ReLU');
+    expect(['Conv2D', 'SeparableConv2D', 'Embedding'].map(hasPrunableTwin)).toEqual([true, true, false]); // prettier-ignore
   });
 
   it('trains a shared layer once, under one name', () => {
@@ -232,12 +234,18 @@ describe('conversion', () => {
     }).toThrow('must match');
   });
 
-  it('refuses a normalization over another axis than the last, with its name', () => {
-    const plain = tf.sequential({
-      layers: [tf.layers.batchNormalization({ name: 'bn', axis: 1, inputShape: [3, 4, 5] })],
-    });
+  it.each([
+    ['1', 1],
+    ['1', [1]],
+    ['2,3', [2, 3]],
+  ])('refuses a normalization over axis %s, with its name', (written, axis) => {
+    const config = { name: 'bn', axis: axis as number, inputShape: [3, 4, 5] };
+    // Built of one that is fine: the stock layer does not survive every axis.
+    const layer = tf.layers.batchNormalization({ ...config, axis: 3 });
+    const plain = tf.sequential({ layers: [layer] });
+    (layer as unknown as { axis: unknown }).axis = axis;
     expect(() => prunable(plain)).toThrow(
-      new RangeError('axis of the prunable layer bn must be the last (-1 or 3), got 1'),
+      new RangeError(`axis of the prunable layer bn must be the last (-1 or 3), got ${written}`),
     );
   });
 });

@@ -59,6 +59,27 @@ describeOn(['cpu', 'tensorflow'], 'setMasks', () => {
     expect(values('dense/mask')).toEqual([1, 1, 1, 1]);
   });
 
+  it('finds the outputs on the axis where the layer has them', () => {
+    const input = tf.input({ shape: [2, 2, 2] });
+    const up = tf.layers.conv2dTranspose({ name: 'up', filters: 3, kernelSize: 1 });
+    const split = tf.layers.separableConv2d({ name: 'split', filters: 2, kernelSize: 1 });
+    const y = split.apply(up.apply(input)) as tf.SymbolicTensor;
+    const plain = tf.model({ inputs: input, outputs: y });
+    const own = prunable(plain);
+    const keep = new Map([['up', { outputs: flags(1, 0, 1) }], ['split', { outputs: flags(0, 1) }]]); // prettier-ignore
+    setMasks(own, keep);
+    const of = (name: string): number[] => [...weightsByName(own).get(name)!.read().dataSync()];
+    expect(of('up/mask')).toEqual([1, 1, 0, 0, 1, 1]); // [1, 1, out, in], in fastest
+    expect(of('up/bias_mask')).toEqual([1, 0, 1]);
+    expect(of('split/mask')).toEqual([0, 1, 0, 1, 0, 1]); // pointwise, [1, 1, in, out]
+    expect(of('split/bias_mask')).toEqual([0, 1]);
+    expect(maskedWeights(own).map(({ weight }) => weight.originalName)).not.toContain(
+      'split/depthwise_kernel',
+    );
+    plain.dispose();
+    own.dispose();
+  });
+
   it('reaches kernels only where that is the extent', () => {
     const keep = new Map([['conv', { outputs: flags(0, 1) }], ['bn', { outputs: flags(0, 1) }]]); // prettier-ignore
     setMasks(model, keep, 'kernel');

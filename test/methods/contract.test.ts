@@ -14,9 +14,11 @@ import { KernelShelf, chainGraph, oneConvGraph, randomShelf, removedOf } from '.
 describe.each(Object.entries(methods))('%s', (_, Method) => {
   const make = (options: MethodOptions): Methodology => new Method(options);
   let shelf: KernelShelf;
+  let smallGraph: ChannelGraph;
 
   beforeAll(async () => {
     await startEngine('cpu');
+    smallGraph = chainGraph([5, 12, 9]);
   });
   beforeEach(() => {
     shelf = new KernelShelf();
@@ -24,8 +26,6 @@ describe.each(Object.entries(methods))('%s', (_, Method) => {
   afterEach(() => {
     shelf.dispose();
   });
-
-  const smallGraph = chainGraph([5, 12, 9]);
 
   it('removes floor(units * rate + 1e-9) units of each kernel, exactly, for 200 sizes and rates', () => {
     // Per cent as integers: N * p / 100 is exact arithmetic, N * (p / 100) is not (10 * 0.3 < 3).

@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { startEngine } from '../../backend/engine';
 import {
   architectures,
   basicBlock,
@@ -14,7 +15,7 @@ import type { ArchitectureId, Block } from '../../models';
 const CIFAR = { inputShape: [32, 32, 3], classes: 10, seed: null, width: 0.1 } as const;
 
 beforeAll(async () => {
-  await tf.setBackend('cpu');
+  await startEngine('cpu');
 });
 
 /** Roles of the layers of one block, by their names without the block's. */

@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { startEngine } from '../../backend/engine';
 import { adaptivePooling } from '../../models/geometry';
 import { Parts } from '../../models/parts';
 import { valuesOf } from '../tensors';
@@ -8,7 +9,7 @@ import { valuesOf } from '../tensors';
 const parts = new Parts({ inputShape: [8, 8, 1], classes: 2 });
 
 beforeAll(async () => {
-  await tf.setBackend('cpu');
+  await startEngine('cpu');
 });
 
 /** What a layer makes of one row of pixels as an image of that width and height, both axes alike. */

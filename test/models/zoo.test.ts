@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { startEngine } from '../../backend/engine';
 import { ChannelGraph } from '../../graph';
 import { weightsByName } from '../../layers';
 import { architectures, cifarResNet, efficientNet, resNet, vgg } from '../../models';
@@ -24,7 +25,7 @@ const goldenNetworks = golden.networks as unknown as {
 }[];
 
 beforeAll(async () => {
-  await tf.setBackend('cpu');
+  await startEngine('cpu');
 });
 
 afterAll(() => {

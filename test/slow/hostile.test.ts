@@ -1,6 +1,6 @@
 import * as path from 'node:path';
-import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { startEngine } from '../../backend/engine';
 import { writeModel } from '../../export';
 import { disposeWeights } from '../../export/build-model';
 import {
@@ -19,7 +19,7 @@ const bases: LooseModel[] = [];
 const growthLimit = 512 * 2 ** 20;
 
 beforeAll(async () => {
-  await tf.setBackend('cpu');
+  await startEngine('cpu');
   for (const [index, make] of [functionalModel, nestedModel, sequentialModel].entries()) {
     const model = make();
     const folder = path.join(scratch, `base${index}`);

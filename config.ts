@@ -87,7 +87,8 @@ export const commands = {
     examples: [
       ['--arch resnet20', 'the channel groups of ResNet-20'],
       ['--model net/model.json --residual inner', 'only those inside the blocks'],
-      ['--arch resnet20 --json', 'for another program to read'],
+      ['--arch resnet20 --schema', 'which layers lose channels together, as a file to edit'],
+      ['--arch resnet20 --dot', 'a drawing, by Graphviz: ... --dot | dot -Tsvg'],
     ],
   },
   doctor: {
@@ -335,6 +336,14 @@ export const schema = named({
     defaultDoc: 'all layers',
     commands: wherePruned,
   }),
+  schemaFile: option({
+    doc: 'dependency schema to respect: may couple further layers, or leave some whole',
+    group: 'Pruning',
+    format: optional(text('FILE', 'the path of a JSON file')),
+    default: null,
+    defaultDoc: 'what the network itself asks for',
+    commands: ['graph'],
+  }),
   compat: option({
     doc: 'paper: choose and mask exactly as the published code does',
     group: 'Pruning',
@@ -537,6 +546,22 @@ export const schema = named({
     format: flag,
     default: false,
     commands: everywhere,
+    isOfTheCall: true,
+  }),
+  schema: option({
+    doc: 'print the dependency schema: which layers lose channels together, as JSON that may be edited',
+    group: 'Run',
+    format: flag,
+    default: false,
+    commands: ['graph'],
+    isOfTheCall: true,
+  }),
+  dot: option({
+    doc: 'print the network as text for Graphviz, channel groups in colours',
+    group: 'Run',
+    format: flag,
+    default: false,
+    commands: ['graph'],
     isOfTheCall: true,
   }),
   quiet: option({

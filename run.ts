@@ -75,10 +75,15 @@ async function command(run: Run, terminal: Terminal): Promise<number> {
 }
 /* eslint-enable @typescript-eslint/no-require-imports, @typescript-eslint/consistent-type-imports */
 
-/** 1 for a failure, else what the error says: 2 wrong usage, 3 no checkpoint, 4 disk. */
-function exitCodeOf(error: unknown): number {
-  const code = error instanceof Error && 'exitCode' in error ? error.exitCode : 1;
-  return typeof code === 'number' ? code : 1;
+/** Where the system does not let us write: no fault of ours, and its message names the path. */
+const refusedByDisk = new Set(['EACCES', 'EPERM', 'EROFS', 'ENOSPC', 'EDQUOT', 'EIO']);
+
+/** 1 for a failure, else what the error says: 2 wrong usage, 3 no checkpoint, 4 disk; null for a bug. */
+function exitCodeOf(error: unknown): number | null {
+  if (!(error instanceof Error)) return null;
+  if ('exitCode' in error && typeof error.exitCode === 'number') return error.exitCode;
+  const code = 'code' in error ? error.code : undefined;
+  return typeof code === 'string' && refusedByDisk.has(code) ? 4 : null;
 }
 
 main().then(
@@ -86,9 +91,9 @@ main().then(
     process.exitCode = code;
   },
   (error: unknown) => {
-    const isOurs = error instanceof Error && 'exitCode' in error;
-    const text = error instanceof Error && !isOurs ? (error.stack ?? error.message) : String(error);
-    process.stderr.write(`${isOurs ? (error as Error).message : text}\n`);
-    process.exitCode = exitCodeOf(error);
+    const code = exitCodeOf(error);
+    const { message, stack } = error instanceof Error ? error : new Error(String(error));
+    process.stderr.write(`${code === null ? (stack ?? message) : message}\n`);
+    process.exitCode = code ?? 1;
   },
 );

@@ -1,38 +1,72 @@
 import { startEngine } from '../backend/engine';
 import type { ConfigOf } from '../config';
 import { ChannelGraph } from '../graph';
+import type { ChannelGroup } from '../graph';
+import { dotOf } from '../graph/dot';
+import { schemaOf } from '../graph/schema';
 import { formatTable } from '../report/table';
-import { networkOf } from './network';
+import { networkOf, underSchema } from './network';
 import type { Terminal } from './terminal';
 
-/** Lists the channel groups of a network: what each controls, and why some are not prunable. */
+/**
+ * Lists the channel groups of a network: what each controls, and why some are not prunable; or prints
+ * its dependency schema, or text for Graphviz.
+ */
 export async function graph(config: ConfigOf<'graph'>, terminal: Terminal): Promise<number> {
   await startEngine('cpu'); // nothing is computed but initial weights
   const { model, source } = await networkOf({ ...config, seed: null });
-  const channelGraph = ChannelGraph.of(model, { residual: config.residual });
-  const groups = channelGraph.groups.map(
-    ({ id, channels, producers, followers, consumers, frozen }) => ({
+  const traced = ChannelGraph.of(model, { residual: config.residual });
+  const channelGraph = await underSchema(traced, config.schemaFile);
+  const drawing = config.dot ? dotOf(channelGraph, model) : null;
+  model.dispose();
+  if (drawing !== null) terminal.print(drawing);
+  else if (config.schema) terminal.print(JSON.stringify(schemaOf(channelGraph), null, 2));
+  else printGroups(channelGraph, source, { config, terminal });
+  return 0;
+}
+
+function printGroups(
+  channelGraph: ChannelGraph,
+  source: string,
+  { config, terminal }: { config: ConfigOf<'graph'>; terminal: Terminal },
+): void {
+  const macsOf = controlledMacs(channelGraph);
+  const groups = channelGraph.groups.map((group) => {
+    const { id, channels, producers, followers, consumers, frozen } = group;
+    return {
       id,
       channels,
+      macs: macsOf(group),
       producers: producers.map(({ layer }) => layer),
       followers,
       consumers,
       frozen,
-    }),
-  );
-  model.dispose();
+    };
+  });
   if (config.json) {
     terminal.print(JSON.stringify({ source, residual: config.residual, groups }, null, 2));
-    return 0;
+    return;
   }
-  const rows = groups.map(({ id, channels, producers, consumers, frozen }) => [
+  const rows = groups.map(({ id, channels, macs, producers, consumers, frozen }) => [
     id,
     channels,
+    macs,
     producers.length,
     consumers.length,
     frozen ?? 'prunable',
   ]);
-  const head = ['group', 'channels', 'producers', 'consumers', 'state'];
-  terminal.print(formatTable(head, rows, ['left', 'right', 'right', 'right', 'left']));
-  return 0;
+  const head = ['group', 'channels', 'MACs', 'producers', 'consumers', 'state'];
+  terminal.print(formatTable(head, rows, ['left', 'right', 'right', 'right', 'right', 'left']));
+}
+
+/** Multiply-adds of all layers that shrink with a group: its producers, followers and consumers. */
+function controlledMacs(channelGraph: ChannelGraph): (group: ChannelGroup) => number {
+  const macs = new Map<string, number>();
+  for (const cost of channelGraph.costs()) {
+    macs.set(cost.path, (macs.get(cost.path) ?? 0) + cost.macs);
+  }
+  return ({ producers, followers, consumers }) => {
+    const layers = new Set([...producers.map(({ layer }) => layer), ...followers, ...consumers]);
+    return [...layers].reduce((sum, layer) => sum + (macs.get(layer) ?? 0), 0);
+  };
 }

@@ -1,14 +1,17 @@
+import { readFile } from 'node:fs/promises';
 import type * as tf from '@tensorflow/tfjs';
 import { ConfigError } from '../config/error';
 import type { ConfigOf } from '../config';
 import { readModel } from '../export';
+import type { JsonValue } from '../files/durable-files';
 import { ChannelGraph } from '../graph';
 import type { GraphOptions } from '../graph';
+import { readSchema } from '../graph/schema';
 import { methods } from '../methods';
 import type { Methodology } from '../methods';
 import { architectures, publishedSize } from '../models';
 import type { ArchitectureId } from '../models';
-import { asUsage } from './usage';
+import { UsageError, asUsage } from './usage';
 
 /** A network and a name for where it came from. */
 export interface Network {
@@ -103,6 +106,21 @@ export function graphOf(model: tf.LayersModel, choice: PruningChoice): ChannelGr
     skip: [...skip, ...(compat === 'paper' ? projections(model) : [])],
   };
   return ChannelGraph.of(model, options);
+}
+
+/**
+ * The graph that respects a hand-edited dependency schema; the graph itself where there is no file.
+ *
+ * @throws {UsageError} when the file cannot be read or does not fit the network, naming file and key.
+ */
+export async function underSchema(graph: ChannelGraph, file: string | null): Promise<ChannelGraph> {
+  if (file === null) return graph;
+  try {
+    return readSchema(JSON.parse(await readFile(file, 'utf8')) as JsonValue, graph);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new UsageError(`--schema-file ${file}: ${reason}`, { cause: error });
+  }
 }
 
 function projections(model: tf.LayersModel): string[] {

@@ -15,6 +15,22 @@ interface Rule {
 
 const builtAlone: readonly Key[] = ['arch', 'shortcut', 'inputShape', 'classes'];
 
+/** What says how to prune and so has no effect where nothing is. */
+const pruning: readonly Key[] = [
+  'norm',
+  'regrowth',
+  'scope',
+  'merge',
+  'residual',
+  'roundTo',
+  'minKeep',
+  'skip',
+  'only',
+  'compat',
+  'pruneEvery',
+  'pruneFrom',
+];
+
 const rules: readonly Rule[] = [
   ...builtAlone.map((key) => ({
     key,
@@ -26,10 +42,47 @@ const rules: readonly Rule[] = [
     isBroken: ({ method, rate }) => method === 'none' && rate !== 0,
     problem: 'has no effect with --method none',
   },
+  ...pruning.map((key) => ({
+    key,
+    isBroken: ({ method }: Values) => method === 'none',
+    problem: 'has no effect with --method none',
+  })),
+  {
+    key: 'norm',
+    isBroken: ({ method }) => method !== 'norm-filter',
+    problem: 'has no effect without --method norm-filter',
+  },
   {
     key: 'normRate',
     isBroken: ({ method, normRate }) => method !== 'fpgm' && normRate !== 0,
     problem: 'has no effect without --method fpgm',
+  },
+  {
+    key: 'normRate',
+    isBroken: ({ rate, normRate }) => isGiven(rate) && isGiven(normRate) && normRate > rate,
+    problem: 'must be at most --rate, of which it is a part',
+  },
+  // A method of single weights has no channels to agree on, to round or to keep.
+  ...(['merge', 'roundTo', 'minKeep'] as const).map((key) => ({
+    key,
+    isBroken: (values: Values) =>
+      values.method === 'norm-weight' && values[key] !== options.get(key)!.default,
+    problem: 'is about channels, which --method norm-weight does not remove',
+  })),
+  {
+    key: 'compat',
+    isBroken: ({ method, compat }) => compat === 'paper' && method === 'norm-weight',
+    problem: 'cannot go with --method norm-weight, which has no published code',
+  },
+  {
+    key: 'scope',
+    isBroken: ({ compat, scope }) => compat === 'paper' && scope === 'global',
+    problem: 'must be uniform with --compat paper: the published codes rank layer by layer',
+  },
+  {
+    key: 'residual',
+    isBroken: ({ compat }) => compat === 'paper',
+    problem: 'has no effect with --compat paper, which is the mode stream',
   },
   {
     key: 'pruneFrom',
@@ -58,6 +111,11 @@ const rules: readonly Rule[] = [
     key,
     isBroken: ({ optimizer }: Values) => optimizer === 'adam',
     problem: 'has no effect with --optimizer adam',
+  })),
+  ...(['json', 'schema'] as const).map((other) => ({
+    key: 'dot' as const,
+    isBroken: (values: Values) => values.dot === true && values[other] === true,
+    problem: `cannot go with --${other}: each is a form of the whole output`,
   })),
   {
     key: 'validationFraction',

@@ -38,13 +38,15 @@ function scatterKernel(kept: readonly number[], width: number): HostWeight {
 }
 
 /** The (nested) model's config that lists the layer at `path`. */
-function modelHolding(config: ModelConfig, path: string): ModelConfig {
+export function modelHolding(config: ModelConfig, path: string): ModelConfig {
   return path
     .split('/')
     .slice(0, -1)
     .reduce(
       (model, name) =>
-        model.layers.find((layer) => layer.name === name)!.config as unknown as ModelConfig,
+        // A Sequential lists its layers without a name of their own.
+        model.layers.find((layer) => (layer.name ?? layer.config.name) === name)!
+          .config as unknown as ModelConfig,
       config,
     );
 }

@@ -1,10 +1,10 @@
-import * as tf from '@tensorflow/tfjs';
+import type * as tf from '@tensorflow/tfjs';
 import type { ChannelGraph, KeepSet, Remainder } from '../graph';
 import { layerHandler } from '../graph';
-import { assignWeight, modelOf, stockConfigOf, weightsByName } from '../layers';
+import { modelOf, stockConfigOf, weightsByName } from '../layers';
 import type { LayerConfig } from '../layers';
 import { insertExpansions } from './expansion';
-import { hostWeight, silencedAlong, silencedSingly, sliced } from './weights';
+import { assignWeights, hostWeight, silencedAlong, silencedSingly, sliced } from './weights';
 import type { HostWeight } from './weights';
 
 /**
@@ -19,7 +19,7 @@ import type { HostWeight } from './weights';
 export function mask(model: tf.LayersModel, graph: ChannelGraph, keep: KeepSet): tf.LayersModel {
   const weights = maskedWeights(model, graph, keep);
   const masked = modelOf(stockConfigOf(model), model);
-  assign(masked, weights);
+  assignWeights(masked, weights);
   return masked;
 }
 
@@ -40,7 +40,7 @@ export function harden(model: tf.LayersModel, graph: ChannelGraph, keep: KeepSet
   rewriteLayers(config.layers, '', firstCalls(graph.remainders(keep)));
   for (const [name, weight] of insertExpansions(config, graph, keep)) weights.set(name, weight);
   const hard = modelOf(config, model);
-  assign(hard, weights);
+  assignWeights(hard, weights);
   return hard;
 }
 
@@ -88,16 +88,5 @@ function rewriteLayers(
     const declared = config.batchInputShape as (number | null)[] | undefined;
     const width = remainder.inputShapes[0]?.at(-1);
     if (declared && width !== undefined) config.batchInputShape = [...declared.slice(0, -1), width];
-  }
-}
-
-/** Gives every weight of a model its value. */
-function assign(model: tf.LayersModel, weights: ReadonlyMap<string, HostWeight>): void {
-  for (const [name, variable] of weightsByName(model)) {
-    const weight = weights.get(name);
-    if (!weight) throw new TypeError(`no value for the weight ${name}`);
-    const value = tf.tensor(weight.values, weight.shape as number[]);
-    assignWeight(variable, value);
-    value.dispose();
   }
 }

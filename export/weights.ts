@@ -1,4 +1,5 @@
-import type { LayerVariable } from '@tensorflow/tfjs';
+import * as tf from '@tensorflow/tfjs';
+import { assignWeight, weightsByName } from '../layers';
 
 /** A weight on the host: row-major float32. */
 export interface HostWeight {
@@ -7,8 +8,27 @@ export interface HostWeight {
 }
 
 /** Copies a weight to the host. */
-export function hostWeight(weight: LayerVariable): HostWeight {
+export function hostWeight(weight: tf.LayerVariable): HostWeight {
   return { shape: weight.shape as number[], values: Float32Array.from(weight.read().dataSync()) };
+}
+
+/**
+ * Gives every weight of a model its value.
+ *
+ * @param weights by name; those that the model does not have are left out.
+ * @throws {TypeError} when one is missing.
+ */
+export function assignWeights(
+  model: tf.LayersModel,
+  weights: ReadonlyMap<string, HostWeight>,
+): void {
+  for (const [name, variable] of weightsByName(model)) {
+    const weight = weights.get(name);
+    if (!weight) throw new TypeError(`no value for the weight ${name}`);
+    const value = tf.tensor(weight.values, weight.shape as number[]);
+    assignWeight(variable, value);
+    value.dispose();
+  }
 }
 
 /**
@@ -27,7 +47,12 @@ export function sliced(
   return left;
 }
 
-function slicedAlong(weight: HostWeight, axis: number, indices: readonly number[]): HostWeight {
+/** The weight at these indices of an axis, in this order. */
+export function slicedAlong(
+  weight: HostWeight,
+  axis: number,
+  indices: readonly number[],
+): HostWeight {
   const { outer, length, inner } = around(weight.shape, axis);
   const values = new Float32Array(outer * indices.length * inner);
   let at = 0;
@@ -59,6 +84,25 @@ export function silencedAlong(
 export function silencedSingly(weight: HostWeight, flags: Uint8Array): HostWeight {
   const values = weight.values.map((value, index) => (flags[index] ? value : 0));
   return { shape: weight.shape, values };
+}
+
+/** The opposite of `slicedAlong`: the parts go to these indices of a copy of `whole`. */
+export function placedAlong(
+  { part, whole }: { part: HostWeight; whole: HostWeight },
+  axis: number,
+  indices: readonly number[],
+): HostWeight {
+  const { outer, length, inner } = around(whole.shape, axis);
+  const values = whole.values.slice();
+  let at = 0;
+  for (let block = 0; block < outer; block++) {
+    for (const index of indices) {
+      const start = (block * length + index) * inner;
+      values.set(part.values.subarray(at, at + inner), start);
+      at += inner;
+    }
+  }
+  return { shape: whole.shape, values };
 }
 
 /** Sizes around an axis: row-major index = (block * length + index) * inner + offset. */

@@ -79,7 +79,8 @@ export class ChannelGraph {
     readonly slices: readonly WeightSlice[],
     readonly expansions: readonly Expansion[],
     private readonly union: ChannelClasses,
-    private readonly weightShapes: ReadonlyMap<string, readonly number[]>,
+    /** Shapes of the weights by name, masks and moving statistics left out. */
+    readonly weightShapes: ReadonlyMap<string, readonly number[]>,
     private readonly selection: Selection,
   ) {
     const exclusion = selector(selection, producingLayers(slices));

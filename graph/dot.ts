@@ -16,7 +16,7 @@ export function dotOf(graph: ChannelGraph, model: tf.LayersModel): string {
   const edges = new Set(edgesOf(configOf(model), '').map(([from, to]) => `${from} -> ${to}`));
   return [
     'digraph network {',
-    '  node [shape=box, style=striped, fontname="sans-serif"];',
+    '  node [shape=box, fontname="sans-serif"];',
     ...nodesOf(graph).map((line) => `  ${line};`),
     ...[...edges].map((line) => `  ${line};`),
     '}',
@@ -41,7 +41,9 @@ function nodesOf(graph: ChannelGraph): string[] {
     const fill = [...new Set(own)];
     const shape = (outputShapes[0] ?? []).slice(1).map((size) => size ?? '?');
     const label = `${quoted(path).slice(0, -1)}\\n${className} ${shape.join(' x ')}"`;
-    return [`${quoted(path)} [label=${label}, fillcolor="${fill.join(':') || 'white'}"]`];
+    const style = fill.length > 1 ? 'striped' : 'filled';
+    const colour = fill.join(':') || 'white';
+    return [`${quoted(path)} [label=${label}, style=${style}, fillcolor="${colour}"]`];
   });
 }
 

@@ -21,10 +21,10 @@ export class PrunableBatchNormalization extends BatchNormalization implements Pr
   override build(inputShape: tf.Shape | tf.Shape[]): void {
     super.build(inputShape);
     const last = (inputShape as tf.Shape).length - 1;
-    const axes = [this.axis].flat();
-    if (axes.length !== 1 || (axes[0] !== -1 && axes[0] !== last)) {
+    const axis = Number(this.axis); // of an array of one its entry
+    if (axis !== -1 && axis !== last) {
       throw new RangeError(
-        `axis of the prunable layer ${this.name} must be the last (-1 or ${last}), got ${axes.join()}`,
+        `axis of the prunable layer ${this.name} must be the last (-1 or ${last}), got ${axis}`,
       );
     }
     this.mask = addMask(this, 'mask', this.movingMean);

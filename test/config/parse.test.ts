@@ -341,7 +341,7 @@ describe('the sources', () => {
 });
 
 describe('options that go together', () => {
-  it.each([
+  it.each<readonly [string, string]>([
     ['prune --model m.json', '--out is needed by prune: the path of a folder (command line)'],
     ['prune --out x', '--model is needed by prune: the path of a model.json (command line)'],
     ['evaluate', '--model is needed by evaluate: the path of a model.json (command line)'],
@@ -356,6 +356,60 @@ describe('options that go together', () => {
       '--method norm-filter --norm-rate 0.1',
       '--norm-rate has no effect without --method fpgm, got 0.1 (command line)',
     ],
+    [
+      '--rate 0.3 --norm-rate 0.4',
+      '--norm-rate must be at most --rate, of which it is a part, got 0.4 (command line)',
+    ],
+    ['--norm l1', '--norm has no effect without --method norm-filter, got "l1" (command line)'],
+    [
+      'prune --model m --out x --method norm-weight --norm l2',
+      '--norm has no effect without --method norm-filter, got "l2" (command line)',
+    ],
+    ...(['--merge max', '--round-to 8', '--min-keep 2'] as const).map((option) => {
+      const [name, value] = option.split(' ') as [string, string];
+      const received = name === '--merge' ? JSON.stringify(value) : value;
+      return [
+        `--method norm-weight ${option}`,
+        `${name} is about channels, which --method norm-weight does not remove, got ${received} (command line)`,
+      ] as const;
+    }),
+    [
+      '--method norm-weight --compat paper',
+      '--compat cannot go with --method norm-weight, which has no published code, got "paper" (command line)',
+    ],
+    [
+      '--compat paper --scope global',
+      '--scope must be uniform with --compat paper: the published codes rank layer by layer, got "global" (command line)',
+    ],
+    ...(['coupled', 'inner', 'stream'] as const).map(
+      (residual) =>
+        [
+          `prune --model m --out x --compat paper --residual ${residual}`,
+          `--residual has no effect with --compat paper, which is the mode stream, got "${residual}" (command line)`,
+        ] as const,
+    ),
+    ...(
+      [
+        ['norm', 'l1', '"l1"'],
+        ['regrowth', 'soft', '"soft"'],
+        ['scope', 'global', '"global"'],
+        ['merge', 'mean', '"mean"'],
+        ['residual', 'inner', '"inner"'],
+        ['round-to', '8', '8'],
+        ['min-keep', '2', '2'],
+        ['skip', 'a', '["a"]'],
+        ['only', 'a', '["a"]'],
+        ['compat', 'paper', '"paper"'],
+        ['prune-every', '2', '2'],
+        ['prune-from', '0', '0'],
+      ] as const
+    ).map(
+      ([name, value, received]) =>
+        [
+          `--method none --${name} ${value}`,
+          `--${name} has no effect with --method none, got ${received} (command line)`,
+        ] as const,
+    ),
     [
       '--epochs 3 --prune-from 3',
       '--prune-from must be less than --epochs, or nothing is ever pruned, got 3 (command line)',
@@ -387,6 +441,11 @@ describe('options that go together', () => {
   it.each([
     '--method none --rate 0',
     '--rate 0',
+    '--method fpgm --rate 0.3 --norm-rate 0.3',
+    '--method norm-filter --norm l1',
+    '--method norm-weight --scope global --merge mean --round-to 1 --min-keep 1 --residual inner',
+    '--compat paper --scope uniform --regrowth soft',
+    '--compat none --residual inner --scope global',
     '--epochs 3 --prune-from 2 --milestones 2 --warmup-epochs 3',
     '--model m.json',
     'export --arch resnet56 --seed 1 --out DIR',
@@ -394,6 +453,16 @@ describe('options that go together', () => {
     'prune --model DIR/model.json --method norm-filter --rate 0.5 --out DIR2 --json',
   ])('are accepted: %s', (line) => {
     expect(parse(line.split(' '), {})).toMatchObject({ action: 'run' });
+  });
+});
+
+describe('options of pruning for a command that does not prune', () => {
+  it('are left alone where they come from the environment', () => {
+    const env = { SECATEUR_NORM: 'l1', SECATEUR_MERGE: 'max', SECATEUR_RESIDUAL: 'inner' };
+    expect(parse(['graph', '--arch', 'resnet20'], env)).toMatchObject({ action: 'run' });
+    expect(refusal(['--method', 'none'], env)).toBe(
+      'SECATEUR_NORM has no effect with --method none, got "l1" (environment variable SECATEUR_NORM)',
+    );
   });
 });
 

@@ -135,11 +135,18 @@ const makers = {
 } as const satisfies Record<string, readonly [() => tf.LayersModel, Residual]>;
 
 describe.each(Object.entries(makers))('pruning.json of %s', (name, [make, residual]) => {
-  const model = make();
-  const graph = ChannelGraph.of(model, { residual });
-  const keep = randomKeep(graph, 5);
-  const manifest = manifestOf(graph, keep);
   const folder = path.join(scratch, name.replaceAll(/\W+/g, '-'));
+  let model: tf.LayersModel;
+  let graph: ChannelGraph;
+  let keep: KeepSet;
+  let manifest: ReturnType<typeof manifestOf>;
+
+  beforeAll(() => {
+    model = make();
+    graph = ChannelGraph.of(model, { residual });
+    keep = randomKeep(graph, 5);
+    manifest = manifestOf(graph, keep);
+  });
 
   it('has the fields of the format, and no others', () => {
     checkManifest(manifest, model);

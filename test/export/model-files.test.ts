@@ -428,6 +428,12 @@ describe('a failing disk', () => {
   );
 });
 
+/** Waits until the child has printed `count` dots, one before each write. */
+async function dots(output: NodeJS.ReadableStream, count: number): Promise<void> {
+  let seen = 0;
+  while (seen < count) seen += ((await once(output, 'data')) as [Buffer])[0].length;
+}
+
 describe('a process killed while it writes', () => {
   const writer = `
     const tf = require('@tensorflow/tfjs');
@@ -460,7 +466,8 @@ describe('a process killed while it writes', () => {
         stdio: ['ignore', 'pipe', 'ignore'],
       });
       const ended = once(child, 'exit');
-      await once(child.stdout, 'data');
+      // In every second trial one write is finished first; then at any moment of the next one.
+      await dots(child.stdout, trial % 2 === 0 ? 1 : 2);
       await new Promise((resolve) => setTimeout(resolve, random.next() * 25));
       child.kill('SIGKILL');
       expect((await ended)[1]).toBe('SIGKILL');

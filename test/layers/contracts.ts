@@ -53,8 +53,7 @@ function transposedVolume(title: string, options: Partial<Convolution>): LayerCa
 
 function separable(title: string, options: Partial<Separable>, rest = {}): LayerCase {
   const config = { filters: 4, kernelSize: 3, ...options };
-  const layer = (): tf.layers.Layer =>
-    tf.layers.separableConv2d({ ...config, name: 'layer' } as Separable);
+  const layer = (): tf.layers.Layer => tf.layers.separableConv2d({ ...config, name: 'layer' });
   return { title, layer, input: [6, 7, 3], outputs: config.filters, ...rest };
 }
 

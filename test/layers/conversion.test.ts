@@ -234,18 +234,11 @@ describe('conversion', () => {
     }).toThrow('must match');
   });
 
-  it.each([
-    ['1', 1],
-    ['1', [1]],
-    ['2,3', [2, 3]],
-  ])('refuses a normalization over axis %s, with its name', (written, axis) => {
-    const config = { name: 'bn', axis: axis as number, inputShape: [3, 4, 5] };
-    // Built of one that is fine: the stock layer does not survive every axis.
-    const layer = tf.layers.batchNormalization({ ...config, axis: 3 });
-    const plain = tf.sequential({ layers: [layer] });
-    (layer as unknown as { axis: unknown }).axis = axis;
+  it.each([1, [1]])('refuses a normalization over axis %j, with its name', (axis) => {
+    const config = { name: 'bn', axis: axis as number, inputShape: [3, 4, 5] }; // Keras writes [1]
+    const plain = tf.sequential({ layers: [tf.layers.batchNormalization(config)] });
     expect(() => prunable(plain)).toThrow(
-      new RangeError(`axis of the prunable layer bn must be the last (-1 or 3), got ${written}`),
+      new RangeError('axis of the prunable layer bn must be the last (-1 or 3), got 1'),
     );
   });
 });

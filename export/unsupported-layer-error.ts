@@ -1,0 +1,18 @@
+/** A network holds a layer that the format it is to be written in, or our writer, does not know. */
+export class UnsupportedLayerError extends Error {
+  override readonly name = 'UnsupportedLayerError';
+  readonly exitCode = 1;
+
+  /**
+   * @param path the layer's path in the model.
+   * @param className its class.
+   * @param reason what is missing, as the end of a sentence that begins with the layer.
+   */
+  constructor(
+    readonly path: string,
+    readonly className: string,
+    readonly reason: string,
+  ) {
+    super(`${path} (${className}) ${reason}`);
+  }
+}

@@ -1,0 +1,15 @@
+import { describe, expect, it } from 'vitest';
+import { ids } from '../../config';
+import { dataSets } from '../../data';
+import { methods } from '../../methods';
+import { architectures } from '../../models';
+
+describe('the names that the options accept', () => {
+  it.each([
+    ['--method', ids.method, [...Object.keys(methods), 'none']],
+    ['--dataset', ids.dataset, Object.keys(dataSets)],
+    ['--arch', ids.arch, Object.keys(architectures)],
+  ])('of %s are those of the registry', (_option, accepted, registered) => {
+    expect([...accepted].sort()).toEqual([...registered].sort());
+  });
+});

@@ -1,0 +1,147 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { RunDirectory } from '../../trainer/run-directory';
+import { quickest } from '../engines';
+import { CommandLine, commandLine } from '../trainer/fixtures/command-line';
+import type { Ending } from '../trainer/fixtures/command-line';
+import { invoke, refusal } from './fixtures/invoke';
+
+/** WASM where the native engine is not set up: plain JavaScript would take minutes. */
+const backend = quickest === 'tensorflow' ? 'tensorflow' : 'wasm';
+const small = [
+  ...['--limit-train', '40', '--batch-size', '10', '--epochs', '1', '--verify-samples', '8'],
+  ...['--validation-fraction', '0.001', '--limit-test', '30', '--backend', backend],
+];
+
+interface Result {
+  readonly run: string;
+  readonly export: string;
+  readonly epoch: number;
+  readonly before: Record<string, number>;
+  readonly after: Record<string, number>;
+  readonly verification: { readonly samples: number; readonly backend: string };
+  readonly peakMemoryBytes: number;
+}
+
+describe('train', () => {
+  const parent = mkdtempSync(join(tmpdir(), 'secateur-train-'));
+  const folder = join(parent, "a run's folder");
+  let ending: Ending;
+
+  beforeAll(async () => {
+    ending = await commandLine([...small, '--run-dir', folder, '--json', '--quiet'], {
+      cwd: parent,
+    });
+  });
+
+  afterAll(() => {
+    rmSync(parent, { recursive: true, force: true });
+  });
+
+  it('prints its result as JSON, and with --quiet nothing else', () => {
+    expect(ending).toMatchObject({ code: 0, signal: null, stderr: '' });
+    const result = JSON.parse(ending.stdout) as Result;
+    expect(result).toMatchObject({
+      run: folder,
+      export: join(folder, 'export'),
+      epoch: 0,
+      verification: { samples: 8, backend },
+    });
+    expect(Object.keys(result).sort()).toEqual(
+      ['run', 'export', 'epoch', 'before', 'after', 'verification', 'peakMemoryBytes'].sort(),
+    );
+    for (const measures of [result.before, result.after]) {
+      expect(Object.keys(measures).sort()).toEqual(
+        ['accuracy', 'loss', 'macs', 'params', 'bytes', 'latencyMs'].sort(),
+      );
+      for (const value of Object.values(measures)) expect(value).toBeTypeOf('number');
+    }
+    expect(result.after.macs).toBeLessThan(0.6 * result.before.macs!);
+    expect(result.after.accuracy).toBe(result.before.accuracy);
+    expect(result.peakMemoryBytes).toBeGreaterThan(1e7);
+  });
+
+  it('leaves a whole run folder and nothing beside it', () => {
+    expect(readdirSync(parent)).toEqual(["a run's folder"]);
+    expect(readdirSync(folder).sort()).toEqual([
+      'best',
+      'checkpoints',
+      'config.json',
+      'environment.json',
+      'export',
+      'log.jsonl',
+      'metrics.csv',
+      'metrics.jsonl',
+      'status.json',
+    ]);
+    const status = JSON.parse(readFileSync(join(folder, 'status.json'), 'utf8')) as object;
+    expect(status).toMatchObject({ state: 'done' });
+    expect(readFileSync(join(folder, 'metrics.csv'), 'utf8').trimEnd().split('\n')).toHaveLength(2);
+  });
+
+  it('exports a network that evaluate finds as good as the run said', async () => {
+    const { after } = JSON.parse(ending.stdout) as Result;
+    const model = join(folder, 'export', 'model.json');
+    const few = ['--limit-test', '30', '--limit-train', '100', '--backend', backend];
+    const { stdout } = await invoke(['evaluate', '--model', model, ...few, '--json']);
+    const { top1, loss } = JSON.parse(stdout) as { top1: number; loss: number };
+    expect(top1).toBeCloseTo(after.accuracy!, 12);
+    expect(loss).toBeCloseTo(after.loss!, 5);
+  });
+
+  it.each([
+    ['--rate', '0.5', '--rate must be what the run', 'began with, 0.3, got 0.5 (command line)'],
+    ['--method', 'norm-filter', '--method must be what the run', '"fpgm"'],
+    ['--seed', '2', '--seed must be what the run', 'got 2'],
+  ])('refuses to go on with another %s', async (flag, value, ...parts) => {
+    const status = readFileSync(join(folder, 'status.json'), 'utf8');
+    const error = await refusal(['--resume', '--run-dir', folder, flag, value]);
+    expect(error).toMatchObject({ exitCode: 2 });
+    for (const part of parts) expect((error as Error).message).toContain(part);
+    expect(readFileSync(join(folder, 'status.json'), 'utf8')).toBe(status);
+  });
+
+  it('refuses a folder in which another process runs, and one that holds a run', async () => {
+    const again = await refusal(['--run-dir', folder, ...small]);
+    expect(again).toMatchObject({ exitCode: 2 });
+    expect((again as Error).message).toContain('holds a run already');
+    using run = await RunDirectory.open(folder);
+    const other = await commandLine(['--resume', '--run-dir', run.path]);
+    expect(other).toMatchObject({ code: 2, stdout: '' });
+    expect(other.stderr).toContain(`${folder} is in use by process ${process.pid}`);
+  });
+
+  it('hands a finished run over again', async () => {
+    const network = readFileSync(join(folder, 'export', 'group1-shard1of1.bin'));
+    rmSync(join(folder, 'export'), { recursive: true });
+    const { code } = await invoke(['--resume', '--run-dir', folder, '--json']);
+    expect(code).toBe(0);
+    expect(readFileSync(join(folder, 'export', 'group1-shard1of1.bin')).equals(network)).toBe(true);
+  });
+
+  it('stops at a signal in the hand-over too, and says how to go on', async () => {
+    const training = new CommandLine(['--resume', '--run-dir', folder], { cwd: parent });
+    await training.until(() => training.stderr.includes('verify'));
+    training.kill('SIGTERM');
+    const { code, stdout, stderr } = await training.ending;
+    expect(code, stderr).toBe(75);
+    expect(stdout).toBe('');
+    const place = `'${join(parent, "a run'\\''s folder")}'`; // as a shell takes it
+    expect(stderr).toContain(`npx ts-node run.ts --resume --run-dir ${place}\n`);
+  });
+
+  it('ends with 3 when all checkpoints are damaged, and lists them', async () => {
+    const checkpoints = join(folder, 'checkpoints');
+    const names = readdirSync(checkpoints);
+    for (const name of names) truncateSync(join(checkpoints, name, 'tensors.bin'), 100);
+    const { code, stdout, stderr } = await commandLine(['--resume', '--run-dir', folder]);
+    expect(code, stderr).toBe(3);
+    expect(stdout).toBe('');
+    expect(stderr).not.toContain('    at ');
+    for (const name of names) {
+      expect(stderr).toContain(`${join(checkpoints, name)}: tensors.bin has 100 bytes`);
+    }
+  });
+});

@@ -85,7 +85,6 @@ export const commands = {
     summary: 'show which channels must be pruned together',
     needs: [],
     examples: [
-      ['--arch resnet20', 'the channel groups of ResNet-20'],
       ['--model net/model.json --residual inner', 'only those inside the blocks'],
       ['--arch resnet20 --schema', 'which layers lose channels together, as a file to edit'],
       ['--arch resnet20 --dot', 'a drawing, by Graphviz: ... --dot | dot -Tsvg'],

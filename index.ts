@@ -35,7 +35,15 @@ export {
   writeModel,
 } from './export';
 export type { Comparison, ManifestFacts, Verification } from './export';
-export { ChannelGraph, keepAll, layerHandler, registerLayerHandler, similarity } from './graph';
+export {
+  ChannelGraph,
+  keepAll,
+  layerHandler,
+  NotPrunableError,
+  registerLayerHandler,
+  requireMasks,
+  similarity,
+} from './graph';
 export type {
   ChannelGroup,
   Channels,
@@ -51,7 +59,14 @@ export type {
 } from './graph';
 export { clearMasks, prunable, setMasks, stock, weightsByName, zeroMasked } from './layers';
 export type { LayerKeep, MaskExtent } from './layers';
-export { filterRows, GeometricMedian, Methodology, methods, NormFilter, NormWeight } from './methods';
+export {
+  filterRows,
+  GeometricMedian,
+  Methodology,
+  methods,
+  NormFilter,
+  NormWeight,
+} from './methods';
 export type { KernelReader, Merge, MethodId, MethodOptions, Regrowth, Scope } from './methods';
 export * from './models';
 export { measureLatency } from './report/latency';

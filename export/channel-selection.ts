@@ -17,7 +17,8 @@ export interface ReaderSelection {
 
 /** Whether a Cropping2D can take the indices out of the reader's input: a run on the last of four axes. */
 export function isSlice({ reader, read }: ReaderSelection): boolean {
-  return canSlice(reader) && read.at(-1)! - read[0]! === read.length - 1;
+  const [first, last] = [read[0]!, read.at(-1)!];
+  return canSlice(reader) && last - first + 1 === read.length;
 }
 
 /** Whether a reader's input has an axis that Cropping2D (channelsFirst) slices. */

@@ -2,7 +2,7 @@ import type * as tf from '@tensorflow/tfjs';
 import { isJsonObject } from '../files/durable-files';
 import type { JsonObject, JsonValue } from '../files/durable-files';
 import { ChannelGraph } from '../graph';
-import type { KeepSet, Producer, Residual } from '../graph';
+import type { KeepSet, Producer } from '../graph';
 import { modelOf, stockConfigOf, weightsByName } from '../layers';
 import { disposeWeights } from './build-model';
 import { assignWeights, hostWeight, placedAlong } from './weights';
@@ -107,7 +107,7 @@ export function pruningOf(manifest: JsonValue, original: tf.LayersModel): Prunin
   if (format !== 'secateur-pruning/1' || !isKnown || !Array.isArray(groups)) {
     throw new TypeError('a pruning.json must have the format secateur-pruning/1 and groups');
   }
-  const graph = ChannelGraph.of(original, { residual: residual as Residual });
+  const graph = ChannelGraph.of(original, { residual: residual });
   const flags = (groups as JsonValue[]).map((json) => keptFlags(isJsonObject(json) ? json : {}));
   const keep = { groups: new Map(flags), weights: new Map<string, Uint8Array>() };
   graph.check(keep);
@@ -186,7 +186,9 @@ function withRest(
   const shape = narrowed(original.shape, axes);
   const size = shape.reduce((product, length) => product * length, 1);
   const stays = inflated({ shape, values: new Float32Array(size).fill(1) }, original.shape, axes);
-  const values = weight.values.map((value, at) => (stays.values[at] ? value : original.values[at]!));
+  const values = weight.values.map((value, at) =>
+    stays.values[at] ? value : original.values[at]!,
+  );
   return { shape: original.shape, values };
 }
 

@@ -148,7 +148,8 @@ export class PruningManager {
     const weights = new Map<string, HostWeight>();
     for (const [name, variable] of weightsByName(this.model)) {
       let weight = hostWeight(variable);
-      for (const [axis, from] of reordered.get(name) ?? []) weight = slicedAlong(weight, axis, from);
+      for (const [axis, from] of reordered.get(name) ?? [])
+        weight = slicedAlong(weight, axis, from);
       weights.set(name, weight);
     }
     for (const [reader, skipped] of unread) {
@@ -175,5 +176,7 @@ function notFollowed(weight: string): NotPrunableError {
 
 function requireIndex(weight: string, channel: number, count: number): void {
   if (Number.isInteger(channel) && channel >= 0 && channel < count) return;
-  throw new RangeError(`channel of ${weight} must be a whole number in [0, ${count}), got ${channel}`);
+  throw new RangeError(
+    `channel of ${weight} must be a whole number in [0, ${count}), got ${channel}`,
+  );
 }

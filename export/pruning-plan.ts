@@ -82,6 +82,7 @@ class Planner {
       group.classes.forEach((member, index) => this.places.set(member, { group, index }));
     }
     this.requirePrunable();
+    this.requireReaders();
     this.gone = this.unneeded();
     this.movable = new Set(graph.prunable.filter((group) => this.isMovable(group)));
   }
@@ -119,6 +120,9 @@ class Planner {
       const reason = group?.frozen ?? 'no kernel produces its channels';
       throw new NotPrunableError(group?.id ?? owner!.layer, reason);
     }
+  }
+
+  private requireReaders(): void {
     for (const { path, classes } of this.readers.values()) {
       if (classes.some((_, at) => this.reads(path, classes, at))) continue;
       throw new NotPrunableError(path, 'it would read no channel');
@@ -163,9 +167,7 @@ class Planner {
   }
 
   private isPartial({ path, classes }: Reader): boolean {
-    return classes.some(
-      (member, at) => !this.gone.has(member) && !this.reads(path, classes, at),
-    );
+    return classes.some((member, at) => !this.gone.has(member) && !this.reads(path, classes, at));
   }
 
   /** Multiply-adds of a gather for one position: it only ranks the readers. */
@@ -258,10 +260,7 @@ class Planner {
     });
   }
 
-  private keepWithout(
-    removed: ReadonlySet<number>,
-    sources: (member: number) => number,
-  ): KeepSet {
+  private keepWithout(removed: ReadonlySet<number>, sources: (member: number) => number): KeepSet {
     const groups = this.graph.groups.flatMap(({ id, classes }) => {
       const kept = Uint8Array.from(classes, (member) => (removed.has(sources(member)) ? 0 : 1));
       return kept.includes(0) ? [[id, kept] as const] : [];

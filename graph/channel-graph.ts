@@ -396,7 +396,11 @@ function groupOf(
   };
 }
 
-function producerOf(union: ChannelClasses, slice: WeightSlice, classes: readonly number[]): Producer {
+function producerOf(
+  union: ChannelClasses,
+  slice: WeightSlice,
+  classes: readonly number[],
+): Producer {
   const at = new Map<number, number>();
   slice.classes.forEach((member, index) => {
     const root = union.find(member);

@@ -96,5 +96,8 @@ function end(entry: LayerConfig, prefix: string, step: (config: ModelConfig) => 
   if (!entry.config.layers) return path;
   const config = entry.config as unknown as ModelConfig;
   const { name, next } = step(config);
-  return next(config.layers.find((layer) => nameOf(layer) === name)!, `${path}/`);
+  return next(
+    config.layers.find((layer) => nameOf(layer) === name)!,
+    `${path}/`,
+  );
 }

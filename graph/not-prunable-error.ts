@@ -3,6 +3,7 @@
  */
 export class NotPrunableError extends RangeError {
   override readonly name = 'NotPrunableError';
+  readonly exitCode = 1;
 
   constructor(
     /** Path of the layer whose channels were to go, or that would be left without any. */

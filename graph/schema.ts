@@ -31,7 +31,9 @@ export function schemaOf(graph: ChannelGraph): Schema {
   return Object.fromEntries(
     groups.map((group) => [
       keyOf(group),
-      group.frozen === null ? names.dependents(group).filter((name) => !names.isOwn(group, name)) : [],
+      group.frozen === null
+        ? names.dependents(group).filter((name) => !names.isOwn(group, name))
+        : [],
     ]),
   );
 }
@@ -124,18 +126,14 @@ function listsOf(json: JsonValue): Map<string, readonly string[]> {
     Object.entries(json).map(([key, list]) => {
       const isList =
         Array.isArray(list) && list.every((name: JsonValue) => typeof name === 'string');
-      if (isList && !isForbiddenKey(key)) return [key, list as string[]];
+      if (isList && !isForbiddenKey(key)) return [key, list];
       const received = JSON.stringify(list).slice(0, 80);
       throw new TypeError(`schema key ${key} must have a list of names, got ${received}`);
     }),
   );
 }
 
-function requireGroup(
-  key: string,
-  groups: ReadonlyMap<string, ChannelGroup>,
-  names: Names,
-): void {
+function requireGroup(key: string, groups: ReadonlyMap<string, ChannelGroup>, names: Names): void {
   if (groups.has(key)) return;
   const layer = key.slice(0, Math.max(key.lastIndexOf('_'), 0));
   const home = [...groups].find(([, { producers }]) =>

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import type { ChannelGraph, KeepSet } from '../graph';
-import { removedUnits, similarity } from '../graph';
+import { removedUnits, requireMasks, similarity } from '../graph';
 import { clearMasks, maskedWeights, setMasks, weightsByName, zeroMasked } from '../layers';
 import type { MaskExtent } from '../layers';
 import type { Methodology } from '../methods';
@@ -30,6 +30,7 @@ export interface PruningEvent {
  * or lets it grow again until the next event (soft).
  */
 export class Pruning {
+  /** @throws {NotPrunableError} when a layer that would lose units has no masks to hold them with. */
   constructor(
     private readonly model: tf.LayersModel,
     private readonly graph: ChannelGraph,
@@ -38,7 +39,11 @@ export class Pruning {
     readonly times: PruningTimes,
     /** `unit` silences a removed filter with all that belongs to it, `kernel` as the papers do. */
     private readonly extent: MaskExtent,
-  ) {}
+  ) {
+    const weights = weightsByName(model);
+    const unit = method.unit(graph, (name) => weights.get(name)!.read());
+    requireMasks(model, graph, unit);
+  }
 
   /** Whether epoch `epoch` of `epochs` ends with an event; the last one always does. */
   isDue(epoch: number, epochs: number): boolean {

@@ -179,7 +179,7 @@ export const rescaling: OnnxWriter = (site) => {
   const { name, shape } = site.input;
   const { scale, offset } = site.config as { scale: number; offset: number };
   const scaled = site.node('Mul', [name, site.scalar(scale)], shape);
-  return [site.node('Add', [scaled.name, site.scalar(offset ?? 0)], shape)];
+  return [site.node('Add', [scaled.name, site.scalar(offset)], shape)];
 };
 
 /** All inputs at one rank: tfjs puts axes of length 1 behind the batch of those of lower rank. */

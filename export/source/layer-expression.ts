@@ -80,7 +80,7 @@ function expression(value: unknown, path: string, options: ExpressionOptions): s
     const maker = factoryOf(functions, value.className);
     if (maker !== undefined) return `tf.${namespace}.${maker}(${argumentsOf(value.config)})`;
   }
-  return layerExpression(value as LayerConfig, path, options);
+  return layerExpression(value, path, options);
 }
 
 function argumentsOf(config: Config): string {
@@ -96,12 +96,14 @@ function isNamed(value: unknown): value is Named {
 
 /** The options that have to be given: without any of them the layer's own config would be another. */
 function neededOptions(entry: LayerConfig, { initializers }: ExpressionOptions): Config {
-  const { className, config } = entry;
-  let left: Config = initializers ? config : withoutInitializers(config);
-  const expected = configAfter(className, left);
+  const { className } = entry;
+  const of = (config: Config): Config => (initializers ? config : withoutInitializers(config));
+  let left = of(entry.config);
+  // Of the config itself or of what tfjs makes of it: some layers add a word when they are read.
+  const expected = [left, of(configAfter(className, left))].map(textOf);
   const isSame = (candidate: Config): boolean => {
     try {
-      return configAfter(className, candidate) === expected;
+      return expected.includes(textOf(of(configAfter(className, candidate))));
     } catch {
       return false; // the constructor asks for what was left out
     }
@@ -119,12 +121,16 @@ function withoutInitializers(config: Config): Config {
   return Object.fromEntries(Object.entries(config).filter(([key]) => !key.endsWith('Initializer')));
 }
 
-/** What a layer of this config says of itself, as text. */
-function configAfter(className: string, config: Config): string {
+/** A config as text without names: tfjs gives stacked cells another one at every reading. */
+function textOf(config: Config): string {
+  return JSON.stringify(config, (key, value: unknown) => (key === 'name' ? undefined : value));
+}
+
+/** What a layer that is made from this config says of itself. */
+function configAfter(className: string, config: Config): Config {
   const [cls] = tf.serialization.SerializationMap.getMap().classNameMap[className]!;
   const copy = structuredClone(config) as tf.serialization.ConfigDict;
-  const layer = cls.fromConfig(cls as never, copy) as tf.layers.Layer;
-  return JSON.stringify(layer.getConfig());
+  return cls.fromConfig(cls, copy).getConfig();
 }
 
 /** A number in place of a list that repeats it, where the layer takes it for the same. */

@@ -122,9 +122,9 @@ export class ModelSource {
   /** The expression that makes one layer; a nested model gets a function. */
   private layer(model: tf.LayersModel, entry: LayerConfig, prefix: string): string {
     const path = prefix + nameOf(entry);
-    if (!entry.config.layers) return layerExpression(entry, path, this.options);
+    const inner = model.getLayer(nameOf(entry));
+    if (!isModel(inner)) return layerExpression(entry, path, this.options);
     const name = this.declare(`${nameOf(entry)}_model`);
-    const inner = model.getLayer(nameOf(entry)) as tf.LayersModel;
     this.addModel(`function ${name}`, inner, entry.config as unknown as ModelConfig, `${path}/`);
     return `${name}()`;
   }

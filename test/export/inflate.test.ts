@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { startEngine } from '../../backend/engine';
-import { harden, mask, pruningManifest } from '../../export';
+import { harden, pruningManifest } from '../../export';
 import { composeKeep, inflate, pruningOf } from '../../export/inflate';
 import type { JsonObject } from '../../files/durable-files';
 import { ChannelGraph } from '../../graph';
@@ -36,7 +36,7 @@ function tiny(): tf.LayersModel {
       layers: [
         tf.layers.conv2d({ name: 'conv', filters: 4, kernelSize: 1, inputShape: [2, 2, 2] }),
         tf.layers.batchNormalization({ name: 'bn' }),
-        tf.layers.globalAveragePooling2d({ name: 'pool' }) as tf.layers.Layer,
+        tf.layers.globalAveragePooling2d({ name: 'pool' }),
         tf.layers.prelu({ name: 'slope' }),
         tf.layers.dense({ name: 'head', units: 2 }),
       ],
@@ -49,30 +49,36 @@ beforeAll(async () => {
 });
 
 describe('inflate', () => {
-  it.each(cases)('computes what the small %s (%s) computes, and hardens to it again', (_, residual, make) => {
-    const model = make();
-    const graph = ChannelGraph.of(model, { residual });
-    const keep = randomKeep(graph, 5);
-    const hard = harden(model, graph, keep);
-    const tensors = tf.memory().numTensors;
-    const wide = inflate(hard, { graph, keep }, model);
-    expect(wide.countParams()).toBe(model.countParams());
-    expectSameOutputs(wide, hard);
-    const again = harden(wide, graph, keep);
-    expect(weightValues(again)).toEqual(weightValues(hard));
-    again.dispose();
-    wide.dispose();
-    expect(tf.memory().numTensors).toBe(tensors);
-    hard.dispose();
-    model.dispose();
-  });
+  it.each(cases)(
+    'computes what the small %s (%s) computes, and hardens to it again',
+    (_, residual, make) => {
+      const model = make();
+      const graph = ChannelGraph.of(model, { residual });
+      const keep = randomKeep(graph, 5);
+      const hard = harden(model, graph, keep);
+      const tensors = tf.memory().numTensors;
+      const wide = inflate(hard, { graph, keep }, model);
+      expect(wide.countParams()).toBe(model.countParams());
+      expectSameOutputs(wide, hard);
+      const again = harden(wide, graph, keep);
+      expect(weightValues(again)).toEqual(weightValues(hard));
+      again.dispose();
+      wide.dispose();
+      expect(tf.memory().numTensors).toBe(tensors);
+      hard.dispose();
+      model.dispose();
+    },
+  );
 
   it('puts zeros where channels went, keeps the variance and slopes of the original', () => {
     const model = tiny();
     const graph = ChannelGraph.of(model);
     const keep = keepWithout(graph, { conv: [1, 2] });
     const hard = harden(model, graph, keep);
-    const [before, after] = [weightValues(model), weightValues(inflate(hard, { graph, keep }, model))];
+    const [before, after] = [
+      weightValues(model),
+      weightValues(inflate(hard, { graph, keep }, model)),
+    ];
     const silenced = (name: string, period: number, removed: number[]): number[] =>
       [...before.get(name)!].map((value, at) => (removed.includes(at % period) ? 0 : value));
     expect([...after.get('conv/kernel')!]).toEqual(silenced('conv/kernel', 4, [1, 2]));
@@ -117,7 +123,7 @@ describe('inflate', () => {
     expect(tf.memory().numTensors).toBe(tensors);
     const group = { id: 'conv', channels: 4, kept: [1, 2, 3] };
     const file = { format: 'secateur-pruning/1', residual: 'coupled', groups: [group] };
-    const reading = (changed: JsonObject): (() => unknown) => () => pruningOf({ ...file, ...changed } as JsonObject, model); // prettier-ignore
+    const reading = (changed: JsonObject): (() => unknown) => () => pruningOf({ ...file, ...changed }, model); // prettier-ignore
     expect(reading({})()).toMatchObject({ keep: { groups: new Map([['conv', Uint8Array.of(0, 1, 1, 1)]]) } }); // prettier-ignore
     expect(reading({ format: 'x' })).toThrow('must have the format secateur-pruning/1');
     expect(reading({ groups: [{ ...group, kept: [2, 1] }] })).toThrow('group conv of the pruning.json must list ascending'); // prettier-ignore
@@ -142,22 +148,29 @@ describe('composeKeep', () => {
     });
   });
 
-  it.each(cases)('makes of two prunings of %s (%s) one with the same result', (_, residual, make) => {
-    const model = make();
-    const graph = ChannelGraph.of(model, { residual });
-    const keep = randomKeep(graph, 8, 0.3);
-    const once = harden(model, graph, keep);
-    const second = secondPruning(once, residual);
-    const twice = harden(once, second.graph, second.keep);
-    const composed = composeKeep({ graph, keep }, second);
-    const direct = harden(model, graph, composed);
-    if (residual !== 'stream') expect(weightValues(direct)).toEqual(weightValues(twice));
-    expectSameOutputs(direct, twice);
-    expectSameOutputs(inflate(direct, { graph, keep: composed }, model), twice);
-    for (const made of [model, once, twice, direct]) made.dispose();
-  });
+  it.each(cases)(
+    'makes of two prunings of %s (%s) one with the same result',
+    (_, residual, make) => {
+      const model = make();
+      const graph = ChannelGraph.of(model, { residual });
+      const keep = randomKeep(graph, 8, 0.3);
+      const once = harden(model, graph, keep);
+      const second = secondPruning(once, residual);
+      const twice = harden(once, second.graph, second.keep);
+      const composed = composeKeep({ graph, keep }, second);
+      const direct = harden(model, graph, composed);
+      if (residual !== 'stream') expect(weightValues(direct)).toEqual(weightValues(twice));
+      expectSameOutputs(direct, twice);
+      expectSameOutputs(inflate(direct, { graph, keep: composed }, model), twice);
+      for (const made of [model, once, twice, direct]) made.dispose();
+    },
+  );
 
-  function secondPruning(hard: tf.LayersModel, residual: Residual): { graph: ChannelGraph; keep: KeepSet } { // prettier-ignore
+  function secondPruning(
+    hard: tf.LayersModel,
+    residual: Residual,
+  ): { graph: ChannelGraph; keep: KeepSet } {
+    // prettier-ignore
     // The scatters of `stream` produce the full stream, which the first graph calls frozen.
     const graph = ChannelGraph.of(hard, residual === 'stream' ? { residual: 'inner' } : { residual });
     return { graph, keep: randomKeep(graph, 9, 0.3) };
@@ -195,6 +208,8 @@ describe('composeKeep', () => {
     );
     const whole = ChannelGraph.of(model, { residual: 'inner' });
     const second = { graph, keep: keepWithout(graph, { a_project_conv: [0] }) };
-    expect(() => composeKeep({ ...first, graph: whole }, second)).toThrow('is frozen: residual stream');
+    expect(() => composeKeep({ ...first, graph: whole }, second)).toThrow(
+      'is frozen: residual stream',
+    );
   });
 });

@@ -429,9 +429,14 @@ describe('a failing disk', () => {
 });
 
 /** Waits until the child has printed `count` dots, one before each write. */
-async function dots(output: NodeJS.ReadableStream, count: number): Promise<void> {
-  let seen = 0;
-  while (seen < count) seen += ((await once(output, 'data')) as [Buffer])[0].length;
+function dots(output: NodeJS.ReadableStream, count: number): Promise<void> {
+  return new Promise((resolve) => {
+    let seen = 0;
+    output.on('data', (chunk: Buffer) => {
+      seen += chunk.length;
+      if (seen >= count) resolve();
+    });
+  });
 }
 
 describe('a process killed while it writes', () => {

@@ -24,7 +24,7 @@ const image = (): Symbol => tf.input({ name: 'image', shape: [5, 5, 3] });
 const head = (x: Symbol): Symbol =>
   through(
     x,
-    layers.globalAveragePooling2d({ name: 'pool' }) as tf.layers.Layer,
+    layers.globalAveragePooling2d({ name: 'pool' }),
     layers.dense({ name: 'head', units: 2 }),
   );
 
@@ -71,7 +71,10 @@ const nets: Record<string, () => tf.LayersModel> = {
     const x = image();
     const made = through(x, conv('a', 6));
     const sep = layers.separableConv2d({ name: 'sep', filters: 4, kernelSize: 2, depthMultiplier: 2 }); // prettier-ignore
-    return tf.model({ inputs: x, outputs: [head(through(made, sep)), through(made, conv('b', 2))] });
+    return tf.model({
+      inputs: x,
+      outputs: [head(through(made, sep)), through(made, conv('b', 2))],
+    });
   },
   'nested, shared, transposed': () => {
     const x = image();
@@ -107,7 +110,7 @@ function compare(model: tf.LayersModel, pruned: readonly PrunedChannel[]): Compa
     gap: Math.max(...wide.map((value, at) => Math.abs(value - expected[at]!))),
     largest: Math.max(1e-3, ...expected.map(Math.abs)),
     weights: new Map([...weightsByName(hard)].map(([name, { shape }]) => [name, shape])),
-    mockConfig: JSON.stringify(mock.getConfig()),
+    selects: JSON.stringify(hard.getConfig()).includes('_select'),
   };
   tf.dispose(inputs);
   for (const made of [mock, hard, reference]) for (const { weight } of ownWeights(made)) weight.dispose(); // prettier-ignore
@@ -123,11 +126,11 @@ type Compared = Record<'differing' | 'gap' | 'largest', number> & {
   params: readonly [number, number];
   classes: Set<string>;
   weights: Map<string, (number | null)[]>;
-  mockConfig: string;
+  selects: boolean;
 };
 
 const ownWeights = (model: tf.LayersModel): { weight: tf.LayerVariable & { dispose(): void } }[] =>
-  model.weights.map((weight) => ({ weight: weight as tf.LayerVariable & { dispose(): void } }));
+  model.weights.map((weight) => ({ weight: weight }));
 
 /** The model itself with zeros by hand: rows of readers, whatever a removed class touches. */
 function silenced(model: tf.LayersModel, pruned: readonly PrunedChannel[]): tf.LayersModel {
@@ -353,10 +356,10 @@ describe('PruningManager', () => {
         randomizeEvenly(model, plan.seed);
         fc.pre(runs(model) && model.inputs.every(({ name }) => !name.startsWith('tokens')));
         try {
-          const { weights, classes } = expectLaw(model, randomRemovals(model, plan.seed), 1e-3); // thirty layers add up
+          // thirty layers add up what the order of sums changes
+          const { selects } = expectLaw(model, randomRemovals(model, plan.seed), 1e-3);
           seen.compared++;
-          const hasSelect = [...weights.keys()].some((name) => name.includes('_select'));
-          if (hasSelect || classes.has('Cropping2D')) seen.selected++;
+          if (selects) seen.selected++;
         } catch (error) {
           if (!(error instanceof RangeError)) throw error;
           expect(error.message).toMatch(/would|at least one channel/);
@@ -365,8 +368,8 @@ describe('PruningManager', () => {
       }),
       { seed: 20261121, numRuns: 60, maxSkipsPerRun: 2 },
     );
-    expect(seen.compared).toBeGreaterThan(20);
-    expect(seen.selected).toBeGreaterThan(5);
+    expect(seen.compared).toBeGreaterThan(50);
+    expect(seen.selected).toBeGreaterThan(15);
   });
 });
 
@@ -378,7 +381,10 @@ describe('orderWithRuns', () => {
       list.length === 0 ? [[]] : list.flatMap((first) => permutations(list.filter((other) => other !== first)).map((rest) => [first, ...rest])); // prettier-ignore
     const channels = [0, 1, 2, 3, 4];
     const all = permutations(channels);
-    const fits = (order: readonly number[], { members, atStart, atEnd }: ReturnType<typeof run>): boolean => {
+    const fits = (
+      order: readonly number[],
+      { members, atStart, atEnd }: ReturnType<typeof run>,
+    ): boolean => {
       const places = [...members].map((member) => order.indexOf(member));
       const [low, high] = [Math.min(...places), Math.max(...places)];
       return high - low === members.size - 1 && (!atStart || low === 0) && (!atEnd || high === 4);

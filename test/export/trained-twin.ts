@@ -8,7 +8,10 @@ import { architectures } from '../../models';
 import type { ArchitectureId, NetworkOptions } from '../../models';
 
 /** A network of the zoo whose statistics, scales and shifts are as if it had been trained. */
-export function trainedTwin(id: ArchitectureId, options: Partial<NetworkOptions> = {}): tf.LayersModel {
+export function trainedTwin(
+  id: ArchitectureId,
+  options: Partial<NetworkOptions> = {},
+): tf.LayersModel {
   const model = architectures[id]({ inputShape: [32, 32, 3], classes: 10, ...options });
   const random = new RandomStream(7);
   for (const [name, weight] of weightsByName(model)) {

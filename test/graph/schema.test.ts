@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { startEngine } from '../../backend/engine';
+import type { JsonValue } from '../../files/durable-files';
 import { ChannelGraph } from '../../graph';
 import { dotOf } from '../../graph/dot';
 import { readSchema, schemaOf } from '../../graph/schema';
@@ -9,9 +10,21 @@ import { mobileNetV2Like, residualBlock, separableNet } from '../export/pruned-m
 
 /** The base schema of VGG-9-BN as the KETI pruner's documentation prints it. */
 const published = {
-  'module.features.0_out': ['module.features.1_bn', 'module.features.0_out', 'module.features.3_in'],
-  'module.features.3_out': ['module.features.4_bn', 'module.features.3_out', 'module.features.7_in'],
-  'module.features.7_out': ['module.features.8_bn', 'module.features.7_out', 'module.features.10_in'],
+  'module.features.0_out': [
+    'module.features.1_bn',
+    'module.features.0_out',
+    'module.features.3_in',
+  ],
+  'module.features.3_out': [
+    'module.features.4_bn',
+    'module.features.3_out',
+    'module.features.7_in',
+  ],
+  'module.features.7_out': [
+    'module.features.8_bn',
+    'module.features.7_out',
+    'module.features.10_in',
+  ],
   'module.features.10_out': ['module.features.11_bn', 'module.features.10_out', 'module.features.14_in'], // prettier-ignore
   'module.features.14_out': ['module.features.15_bn', 'module.features.14_out', 'module.features.17_in'], // prettier-ignore
   'module.features.17_out': ['module.features.18_bn', 'module.features.17_out', 'module.classifier.1_in'], // prettier-ignore
@@ -52,8 +65,9 @@ describe('schemaOf', () => {
     // Ours counts its poolings at other places, so that only the numbers of the layers differ.
     const ours = graphOf(architectures.vgg9_bn({ inputShape: [112, 112, 3], classes: 10, seed: null, width: 0.1, variant: 'imagenet' })); // prettier-ignore
     const schema = JSON.stringify(schemaOf(ours));
-    const numbers = (text: string, part: string): string[] =>
-      [...new Set([...text.matchAll(new RegExp(`${part}[._](\\d+)`, 'g'))].map(([name]) => name))];
+    const numbers = (text: string, part: string): string[] => [
+      ...new Set([...text.matchAll(new RegExp(`${part}[._](\\d+)`, 'g'))].map(([name]) => name)),
+    ];
     const text = JSON.stringify(published).replaceAll('module.', '');
     const sorted = (names: string[]): string[] =>
       names.sort((x, y) => Number(x.split(/[._]/)[1]) - Number(y.split(/[._]/)[1]));
@@ -99,7 +113,7 @@ describe('readSchema', () => {
     'reads back what schemaOf wrote and changes nothing (%o)',
     (make) => {
       const graph = graphOf(make());
-      const again = readSchema(JSON.parse(JSON.stringify(schemaOf(graph))), graph);
+      const again = readSchema(JSON.parse(JSON.stringify(schemaOf(graph))) as JsonValue, graph);
       expect(again.groups).toEqual(graph.groups);
       expect(schemaOf(again)).toEqual(schemaOf(graph));
     },
@@ -120,7 +134,10 @@ describe('readSchema', () => {
         ['head', 2],
       ]);
       expect(tied.group('a').producers.map(({ layer }) => layer)).toEqual(['a', 'b']);
-      const keep = { groups: new Map([['a', Uint8Array.of(1, 1, 0, 1, 1, 1)]]), weights: new Map() };
+      const keep = {
+        groups: new Map([['a', Uint8Array.of(1, 1, 0, 1, 1, 1)]]),
+        weights: new Map(),
+      };
       // rows 2 and 6 + 2 of what reads the concatenation
       expect(tied.keptIndices(keep).get('c/kernel')!.get(2)).toEqual([0, 1, 3, 4, 5, 6, 7, 9, 10, 11]); // prettier-ignore
       expect(schemaOf(readSchema(plain(tied), graph))).toEqual(schemaOf(tied));
@@ -130,8 +147,9 @@ describe('readSchema', () => {
 
   it('leaves whole what is emptied or removed', () => {
     const graph = graphOf(branches());
-    const { d_out: _, ...rest } = plain(graph);
-    const edited = readSchema({ ...rest, c_out: [] }, graph);
+    const rest = { ...plain(graph), c_out: [] };
+    delete (rest as Record<string, string[]>).d_out;
+    const edited = readSchema(rest, graph);
     expect(edited.group('c').frozen).toBe('its list in the schema is empty');
     expect(edited.group('d').frozen).toBe('not in the schema');
     expect(edited.prunable.map(({ id }) => id)).toEqual(['a', 'b']);

@@ -24,24 +24,31 @@ export type {
   Recipe,
 } from './data';
 export {
+  composeKeep,
   harden,
+  inflate,
   mask,
   ModelFileError,
+  PruningManager,
   pruningManifest,
+  pruningOf,
   readModel,
   TOLERANCE,
   VerificationError,
   verify,
   writeModel,
 } from './export';
-export type { Comparison, ManifestFacts, Verification } from './export';
+export type { Comparison, ManifestFacts, PrunedChannel, Pruning, Verification } from './export';
 export {
   ChannelGraph,
+  dotOf,
   keepAll,
   layerHandler,
   NotPrunableError,
+  readSchema,
   registerLayerHandler,
   requireMasks,
+  schemaOf,
   similarity,
 } from './graph';
 export type {
@@ -55,6 +62,7 @@ export type {
   Producer,
   Remainder,
   Residual,
+  Schema,
   Tracer,
 } from './graph';
 export { clearMasks, prunable, setMasks, stock, weightsByName, zeroMasked } from './layers';

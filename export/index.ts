@@ -1,8 +1,12 @@
 export { harden, mask } from './harden';
+export { composeKeep, inflate, pruningOf } from './inflate';
+export type { Pruning } from './inflate';
 export { pruningManifest } from './manifest';
 export type { ManifestFacts } from './manifest';
 export { ModelFileError } from './model-file-error';
 export { FolderInUseError, modelBytes, requireFree, writeModel } from './model-files';
+export { PruningManager } from './pruning-manager';
+export type { PrunedChannel } from './pruning-manager';
 export { readModel } from './read-model';
 export { holds, TOLERANCE, VerificationError, verify } from './verify';
 export type { Comparison, Verification } from './verify';

@@ -8,5 +8,8 @@ export { requireMasks } from './require-masks';
 export type { Unit } from './require-masks';
 export { keepAll, keepFromJson, keepToJson, removedUnits, similarity } from './keep-set';
 export type { KeepSet } from './keep-set';
+export { dotOf } from './dot';
+export { readSchema, schemaOf } from './schema';
+export type { Schema } from './schema';
 export type { Selection } from './selection';
 export type { Residual, Role, Tracer, WeightSlice } from './tracer';

@@ -1,12 +1,11 @@
 import * as tf from '@tensorflow/tfjs';
 import { expect } from 'vitest';
 import { RandomStream } from '../../backend/random';
-import type { KeepSet } from '../../graph';
 import { ChannelGraph } from '../../graph';
 import type { KernelReader } from '../../methods';
 
 /** Kernels as plain numbers, row-major, by layer name. */
-export type Kernels = Readonly<Record<string, ArrayLike<number>>>;
+type Kernels = Readonly<Record<string, ArrayLike<number>>>;
 
 /** The graph of a network whose only prunable kernel is `conv/kernel`, of the given shape. */
 export function oneConvGraph([height, width, inputs, filters]: readonly number[]): ChannelGraph {
@@ -104,9 +103,4 @@ export function kernelShape(graph: ChannelGraph, name: string): number[] {
 export function removedOf(vector: Uint8Array | undefined): number[] {
   expect(vector).toBeDefined();
   return [...vector!.keys()].filter((index) => vector![index] === 0);
-}
-
-/** How many channels each group keeps. */
-export function keptCounts(keep: KeepSet): number[] {
-  return [...keep.groups.values()].map((vector) => vector.reduce((sum, kept) => sum + kept, 0));
 }

@@ -4,9 +4,6 @@ import { RandomStream } from '../../backend/random';
 import { ChannelGraph } from '../../graph';
 import type { KernelReader } from '../../methods';
 
-/** Kernels as plain numbers, row-major, by layer name. */
-type Kernels = Readonly<Record<string, ArrayLike<number>>>;
-
 /** The graph of a network whose only prunable kernel is `conv/kernel`, of the given shape. */
 export function oneConvGraph([height, width, inputs, filters]: readonly number[]): ChannelGraph {
   const input = tf.input({ shape: [height!, width!, inputs!] });

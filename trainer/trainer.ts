@@ -252,6 +252,7 @@ export class Trainer {
     const { data, batchSize, seed, augment, progress, epochs, stop } = this.options;
     const firstBatch = this.stepsDone - epoch * this.stepsPerEpoch;
     progress.start(this.stepsPerEpoch, `epoch ${epoch + 1}/${epochs}`);
+    if (firstBatch > 0) progress.update(firstBatch); // of a resumed epoch
     try {
       const order = { seed, epoch, batchSize, augment, firstBatch };
       for await (const batch of trainingBatches(data, order)) {

@@ -12,6 +12,7 @@ import {
   flag,
   list,
   optional,
+  patternRate,
   real,
   text,
   tuple,
@@ -32,6 +33,7 @@ export const ids = {
   ],
   dataset: ['mnist', 'fashion-mnist', 'cifar10', 'cifar100'],
   method: ['fpgm', 'norm-filter', 'norm-weight', 'none'],
+  format: ['tfjs', 'typescript', 'onnx'],
 } as const;
 
 /** What the program can do; the first is what it does when no command is named. */
@@ -51,7 +53,7 @@ export const commands = {
     examples: [
       ['--model net/model.json --out small', 'remove 30 % of the filters'],
       ['--model net/model.json --out small --method norm-filter --rate 0.5', 'half, by their norm'],
-      ['--model net/model.json --out small --round-to 8', 'channel counts in multiples of 8'],
+      ['--model net/model.json --out levels --rates 0.1,0.3,0.5', 'three networks at once'],
     ],
   },
   evaluate: {
@@ -87,7 +89,7 @@ export const commands = {
     examples: [
       ['--model net/model.json --residual inner', 'only those inside the blocks'],
       ['--arch resnet20 --schema', 'which layers lose channels together, as a file to edit'],
-      ['--arch resnet20 --dot', 'a drawing, by Graphviz: ... --dot | dot -Tsvg'],
+      ['--arch resnet20 --svg network.svg', 'a drawing, channel groups in colours'],
     ],
   },
   doctor: {
@@ -185,11 +187,11 @@ export const schema = named({
 
   // Data
   dataset: option({
-    doc: 'images to learn from; mnist comes with the program',
+    doc: 'images to learn from; mnist comes with the program; prune takes but the name, with --rates',
     group: 'Data',
     format: choice(ids.dataset),
     default: 'mnist',
-    commands: whereData,
+    commands: ['train', 'evaluate', 'prune'],
   }),
   dataDir: option({
     doc: 'folder that holds the files of the data set',
@@ -207,6 +209,14 @@ export const schema = named({
     default: false,
     commands: whereData,
     mayChange: true,
+  }),
+  subsetClasses: option({
+    doc: 'only the images of these classes, by name or label; the network tells no others apart',
+    group: 'Data',
+    format: list(text('CLASS'), 'names or labels of classes', 'CLASSES'),
+    default: [],
+    defaultDoc: 'all classes',
+    commands: whereData,
   }),
   validationFraction: option({
     doc: 'fraction of the training images held out to choose the best network',
@@ -259,6 +269,31 @@ export const schema = named({
     group: 'Pruning',
     format: real({ from: 0, below: 1 }),
     default: 0.3,
+    commands: wherePruned,
+  }),
+  rates: option({
+    doc:
+      'several fractions to remove, each from the whole network: stored as ' +
+      '{out}/{dataset}/{subset}/{network}_{percent}.ts with the weights in the folder of that name',
+    group: 'Pruning',
+    format: ascending(real({ above: 0, below: 1 }), 'numbers in (0, 1), ascending', 'RATES'),
+    default: [],
+    defaultDoc: 'one network, at --rate',
+    commands: ['prune'],
+  }),
+  subset: option({
+    doc: 'with --rates: name of the classes that the network tells apart',
+    group: 'Pruning',
+    format: text('NAME', 'a name'),
+    default: 'all',
+    commands: ['prune'],
+  }),
+  layerRate: option({
+    doc: 'rates of single layers, named as with --skip; of two rules for a layer the later one counts',
+    group: 'Pruning',
+    format: list(patternRate, 'rules PATTERN=X with X in [0, 1)', 'PATTERN=X'),
+    default: [],
+    defaultDoc: '--rate for all layers',
     commands: wherePruned,
   }),
   norm: option({
@@ -320,7 +355,9 @@ export const schema = named({
     commands: wherePruned,
   }),
   skip: option({
-    doc: 'leave the layers with these names whole; * stands for any characters',
+    doc:
+      'leave these layers whole: by name, where * stands for any characters but /, by class ' +
+      '(class:Conv2D) or by their part in a block (role:block.inner)',
     group: 'Pruning',
     format: list(text('PATTERN'), 'patterns of layer names', 'PATTERNS'),
     default: [],
@@ -328,7 +365,7 @@ export const schema = named({
     commands: wherePruned,
   }),
   only: option({
-    doc: 'prune no layers but those with these names',
+    doc: 'prune no layers but these, named as with --skip',
     group: 'Pruning',
     format: list(text('PATTERN'), 'patterns of layer names', 'PATTERNS'),
     default: [],
@@ -341,7 +378,7 @@ export const schema = named({
     format: optional(text('FILE', 'the path of a JSON file')),
     default: null,
     defaultDoc: 'what the network itself asks for',
-    commands: ['graph'],
+    commands: ['graph', 'prune'],
   }),
   compat: option({
     doc: 'paper: choose and mask exactly as the published code does',
@@ -514,6 +551,16 @@ export const schema = named({
     commands: ['prune', 'export'],
     isOfTheCall: true,
   }),
+  format: option({
+    doc:
+      'what is written: tfjs, the model.json; typescript, the source network.ts beside it; ' +
+      'onnx, the file network.onnx',
+    group: 'Run',
+    format: list(choice(ids.format), `a list of ${ids.format.join(', ')}`, 'FORMATS'),
+    default: ['tfjs'],
+    commands: ['train', 'prune', 'export'],
+    mayChange: true,
+  }),
   verifySamples: option({
     doc: 'images on which the written network is compared with the one it comes from',
     group: 'Run',
@@ -560,6 +607,14 @@ export const schema = named({
     group: 'Run',
     format: flag,
     default: false,
+    commands: ['graph'],
+    isOfTheCall: true,
+  }),
+  svg: option({
+    doc: 'draw the network to a file, channel groups in colours',
+    group: 'Run',
+    format: optional(text('FILE', 'the path of a file to write')),
+    default: null,
     commands: ['graph'],
     isOfTheCall: true,
   }),

@@ -10,6 +10,7 @@ export {
   evaluationBatches,
   loadDataSet,
   readDataSet,
+  subsetOf,
   trainingBatches,
 } from './data';
 export type {
@@ -27,18 +28,36 @@ export {
   composeKeep,
   harden,
   inflate,
+  levelPath,
   mask,
   ModelFileError,
+  onnxModel,
   PruningManager,
   pruningManifest,
   pruningOf,
   readModel,
   TOLERANCE,
+  typescriptSource,
+  UnsupportedLayerError,
   VerificationError,
   verify,
+  writeLevel,
+  writeLevels,
   writeModel,
 } from './export';
-export type { Comparison, ManifestFacts, PrunedChannel, Pruning, Verification } from './export';
+export type {
+  Comparison,
+  Extras,
+  Level,
+  LevelFiles,
+  LevelPlace,
+  ManifestFacts,
+  PrunedChannel,
+  Pruning,
+  SourceBlock,
+  SourceOptions,
+  Verification,
+} from './export';
 export {
   ChannelGraph,
   dotOf,
@@ -75,7 +94,15 @@ export {
   NormFilter,
   NormWeight,
 } from './methods';
-export type { KernelReader, Merge, MethodId, MethodOptions, Regrowth, Scope } from './methods';
+export type {
+  KernelReader,
+  LayerRate,
+  Merge,
+  MethodId,
+  MethodOptions,
+  Regrowth,
+  Scope,
+} from './methods';
 export * from './models';
 export { measureLatency } from './report/latency';
 export { createProgress } from './report/progress';

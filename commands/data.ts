@@ -1,11 +1,13 @@
 import { schema } from '../config';
-import { DataError, dataSets, loadDataSet } from '../data';
-import type { DataSet, DataSetId } from '../data';
+import { DataError, dataSets, readDataSet, subsetOf } from '../data';
+import type { DataSet, DataSetEntry, DataSetId } from '../data';
 import { asUsage, FailedError } from './usage';
 
 /** The options that choose images. */
 export interface DataChoice {
   readonly dataset: DataSetId;
+  /** Empty for all. */
+  readonly subsetClasses: readonly string[];
   readonly dataDir: string | null;
   readonly download: boolean;
   readonly seed: number;
@@ -21,7 +23,12 @@ export interface DataChoice {
  * @throws {FailedError} when a file is missing or damaged.
  */
 export async function dataOf(config: DataChoice): Promise<DataSet> {
-  const { recipe } = dataSets[config.dataset];
+  const whole: DataSetEntry = dataSets[config.dataset];
+  const entry = await asUsage(() => entryOf(whole, config.subsetClasses));
+  const { recipe } = whole;
+  // What the recipe takes of all classes, it takes of each: fewer classes give fewer images.
+  const share = (limit: number): number =>
+    Math.floor((limit * entry.classes.length) / whole.classes.length);
   // The recipe counts the validation images under its own fraction: another fraction means all it holds out.
   const isUsual = config.validationFraction === schema.validationFraction.default;
   const options = {
@@ -29,13 +36,13 @@ export async function dataOf(config: DataChoice): Promise<DataSet> {
     download: config.download || undefined,
     seed: config.seed,
     validationFraction: config.validationFraction,
-    limitTrain: config.limitTrain ?? recipe.limitTrain,
-    limitValidation: isUsual ? recipe.limitValidation : 0,
-    limitTest: config.limitTest ?? recipe.limitTest,
+    limitTrain: config.limitTrain ?? share(recipe.limitTrain),
+    limitValidation: isUsual ? share(recipe.limitValidation) : 0,
+    limitTest: config.limitTest ?? share(recipe.limitTest),
   };
   try {
     return await asUsage(async () => {
-      const data = await loadDataSet(config.dataset, options);
+      const data = await readDataSet(config.dataset, entry, options);
       // Test images are read last; a limit beyond them must not come to light only then.
       if (config.limitTest !== null) readTest(data);
       return data;
@@ -43,6 +50,17 @@ export async function dataOf(config: DataChoice): Promise<DataSet> {
   } catch (error) {
     if (error instanceof DataError) throw new FailedError(error.message, { cause: error });
     throw error;
+  }
+}
+
+function entryOf(whole: DataSetEntry, classes: readonly string[]): DataSetEntry {
+  if (classes.length === 0) return whole;
+  try {
+    return subsetOf(whole, classes);
+  } catch (error) {
+    throw error instanceof RangeError
+      ? new RangeError(`--subset-classes: ${error.message}`, { cause: error })
+      : error;
   }
 }
 

@@ -6,6 +6,7 @@ import { ChannelGraph } from '../graph';
 import { stock } from '../layers';
 import { formatMacs } from '../report/table';
 import { startedEngine } from './engine';
+import { filesOf } from './formats';
 import { networkOf } from './network';
 import type { Terminal } from './terminal';
 
@@ -17,8 +18,8 @@ export async function exportModel(config: ConfigOf<'export'>, terminal: Terminal
   const { model, source } = await networkOf(config);
   const plain = stock(model);
   const graph = ChannelGraph.of(plain);
-  const extras = config.model === null ? {} : await pruningOf(config.model);
-  await writeModel(plain, out, extras);
+  const pruning = config.model === null ? {} : await pruningOf(config.model);
+  await writeModel(plain, out, { ...filesOf(plain, config.format), ...pruning });
   const result = { source, out, macs: graph.macs(), params: graph.params() };
   terminal.print(
     config.json

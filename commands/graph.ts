@@ -1,5 +1,6 @@
 import { startEngine } from '../backend/engine';
 import type { ConfigOf } from '../config';
+import { nodeFiles, replaceFile } from '../files/durable-files';
 import { ChannelGraph } from '../graph';
 import type { ChannelGroup } from '../graph';
 import { dotOf } from '../graph/dot';
@@ -10,19 +11,29 @@ import type { Terminal } from './terminal';
 
 /**
  * Lists the channel groups of a network: what each controls, and why some are not prunable; or prints
- * its dependency schema, or text for Graphviz.
+ * its dependency schema, or text for Graphviz. With `--svg` it draws them to a file besides.
  */
 export async function graph(config: ConfigOf<'graph'>, terminal: Terminal): Promise<number> {
   await startEngine('cpu'); // nothing is computed but initial weights
   const { model, source } = await networkOf({ ...config, seed: null });
   const traced = ChannelGraph.of(model, { residual: config.residual });
   const channelGraph = await underSchema(traced, config.schemaFile);
-  const drawing = config.dot ? dotOf(channelGraph, model) : null;
+  const drawing = config.dot || config.svg !== null ? dotOf(channelGraph, model) : '';
   model.dispose();
-  if (drawing !== null) terminal.print(drawing);
+  if (config.svg !== null) {
+    await replaceFile(config.svg, Buffer.from(await svgOf(drawing)), nodeFiles);
+  }
+  if (config.dot) terminal.print(drawing);
   else if (config.schema) terminal.print(JSON.stringify(schemaOf(channelGraph), null, 2));
   else printGroups(channelGraph, source, { config, terminal });
   return 0;
+}
+
+/** Graphviz is an ES module of a megabyte: loaded where something is to be drawn. */
+async function svgOf(dot: string): Promise<string> {
+  const { Graphviz } = await import('@hpcc-js/wasm-graphviz');
+  const graphviz = await Graphviz.load();
+  return graphviz.dot(dot);
 }
 
 function printGroups(

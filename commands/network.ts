@@ -8,8 +8,8 @@ import { ChannelGraph } from '../graph';
 import type { GraphOptions } from '../graph';
 import { readSchema } from '../graph/schema';
 import { methods } from '../methods';
-import type { Methodology } from '../methods';
-import { architectures, publishedSize } from '../models';
+import type { LayerRate, Methodology } from '../methods';
+import { architectures, blockLayers, publishedSize } from '../models';
 import type { ArchitectureId } from '../models';
 import { UsageError, asUsage } from './usage';
 
@@ -76,6 +76,7 @@ export type PruningChoice = Pick<
   ConfigOf<'prune'>,
   | 'method'
   | 'rate'
+  | 'layerRate'
   | 'norm'
   | 'normRate'
   | 'scope'
@@ -88,13 +89,20 @@ export type PruningChoice = Pick<
   | 'compat'
 > & { readonly regrowth: 'soft' | 'hard' };
 
-/** The method that the options choose; null for `none` and for rate 0, which remove nothing. */
+/** The method that the options choose; null for `none` and where all rates are 0: they remove nothing. */
 export function methodOf(choice: PruningChoice): Methodology | null {
   const { method, rate, compat, norm, normRate, regrowth, scope, merge, roundTo, minKeep } = choice;
-  if (method === 'none' || rate === 0) return null;
+  const layerRates = choice.layerRate.map(layerRateOf);
+  if (method === 'none' || [{ rate }, ...layerRates].every((one) => one.rate === 0)) return null;
   const counting = compat === 'paper' ? 'paper' : 'exact';
-  const shared = { rate, regrowth, scope, merge, roundTo, minKeep, counting } as const;
+  const shared = { rate, layerRates, regrowth, scope, merge, roundTo, minKeep, counting } as const;
   return new methods[method]({ ...shared, norm, normRate });
+}
+
+/** `PATTERN=X`, whose form the option has checked. */
+function layerRateOf(rule: string): LayerRate {
+  const at = rule.lastIndexOf('=');
+  return { pattern: rule.slice(0, at), rate: Number(rule.slice(at + 1)) };
 }
 
 /** The graph under the options; the papers keep the stream and never prune projections. */
@@ -103,9 +111,16 @@ export function graphOf(model: tf.LayersModel, choice: PruningChoice): ChannelGr
   const options: GraphOptions = {
     residual: compat === 'paper' ? 'stream' : residual,
     only: only.length > 0 ? only : undefined,
+    roles: rolesOf(model, [...only, ...skip, ...choice.layerRate]),
     skip: [...skip, ...(compat === 'paper' ? projections(model) : [])],
   };
   return ChannelGraph.of(model, options);
+}
+
+/** What layers are to their blocks, read where a pattern asks for it. */
+function rolesOf(model: tf.LayersModel, patterns: readonly string[]): Map<string, string> {
+  if (!patterns.some((pattern) => pattern.startsWith('role:'))) return new Map();
+  return new Map([...blockLayers(model)].map(([path, { role }]) => [path, role]));
 }
 
 /**

@@ -24,6 +24,7 @@ import { EXIT_RESUMABLE, StopRequest } from '../trainer/signals';
 import { Trainer } from '../trainer/trainer';
 import { dataOf } from './data';
 import { startedEngine } from './engine';
+import { filesOf, requireWritable } from './formats';
 import { checkFits, graphOf, methodOf, networkOf } from './network';
 import type { Terminal } from './terminal';
 import { asUsage } from './usage';
@@ -131,6 +132,7 @@ async function prepared(config: Config, terminal: Terminal): Promise<Parts> {
   const inputShape = [height, width, channels];
   const network = await networkOf({ ...config, inputShape, classes: data.classes.length });
   if (config.model !== null) checkFits(network, inputShape, data.classes.length);
+  requireWritable(network.model, config.format);
   const model = prunable(network.model);
   network.model.dispose();
   const graph = await asUsage(() => graphOf(model, config));
@@ -255,7 +257,8 @@ function handOverOf(
     graph,
     keep,
     folder: run.export,
-    facts: { method, rate, seed, source },
+    facts: { method, rate, layerRates: config.layerRate, seed, source },
+    extras: (hard) => filesOf(hard, config.format),
     samples: () => sampleImages(data.validation, data, verifySamples),
     classify: classifier(() => data.test, data, batchSize, progress, interrupt),
     progress,

@@ -96,6 +96,19 @@ export function text(placeholder: string, what = 'text'): Format<string> {
   return format({ accepts, read: (given) => given, allowed: what, placeholder });
 }
 
+/** Text `PATTERN=X`, where X is a number in [0, 1); the last `=` parts them. */
+export const patternRate: Format<string> = format({
+  accepts: (value): value is string => typeof value === 'string' && isPatternRate(value),
+  read: (given) => given,
+  allowed: 'PATTERN=X with X in [0, 1)',
+  placeholder: 'PATTERN=X',
+});
+
+function isPatternRate(given: string): boolean {
+  const at = given.lastIndexOf('=');
+  return at > 0 && real({ from: 0, below: 1 }).accepts(readNumber(given.slice(at + 1)));
+}
+
 /** A list whose items have the format `item`: separated by commas as text, an array in a file. */
 export function list<T>(item: Format<T>, what: string, placeholder: string): Format<readonly T[]> {
   return format({

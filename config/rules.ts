@@ -11,12 +11,15 @@ interface Rule {
   readonly key: Key;
   readonly isBroken: (values: Values) => boolean;
   readonly problem: string;
+  /** Whether a file or the environment may set the option all the same, for the other commands. */
+  readonly isOfCommandLine?: boolean;
 }
 
 const builtAlone: readonly Key[] = ['arch', 'shortcut', 'inputShape', 'classes'];
 
 /** What says how to prune and so has no effect where nothing is. */
 const pruning: readonly Key[] = [
+  'layerRate',
   'norm',
   'regrowth',
   'scope',
@@ -32,6 +35,11 @@ const pruning: readonly Key[] = [
 ];
 
 const rules: readonly Rule[] = [
+  {
+    key: 'format',
+    isBroken: ({ format }) => format?.includes('tfjs') === false,
+    problem: 'must name tfjs, beside which the other files go',
+  },
   ...builtAlone.map((key) => ({
     key,
     isBroken: ({ model }: Values) => isGiven(model),
@@ -78,6 +86,34 @@ const rules: readonly Rule[] = [
     key: 'scope',
     isBroken: ({ compat, scope }) => compat === 'paper' && scope === 'global',
     problem: 'must be uniform with --compat paper: the published codes rank layer by layer',
+  },
+  {
+    key: 'rate',
+    isBroken: ({ rates }) => isFilled(rates),
+    problem: 'cannot go with --rates, which names them all',
+    isOfCommandLine: true,
+  },
+  {
+    key: 'dataset',
+    isBroken: ({ rates }) => rates?.length === 0,
+    problem: 'has no effect on prune without --rates',
+    isOfCommandLine: true,
+  },
+  {
+    key: 'subset',
+    isBroken: ({ rates, subset }) =>
+      rates?.length === 0 && subset !== options.get('subset')!.default,
+    problem: 'has no effect without --rates',
+  },
+  {
+    key: 'layerRate',
+    isBroken: ({ scope, layerRate }) => scope === 'global' && isFilled(layerRate),
+    problem: 'cannot go with --scope global, which ranks all layers together',
+  },
+  {
+    key: 'layerRate',
+    isBroken: ({ compat, layerRate }) => compat === 'paper' && isFilled(layerRate),
+    problem: 'cannot go with --compat paper: the published codes have one rate',
   },
   {
     key: 'residual',
@@ -148,12 +184,16 @@ export function checkTogether(
       source: settings.get('method')!.source,
     });
   }
-  for (const { key, isBroken, problem } of rules) {
-    const setting = settings.get(key);
-    if (!setting || isSavedDefault(setting) || !isBroken(values)) continue;
+  for (const rule of rules) {
+    const setting = settings.get(rule.key);
+    if (!setting || isExempt(setting, rule) || !rule.isBroken(values)) continue;
     const { spelled, source, value } = setting;
-    throw new ConfigError({ key: spelled, problem, received: value, source });
+    throw new ConfigError({ key: spelled, problem: rule.problem, received: value, source });
   }
+}
+
+function isExempt(setting: Setting, { isOfCommandLine = false }: Rule): boolean {
+  return isSavedDefault(setting) || (isOfCommandLine && setting.source !== 'command line');
 }
 
 /** Whether a file repeats the default, as the config.json of a run does for every option nobody asked for. */
@@ -166,6 +206,10 @@ function isSavedDefault({ key, value, source }: Setting): boolean {
 
 function isGiven<T>(value: T | null | undefined): value is T {
   return value !== null && value !== undefined;
+}
+
+function isFilled(list: readonly unknown[] | undefined): boolean {
+  return list !== undefined && list.length > 0;
 }
 
 function isOneOf(value: string | null | undefined, list: readonly string[]): boolean {

@@ -19,6 +19,7 @@ export type {
 } from './data-set';
 export { readDataSet } from './load';
 export { channelStatistics } from './statistics';
+export { subsetOf } from './subset';
 
 /** Every data set by the name that the command line knows it by. */
 export const dataSets = { mnist, 'fashion-mnist': fashionMnist, cifar10, cifar100 } as const;

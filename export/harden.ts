@@ -2,7 +2,7 @@ import type * as tf from '@tensorflow/tfjs';
 import type { ChannelGraph, KeepSet, Remainder } from '../graph';
 import { layerHandler } from '../graph';
 import { modelOf, stockConfigOf, weightsByName } from '../layers';
-import type { LayerConfig } from '../layers';
+import type { LayerConfig, ModelConfig } from '../layers';
 import { insertExpansions } from './expansion';
 import { assignWeights, hostWeight, silencedAlong, silencedSingly, sliced } from './weights';
 import type { HostWeight } from './weights';
@@ -32,14 +32,40 @@ export function mask(model: tf.LayersModel, graph: ChannelGraph, keep: KeepSet):
  * @throws {RangeError} when the keep set does not fit the graph, or removes from a frozen group.
  */
 export function harden(model: tf.LayersModel, graph: ChannelGraph, keep: KeepSet): tf.LayersModel {
-  const weights = maskedWeights(model, graph, keep);
-  for (const [name, kept] of graph.keptIndices(keep)) {
-    weights.set(name, sliced(weights.get(name)!, kept));
+  return builtFrom(planHard(model, graph, keep), model);
+}
+
+/** The smaller network before tfjs builds it: its config, and its weights on the host. */
+export interface HardPlan {
+  readonly config: ModelConfig;
+  readonly weights: ReadonlyMap<string, HostWeight>;
+}
+
+/**
+ * Everything of `harden` but the building: checks the keep set, slices the weights, rewrites the config.
+ *
+ * @throws {RangeError} when the keep set does not fit the graph, or removes from a frozen group.
+ */
+export function planHard(model: tf.LayersModel, graph: ChannelGraph, keep: KeepSet): HardPlan {
+  const weights = new Map<string, HostWeight>();
+  const kept = graph.keptIndices(keep); // what would be silent is cut away: only single weights are silenced
+  for (const [name, weight] of singlySilenced(model, keep)) {
+    weights.set(name, sliced(weight, kept.get(name) ?? new Map()));
   }
   const config = stockConfigOf(model);
   rewriteLayers(config.layers, '', firstCalls(graph.remainders(keep)));
   for (const [name, weight] of insertExpansions(config, graph, keep)) weights.set(name, weight);
-  const hard = modelOf(config, model);
+  return { config, weights };
+}
+
+/**
+ * The stock model of a plan; the caller owns it.
+ *
+ * @param plan its config is changed by the building: one plan, one model.
+ * @param like the model that was planned from.
+ */
+export function builtFrom({ config, weights }: HardPlan, like: tf.LayersModel): tf.LayersModel {
+  const hard = modelOf(config, like);
   assignWeights(hard, weights);
   return hard;
 }
@@ -51,17 +77,25 @@ function maskedWeights(
   keep: KeepSet,
 ): Map<string, HostWeight> {
   const stays = graph.stays(keep);
-  const weights = new Map<string, HostWeight>();
-  for (const [name, variable] of weightsByName(model)) weights.set(name, hostWeight(variable));
+  const weights = new Map(singlySilenced(model, keep));
   for (const { weight, axis, silenced, classes } of graph.slices) {
     const flags = classes.map(stays);
     if (!silenced || !flags.includes(false)) continue;
     weights.set(weight, silencedAlong(weights.get(weight)!, axis, flags));
   }
-  for (const [name, flags] of keep.weights) {
-    weights.set(name, silencedSingly(weights.get(name)!, flags));
-  }
   return weights;
+}
+
+/** Each weight on the host, one after the other, without the single weights that are removed. */
+function* singlySilenced(
+  model: tf.LayersModel,
+  keep: KeepSet,
+): Generator<[name: string, weight: HostWeight]> {
+  for (const [name, variable] of weightsByName(model)) {
+    const flags = keep.weights.get(name);
+    const weight = hostWeight(variable);
+    yield [name, flags ? silencedSingly(weight, flags) : weight];
+  }
 }
 
 /** The first call of each layer: the calls of a shared layer keep the same channels. */

@@ -3,6 +3,7 @@ import type * as tf from '@tensorflow/tfjs';
 import { ensureFolder, nodeFiles, replaceFile } from '../files/durable-files';
 import type { FileLayer } from '../files/durable-files';
 import { writeModel } from './model-files';
+import type { Extras } from './model-files';
 import { typescriptSource } from './typescript-source';
 import type { SourceOptions } from './typescript-source';
 
@@ -32,7 +33,7 @@ export interface Level {
   readonly place: LevelPlace;
   readonly source?: SourceOptions;
   /** Further files beside model.json by name, such as pruning.json. */
-  readonly extras?: Readonly<Record<string, string>>;
+  readonly extras?: Extras;
 }
 
 /**

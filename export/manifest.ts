@@ -5,6 +5,8 @@ import type { Verification } from './verify';
 export interface ManifestFacts {
   readonly method: string;
   readonly rate: number;
+  /** Rates of single layers, where they have their own: `layer3_*=0.5`. Default none. */
+  readonly layerRates?: readonly string[];
   readonly seed: number;
   /** Where the network came from: an architecture's name or a file's. */
   readonly source: string;
@@ -19,7 +21,7 @@ export interface ManifestFacts {
  * moving mean) has the masked network without our code.
  */
 export function pruningManifest(graph: ChannelGraph, keep: KeepSet, facts: ManifestFacts): object {
-  const { method, rate, seed, source, verification } = facts;
+  const { method, rate, layerRates = [], seed, source, verification } = facts;
   const keptOf = (id: string, channels: number): number[] => {
     const kept = keep.groups.get(id);
     return Array.from({ length: channels }, (_, index) => index).filter((at) => kept?.[at] ?? 1);
@@ -37,6 +39,7 @@ export function pruningManifest(graph: ChannelGraph, keep: KeepSet, facts: Manif
     format: 'secateur-pruning/1',
     method,
     rate,
+    ...(layerRates.length > 0 && { layerRates }),
     seed,
     source,
     residual: graph.residual,

@@ -17,7 +17,12 @@ import { ModelFileError } from './model-file-error';
 /** Bytes of one weight file: browsers cache files of this size. */
 const SHARD_BYTES = 4 * 1024 * 1024;
 /** The files that an export consists of. */
-const ownFile = /^(model\.json|pruning\.json|group1-shard\d+of\d+\.bin)$/;
+const ownFile = /^(model\.json|pruning\.json|network\.ts|network\.onnx|group1-shard\d+of\d+\.bin)$/;
+/** Those of them that a caller gives. */
+const givenFile = /^(pruning\.json|network\.ts|network\.onnx)$/;
+
+/** Further files beside model.json by name: text in UTF-8, or bytes. */
+export type Extras = Readonly<Record<string, string | Uint8Array>>;
 
 /** The folder that was to be written holds something that is not an earlier export. */
 export class FolderInUseError extends Error {
@@ -42,7 +47,7 @@ export class FolderInUseError extends Error {
 export async function writeModel(
   model: tf.LayersModel,
   folder: string,
-  extras: Readonly<Record<string, string>> = {},
+  extras: Extras = {},
   files: FileLayer = nodeFiles,
 ): Promise<void> {
   const target = await placeOf(folder);
@@ -102,9 +107,9 @@ async function placeOf(folder: string): Promise<string> {
   });
 }
 
-function checkExtras(extras: Readonly<Record<string, string>>): void {
+function checkExtras(extras: Extras): void {
   for (const name of Object.keys(extras)) {
-    const isOfModel = ownFile.test(name) && name !== 'pruning.json';
+    const isOfModel = ownFile.test(name) && !givenFile.test(name);
     if (isOfModel || !/^[\w-][\w.-]*$/.test(name)) {
       throw new RangeError(`a further file must have a plain name of its own, got ${name}`);
     }
@@ -149,10 +154,12 @@ function shardNames(bytes: number): string[] {
 }
 
 function modelJson(model: tf.LayersModel, weights: readonly NamedWeight[]): string {
+  const userDefinedMetadata = model.getUserDefinedMetadata() as object | undefined;
   return JSON.stringify({
     format: 'layers-model',
     generatedBy: `TensorFlow.js tfjs-layers v${tf.version_layers}`,
     convertedBy: null,
+    ...(userDefinedMetadata && { userDefinedMetadata }),
     modelTopology: model.toJSON(null, false) as object,
     weightsManifest: [
       {
@@ -167,16 +174,17 @@ async function writeFiles(
   model: tf.LayersModel,
   weights: readonly NamedWeight[],
   folder: string,
-  extras: Readonly<Record<string, string>>,
+  extras: Extras,
   files: FileLayer,
 ): Promise<void> {
   const names = shardNames(sizeOf(weights));
   for await (const shard of shardsOf(weights)) {
     await writeNewFile(path.join(folder, names.shift()!), shard, files);
   }
-  const texts = { ...extras, 'model.json': modelJson(model, weights) };
-  for (const [name, text] of Object.entries(texts)) {
-    await writeNewFile(path.join(folder, name), Buffer.from(text), files);
+  const others: Extras = { ...extras, 'model.json': modelJson(model, weights) };
+  for (const [name, content] of Object.entries(others)) {
+    const bytes = typeof content === 'string' ? Buffer.from(content) : content;
+    await writeNewFile(path.join(folder, name), bytes, files);
   }
 }
 

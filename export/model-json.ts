@@ -21,6 +21,8 @@ export interface ModelJson {
   /** As the file has it, with snake_case or camelCase keys. */
   readonly topology: JsonObject;
   readonly groups: readonly WeightGroup[];
+  /** What its maker noted in it; null where there is none. */
+  readonly metadata: JsonObject | null;
 }
 
 /**
@@ -34,7 +36,7 @@ export function parseModelJson(file: string, bytes: Uint8Array): ModelJson {
   refuseGiants(file, bytes);
   const json = jsonOf(file, bytes);
   refuseTraps(file, json, '$');
-  const { modelTopology, weightsManifest } = isJsonObject(json) ? json : {};
+  const { modelTopology, weightsManifest, userDefinedMetadata } = isJsonObject(json) ? json : {};
   if (!isJsonObject(modelTopology) || !Array.isArray(weightsManifest)) {
     const layersModel = 'it must be a LayersModel (modelTopology and weightsManifest)';
     throw new ModelFileError(file, `${layersModel}; a GraphModel cannot be pruned`);
@@ -50,7 +52,8 @@ export function parseModelJson(file: string, bytes: Uint8Array): ModelJson {
     'weight file',
     groups.flatMap(({ paths }) => paths),
   );
-  return { topology: modelTopology, groups };
+  const metadata = isJsonObject(userDefinedMetadata) ? userDefinedMetadata : null;
+  return { topology: modelTopology, groups, metadata };
 }
 
 /** Refuses text that would take JSON.parse a lot of memory, before it gets it. */

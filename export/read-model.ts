@@ -34,6 +34,7 @@ export async function readModel(file: string): Promise<tf.LayersModel> {
     } finally {
       tf.dispose(weights);
     }
+    if (json.metadata) model.setUserDefinedMetadata(json.metadata);
     return model;
   } catch (error) {
     disposeWeights(model);

@@ -9,7 +9,7 @@ export interface HostWeight {
 
 /** Copies a weight to the host. */
 export function hostWeight(weight: tf.LayerVariable): HostWeight {
-  return { shape: weight.shape as number[], values: Float32Array.from(weight.read().dataSync()) };
+  return { shape: weight.shape as number[], values: new Float32Array(weight.read().dataSync()) };
 }
 
 /**
@@ -41,7 +41,8 @@ export function sliced(
   kept: ReadonlyMap<number, readonly number[]>,
 ): HostWeight {
   let left: HostWeight = { shape, values };
-  for (const [axis, indices] of kept) {
+  // The outermost axis first: its parts are the longest, and what they leave out is never looked at.
+  for (const [axis, indices] of [...kept].sort(([one], [other]) => one - other)) {
     if (indices.length < shape[axis]!) left = slicedAlong(left, axis, indices);
   }
   return left;
@@ -57,9 +58,13 @@ export function slicedAlong(
   const values = new Float32Array(outer * indices.length * inner);
   let at = 0;
   for (let block = 0; block < outer; block++) {
+    const start = block * length;
+    if (inner === 1) {
+      for (const index of indices) values[at++] = weight.values[start + index]!; // a view each would be dear
+      continue;
+    }
     for (const index of indices) {
-      const start = (block * length + index) * inner;
-      values.set(weight.values.subarray(start, start + inner), at);
+      values.set(weight.values.subarray((start + index) * inner, (start + index + 1) * inner), at);
       at += inner;
     }
   }
@@ -73,10 +78,15 @@ export function silencedAlong(
   axis: number,
   stays: readonly boolean[],
 ): HostWeight {
-  const { length, inner } = around(weight.shape, axis);
-  const values = weight.values.map((value, index) =>
-    stays[Math.floor(index / inner) % length] ? value : 0,
-  );
+  const { outer, length, inner } = around(weight.shape, axis);
+  const gone = stays.flatMap((stay, index) => (stay ? [] : [index]));
+  const values = weight.values.slice();
+  for (let block = 0; block < outer; block++) {
+    for (const index of gone) {
+      const start = (block * length + index) * inner;
+      values.fill(0, start, start + inner);
+    }
+  }
   return { shape: weight.shape, values };
 }
 

@@ -7,8 +7,8 @@ import type { Remainder } from './handler';
 import type { KeepSet } from './keep-set';
 import { keepAll } from './keep-set';
 import { NotPrunableError } from './not-prunable-error';
-import { selector } from './selection';
-import type { Selection } from './selection';
+import { matchingLayers, selector } from './selection';
+import type { SelectableLayer, Selection } from './selection';
 import { traceModel } from './trace-model';
 import type { TracedCall } from './trace-model';
 import { Tracer } from './tracer';
@@ -72,6 +72,7 @@ export class ChannelGraph {
   readonly groups: readonly ChannelGroup[];
   /** Kernels whose filters some layer produces, the frozen ones too, unless a rule excludes the layer. */
   readonly kernels: readonly string[];
+  private readonly selectable: readonly SelectableLayer[];
 
   private constructor(
     readonly residual: Residual,
@@ -83,7 +84,8 @@ export class ChannelGraph {
     readonly weightShapes: ReadonlyMap<string, readonly number[]>,
     private readonly selection: Selection,
   ) {
-    const exclusion = selector(selection, producingLayers(slices));
+    this.selectable = selectableLayers(slices, calls, selection);
+    const exclusion = selector(selection, this.selectable);
     this.groups = groupsOf(union, slices, exclusion);
     this.kernels = kernelsOf(this.groups, exclusion);
   }
@@ -105,6 +107,16 @@ export class ChannelGraph {
   /** Groups from which units may be removed. */
   get prunable(): ChannelGroup[] {
     return this.groups.filter(({ frozen }) => frozen === null);
+  }
+
+  /**
+   * The layers with filters that a pattern names, as `only` and `skip` do.
+   *
+   * @param option what the pattern was given to, for the message.
+   * @throws {RangeError} when it matches none.
+   */
+  layersMatching(option: string, pattern: string): ReadonlySet<string> {
+    return matchingLayers(option, pattern, this.selectable);
   }
 
   /** The group with this id; a wrong id is a RangeError. */
@@ -410,6 +422,16 @@ function producerOf(
   return { layer, weight, axis, indices: classes.map((member) => at.get(member)!) };
 }
 
-function producingLayers(slices: readonly WeightSlice[]): string[] {
-  return [...new Set(slices.filter(({ role }) => role === 'producer').map(({ layer }) => layer))];
+function selectableLayers(
+  slices: readonly WeightSlice[],
+  calls: readonly TracedCall[],
+  { roles }: Selection,
+): SelectableLayer[] {
+  const classNames = new Map(calls.map(({ path, className }) => [path, className]));
+  const producing = slices.filter(({ role }) => role === 'producer').map(({ layer }) => layer);
+  return [...new Set(producing)].map((path) => ({
+    path,
+    className: classNames.get(path)!,
+    role: roles?.get(path) ?? null,
+  }));
 }

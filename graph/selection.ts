@@ -1,42 +1,73 @@
-/** Which layers may lose filters, by glob patterns of their paths: `*` within a name, `**` across. */
+/**
+ * Which layers may lose filters. A pattern is one of
+ *
+ *   a glob of layer paths: `*` within a name, `**` across, `?` one character
+ *   `class:` and a glob of class names: `class:Conv2D`, `class:Conv*`
+ *   `role:` and a glob of what layers are to their blocks: `role:block.inner`
+ */
 export interface Selection {
   /** Only groups with a producer that matches are prunable. */
   readonly only?: readonly string[] | undefined;
   /** Groups with a producer that matches are not. */
   readonly skip?: readonly string[] | undefined;
+  /** By layer path what a layer is to its block, for the patterns `role:...`. Default none. */
+  readonly roles?: ReadonlyMap<string, string> | undefined;
 }
+
+/** What a pattern may ask of a layer that has filters. */
+export interface SelectableLayer {
+  readonly path: string;
+  /** The stock class. */
+  readonly className: string;
+  /** What it is to its block; null where it is part of none. */
+  readonly role: string | null;
+}
+
+/**
+ * The layers that a pattern matches: one at least.
+ *
+ * @param option what the pattern was given to, for the message: `--skip`.
+ * @throws {RangeError} when it matches none: a rule without effect is a mistake.
+ */
+export function matchingLayers(
+  option: string,
+  pattern: string,
+  layers: readonly SelectableLayer[],
+): ReadonlySet<string> {
+  const kind = (['class', 'role'] as const).find((prefix) => pattern.startsWith(`${prefix}:`));
+  const expression = globExpression(kind ? pattern.slice(kind.length + 1) : pattern);
+  const asked = (layer: SelectableLayer): string | null => layer[fields[kind ?? 'path']];
+  const found = layers.filter((layer) => {
+    const name = asked(layer);
+    return name !== null && expression.test(name);
+  });
+  if (found.length > 0) return new Set(found.map(({ path }) => path));
+  const known = [...new Set(layers.flatMap((layer) => asked(layer) ?? []))];
+  const among = known.length > 0 ? `there are ${known.join(', ')}` : 'none of them has a role';
+  throw new RangeError(`${option} ${pattern} matches no layer that has filters; ${among}`);
+}
+
+const fields = { path: 'path', class: 'className', role: 'role' } as const;
 
 /**
  * A question for each group, asked with its producing layers: why the selection excludes it, or null.
  *
- * @throws {RangeError} when a pattern matches no layer: a rule without effect is a mistake.
+ * @throws {RangeError} when a pattern matches no layer.
  */
 export function selector(
-  selection: Selection,
-  layers: readonly string[],
+  { only, skip }: Selection,
+  layers: readonly SelectableLayer[],
 ): (producers: readonly string[]) => string | null {
-  const [only, skip] = [compile('only', selection, layers), compile('skip', selection, layers)];
+  const all = (option: string, patterns: readonly string[]): Set<string> =>
+    new Set(patterns.flatMap((pattern) => [...matchingLayers(option, pattern, layers)]));
+  const selected = only && all('--only', only);
+  const left = all('--skip', skip ?? []);
   return (producers) => {
-    const matching = (expressions: RegExp[] | undefined): string | undefined =>
-      producers.find((layer) => expressions?.some((expression) => expression.test(layer)));
-    const skipped = matching(skip);
+    const skipped = producers.find((layer) => left.has(layer));
     if (skipped !== undefined) return `${skipped} is skipped (--skip)`;
-    return only && matching(only) === undefined ? 'not selected (--only)' : null;
+    const isSelected = !selected || producers.some((layer) => selected.has(layer));
+    return isSelected ? null : 'not selected (--only)';
   };
-}
-
-function compile(
-  option: 'only' | 'skip',
-  selection: Selection,
-  layers: readonly string[],
-): RegExp[] | undefined {
-  return selection[option]?.map((pattern) => {
-    const expression = globExpression(pattern);
-    if (layers.some((layer) => expression.test(layer))) return expression;
-    throw new RangeError(
-      `--${option} ${pattern} matches no layer that has filters; there are ${layers.join(', ')}`,
-    );
-  });
 }
 
 function globExpression(pattern: string): RegExp {

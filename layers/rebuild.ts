@@ -42,10 +42,33 @@ export function configOf(model: tf.LayersModel): ModelConfig {
 export function modelOf(config: ModelConfig, like: tf.LayersModel): tf.LayersModel {
   const isSequential = like instanceof tf.Sequential;
   const Model = (isSequential ? tf.Sequential : tf.LayersModel) as unknown as BuiltFromConfig;
-  const model = Model.fromConfig(Model, config, {}, true);
+  const model = withoutInitializers(() => Model.fromConfig(Model, config, {}, true));
   const metadata = like.getUserDefinedMetadata() as object | undefined;
   if (metadata) model.setUserDefinedMetadata(metadata);
   return model;
+}
+
+/** The method with which every layer makes its weights; tfjs declares it protected. */
+interface WeightMaker {
+  addWeight: (this: tf.layers.Layer, ...args: never[]) => tf.LayerVariable;
+}
+
+/**
+ * Builds with every weight zero. tfjs's own flag does not reach the layers of a nested model: theirs would
+ * be drawn at random, only to be overwritten.
+ */
+function withoutInitializers<Built>(build: () => Built): Built {
+  const maker = tf.layers.Layer.prototype as unknown as WeightMaker;
+  const { addWeight } = maker;
+  maker.addWeight = function (...args) {
+    this.setFastWeightInitDuringBuild(true);
+    return addWeight.apply(this, args);
+  };
+  try {
+    return build();
+  } finally {
+    maker.addWeight = addWeight;
+  }
 }
 
 /** The static `fromConfig` of a model class as it is: tfjs types its result as any Serializable. */

@@ -1,5 +1,6 @@
 import type { ChannelGraph, ChannelGroup, KeepSet } from '../graph';
 import { removedCount } from './counts';
+import { LayerRates } from './layer-rates';
 import { LayerWidths } from './layer-widths';
 import { isVote, mergedScores, votedCount, votes } from './merge';
 import type { Members, Vote } from './merge';
@@ -36,11 +37,12 @@ export function chooseFilters(
   left: KeepSet,
 ): KeepSet {
   const widths = new LayerWidths(graph, method.options);
+  const rates = new LayerRates(graph, method.options, 'filter');
   const ranked = rankedGroups(graph, scorer, method, left);
   const global = method.options.scope === 'global' ? globalWishes(ranked, method) : null;
   const groups = ranked.map((entry, index) => {
     const { group, ranking } = entry;
-    const wish = global?.[index] ?? uniformWish(entry, widths, method);
+    const wish = global?.[index] ?? uniformWish(entry, widths, method, rates);
     const gone = lowest(wish.scores, widths.settle(group, wish.removed), ranking);
     return [group.id, without(group.channels, gone)] as const;
   });
@@ -68,12 +70,20 @@ function rankedGroups(
   }));
 }
 
-/** Each layer loses the rate. */
-function uniformWish(entry: RankedGroup, widths: LayerWidths, method: Methodology): Wish {
-  const { rate, merge, counting } = method.options;
+/** Each layer loses its rate. */
+function uniformWish(
+  entry: RankedGroup,
+  widths: LayerWidths,
+  method: Methodology,
+  rates: LayerRates,
+): Wish {
+  const { merge, counting } = method.options;
   const { group, members, ranking } = entry;
-  const share = widths.share(group, (width) =>
-    counting === 'paper' ? method.paperCount(width) : removedCount(width, rate),
+  const rate = rates.ofGroup(group);
+  const share = widths.share(
+    group,
+    (width) => (counting === 'paper' ? method.paperCount(width) : removedCount(width, rate)),
+    (other) => rates.ofGroup(other) === rate,
   );
   if (!isVote(merge)) return { scores: mergedScores(members, merge), removed: share };
   return wishOfVotes(entry, merge, votes(members, share, ranking));

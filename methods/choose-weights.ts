@@ -1,5 +1,6 @@
 import type { ChannelGraph, KeepSet } from '../graph';
 import { removedCount } from './counts';
+import { LayerRates } from './layer-rates';
 import type { MethodOptions } from './methodology';
 import { globalCounts, lowest, without } from './ranking';
 import { readScores } from './scores';
@@ -15,9 +16,11 @@ import type { KernelScorer } from './scores';
 export function chooseWeights(
   graph: ChannelGraph,
   scorer: KernelScorer,
-  { rate, scope, minKeep }: Required<MethodOptions>,
+  options: Required<MethodOptions>,
   left: KeepSet,
 ): KeepSet {
+  const { rate, scope, minKeep } = options;
+  const rates = new LayerRates(graph, options, 'weight');
   const kernels = graph.kernels.map((name) => ({
     name,
     scores: readScores(name, scorer),
@@ -26,8 +29,8 @@ export function chooseWeights(
   const counts =
     scope === 'global'
       ? globalCounts(kernels, rate, minKeep)
-      : kernels.map(({ scores: { length } }) =>
-          Math.min(removedCount(length, rate), length - minKeep),
+      : kernels.map(({ name, scores: { length } }) =>
+          Math.min(removedCount(length, rates.ofKernel(name)), length - minKeep),
         );
   const weights = kernels.map(({ name, scores, ...ranking }, index) => {
     const gone = lowest(scores, counts[index]!, ranking);

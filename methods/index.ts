@@ -7,6 +7,7 @@ import { NormWeight } from './norm-weight';
 
 export { Methodology } from './methodology';
 export type { KernelReader, MethodOptions, Regrowth, Scope } from './methodology';
+export type { LayerRate } from './layer-rates';
 export type { Merge } from './merge';
 export { filterRows } from './filters';
 export { GeometricMedian, NormFilter, NormWeight };

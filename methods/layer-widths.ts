@@ -35,9 +35,16 @@ export class LayerWidths {
    * What the group must lose for its layer's prunable channels to lose what `removedOf` says.
    *
    * @param removedOf channels removed of a width, before any rounding.
+   * @param isAlike whether another group of the layer loses the same rate; the others count for themselves.
    */
-  share(group: ChannelGroup, removedOf: (width: number) => number): number {
-    const others = this.settledBeside(group).filter(({ frozen }) => frozen === null);
+  share(
+    group: ChannelGroup,
+    removedOf: (width: number) => number,
+    isAlike: (other: ChannelGroup) => boolean,
+  ): number {
+    const others = this.settledBeside(group).filter(
+      (other) => other.frozen === null && isAlike(other),
+    );
     const width = others.reduce((sum, { channels }) => sum + channels, group.channels);
     const gone = others.reduce((sum, { id, channels }) => sum + channels - this.kept.get(id)!, 0);
     return Math.min(group.channels, Math.max(0, removedOf(width) - gone));

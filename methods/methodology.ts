@@ -4,6 +4,7 @@ import { keepAll } from '../graph';
 import { chooseFilters } from './choose-filters';
 import { chooseWeights } from './choose-weights';
 import { filterAxes, scoreAlong } from './filter-axis';
+import type { LayerRate } from './layer-rates';
 import type { Merge } from './merge';
 import { checkRate } from './counts';
 import type { CountingRule } from './counts';
@@ -19,6 +20,8 @@ export type Regrowth = 'soft' | 'hard';
 export interface MethodOptions {
   /** Fraction of units removed, in [0, 1). */
   readonly rate: number;
+  /** Rates of single layers, in scope uniform only; a later rule wins. Default none. */
+  readonly layerRates?: readonly LayerRate[];
   /** Default hard. */
   readonly regrowth?: Regrowth;
   /** Default uniform. */
@@ -50,6 +53,7 @@ export abstract class Methodology {
   /** @throws {RangeError} when an option is outside its range. */
   constructor(options: MethodOptions) {
     this.options = {
+      layerRates: [],
       regrowth: 'hard',
       scope: 'uniform',
       merge: 'mean',
@@ -58,10 +62,7 @@ export abstract class Methodology {
       counting: 'exact',
       ...options,
     };
-    checkRate('rate', this.options.rate);
-    if (this.options.counting === 'paper' && this.options.scope !== 'uniform') {
-      throw new RangeError(`scope must be uniform with counting paper, got ${this.options.scope}`);
-    }
+    checkRates(this.options);
     for (const name of ['roundTo', 'minKeep'] as const) {
       const value = this.options[name];
       if (!Number.isInteger(value) || value < 1) {
@@ -94,7 +95,8 @@ export abstract class Methodology {
   /**
    * Chooses what stays of the network, remembers it as `keep` and returns it.
    *
-   * @throws {RangeError} when a score is not finite (it names the kernel), or nothing can be removed.
+   * @throws {RangeError} when a score is not finite (it names the kernel), nothing can be removed, or
+   *   the layer rates do not fit the network.
    * @throws {NotPrunableError} when the choice would leave a layer without channels (it names the
    *   layer); `keep` is then as it was.
    */
@@ -141,5 +143,20 @@ export abstract class Methodology {
     const axes = filterAxes(graph);
     return (name) =>
       tf.tidy(() => scoreAlong(kernel(name), axes.get(name)!, (moved) => this.score(moved)));
+  }
+}
+
+function checkRates({ rate, layerRates, scope, counting }: Required<MethodOptions>): void {
+  checkRate('rate', rate);
+  for (const { pattern, rate: own } of layerRates) checkRate(`layer rate of ${pattern}`, own);
+  if (counting === 'paper' && scope !== 'uniform') {
+    throw new RangeError(`scope must be uniform with counting paper, got ${scope}`);
+  }
+  if (layerRates.length === 0) return;
+  if (scope !== 'uniform') {
+    throw new RangeError(`scope must be uniform with layer rates, got ${scope}`);
+  }
+  if (counting !== 'exact') {
+    throw new RangeError(`counting must be exact with layer rates, got ${counting}`);
   }
 }

@@ -2,7 +2,7 @@ import type * as tf from '@tensorflow/tfjs';
 import { evaluationBatches } from '../data';
 import type { DataSet, ImageSet } from '../data';
 import { harden, mask, modelBytes, pruningManifest, verify, writeModel } from '../export';
-import type { ManifestFacts, Verification } from '../export';
+import type { Extras, ManifestFacts, Verification } from '../export';
 import type { ChannelGraph, KeepSet } from '../graph';
 import { measureLatency } from '../report/latency';
 import type { Progress } from '../report/progress';
@@ -18,6 +18,8 @@ export interface HandOver {
   /** Where the small network goes. */
   readonly folder: string;
   readonly facts: Omit<ManifestFacts, 'verification'>;
+  /** Further files of the small network, which is borrowed; none without it. */
+  readonly extras?: (hard: tf.LayersModel) => Extras;
   /** Inputs for the proof, borrowed one by one. */
   readonly samples: () => AsyncIterable<tf.Tensor> | Iterable<tf.Tensor>;
   /** Measures accuracy and loss of a network; null where there is nothing to measure them on. */
@@ -59,7 +61,10 @@ export async function handOver(options: HandOver): Promise<HandedOver> {
     const verification = await verify({ model, graph, keep, hard }, samples);
     const manifest = pruningManifest(graph, keep, { ...facts, verification });
     await interrupt();
-    await writeModel(hard, folder, { 'pruning.json': `${JSON.stringify(manifest, null, 2)}\n` });
+    await writeModel(hard, folder, {
+      ...options.extras?.(hard),
+      'pruning.json': `${JSON.stringify(manifest, null, 2)}\n`,
+    });
     await interrupt();
     const [slow, fast] = await measureLatency([masked, hard]);
     const measured = async (

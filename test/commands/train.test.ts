@@ -145,3 +145,65 @@ describe('train', () => {
     }
   });
 });
+
+describe('train --subset-classes', () => {
+  const parent = mkdtempSync(join(tmpdir(), 'secateur-subset-'));
+  const folder = join(parent, 'run');
+
+  afterAll(() => {
+    rmSync(parent, { recursive: true, force: true });
+  });
+
+  it('trains a network for these classes, writes it in all formats and measures it on them', async () => {
+    const rates = ['--rate', '0.5', '--residual', 'inner', '--layer-rate', 'layer3_*_conv1=0'];
+    const formats = ['--format', 'tfjs,typescript,onnx'];
+    const chosen = ['--subset-classes', '7,3'];
+    const args = [...small, ...chosen, ...rates, ...formats, '--run-dir', folder, '--json'];
+    expect((await invoke(args)).code).toBe(0);
+    expect(readdirSync(join(folder, 'export')).sort()).toEqual([
+      'group1-shard1of1.bin',
+      'model.json',
+      'network.onnx',
+      'network.ts',
+      'pruning.json',
+    ]);
+    const config = JSON.parse(readFileSync(join(folder, 'config.json'), 'utf8')) as object;
+    expect(config).toMatchObject({
+      subsetClasses: ['7', '3'],
+      layerRate: ['layer3_*_conv1=0'],
+      format: ['tfjs', 'typescript', 'onnx'],
+    });
+    const file = join(folder, 'export', 'model.json');
+    const { layers } = JSON.parse((await invoke(['flops', '--model', file, '--json'])).stdout) as {
+      layers: { name: string; params: number }[];
+    };
+    const params = (name: string): number => layers.find((layer) => layer.name === name)!.params;
+    expect(params('fc')).toBe(64 * 2 + 2); // two classes
+    expect(params('layer1_1_conv1')).toBe(9 * 16 * 8); // rate 0.5
+    expect(params('layer3_1_conv1')).toBe(9 * 64 * 64); // its own rate, 0
+    const measure = ['evaluate', '--model', file, '--limit-test', '30', '--backend', backend];
+    const { stdout } = await invoke([...measure, ...chosen, '--json']);
+    expect(JSON.parse(stdout)).toMatchObject({ images: 30 });
+    expect((await refusal(measure)) as Error).toMatchObject({
+      message: expect.stringContaining('answer 10 classes') as string,
+    });
+  });
+
+  it('belongs to the run: resuming with another rate of a layer or other classes is refused', async () => {
+    for (const change of [
+      ['--layer-rate', 'layer3_*_conv1=0.25'],
+      ['--subset-classes', '1,2'],
+    ]) {
+      const error = await refusal(['--resume', '--run-dir', folder, ...change]);
+      expect((error as Error).message).toContain(`${change[0]!} must be what the run`);
+    }
+  });
+
+  it('names a class that is not there before a run leaves a trace', async () => {
+    const none = join(parent, 'none');
+    const error = await refusal([...small, '--subset-classes', '3,cat', '--run-dir', none]);
+    expect(error).toMatchObject({ exitCode: 2 });
+    expect((error as Error).message).toMatch(/--subset-classes: classes must be among .*got cat/);
+    expect(readdirSync(parent)).not.toContain('none');
+  });
+});

@@ -5,6 +5,7 @@ import {
   choice,
   flag,
   list,
+  patternRate,
   optional,
   real,
   text,
@@ -207,4 +208,17 @@ describe('a format', () => {
       real({ from: 0, below: 1 })(Number.NaN);
     }).toThrow('must be a number in [0, 1)');
   });
+});
+
+describe('patternRate', () => {
+  it.each(['conv1=0', 'layer3_*=0.5', 'class:Conv2D=.25', 'a=b=0.999'])('accepts %s', (rule) => {
+    expect(patternRate.accepts(patternRate.read(rule))).toBe(true);
+  });
+
+  it.each(['conv1', '=0.5', 'conv1=', 'conv1=1', 'conv1=-0.1', 'conv1=half', 'conv1=0x1', 0.5])(
+    'refuses %j',
+    (rule) => {
+      expect(patternRate.accepts(rule)).toBe(false);
+    },
+  );
 });

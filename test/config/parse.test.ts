@@ -397,6 +397,7 @@ describe('options that go together', () => {
         ['residual', 'inner', '"inner"'],
         ['round-to', '8', '8'],
         ['min-keep', '2', '2'],
+        ['layer-rate', 'a=0.1', '["a=0.1"]'],
         ['skip', 'a', '["a"]'],
         ['only', 'a', '["a"]'],
         ['compat', 'paper', '"paper"'],
@@ -410,6 +411,34 @@ describe('options that go together', () => {
           `--${name} has no effect with --method none, got ${received} (command line)`,
         ] as const,
     ),
+    [
+      '--scope global --layer-rate a=0.1',
+      '--layer-rate cannot go with --scope global, which ranks all layers together, got ["a=0.1"] (command line)',
+    ],
+    [
+      '--compat paper --layer-rate a=0.1',
+      '--layer-rate cannot go with --compat paper: the published codes have one rate, got ["a=0.1"] (command line)',
+    ],
+    [
+      '--layer-rate a=1',
+      '--layer-rate must be rules PATTERN=X with X in [0, 1), separated by commas, got "a=1" (command line)',
+    ],
+    [
+      '--format onnx',
+      '--format must name tfjs, beside which the other files go, got ["onnx"] (command line)',
+    ],
+    [
+      'prune --model m --out o --rate 0.1 --rates 0.1,0.2',
+      '--rate cannot go with --rates, which names them all, got 0.1 (command line)',
+    ],
+    [
+      'prune --model m --out o --dataset cifar10',
+      '--dataset has no effect on prune without --rates, got "cifar10" (command line)',
+    ],
+    [
+      'prune --model m --out o --subset animals',
+      '--subset has no effect without --rates, got "animals" (command line)',
+    ],
     [
       '--epochs 3 --prune-from 3',
       '--prune-from must be less than --epochs, or nothing is ever pruned, got 3 (command line)',
@@ -441,6 +470,10 @@ describe('options that go together', () => {
   it.each([
     '--method none --rate 0',
     '--rate 0',
+    '--layer-rate a=0.1,b/*=0,c=d=0.5 --scope uniform',
+    '--format tfjs,onnx --subset-classes 3,7',
+    'prune --model m --out o --rates 0.1,0.3 --dataset cifar10 --subset animals --layer-rate a=0.1',
+    'evaluate --model m --subset-classes cat,dog',
     '--method fpgm --rate 0.3 --norm-rate 0.3',
     '--method norm-filter --norm l1',
     '--method norm-weight --scope global --merge mean --round-to 1 --min-keep 1 --residual inner',

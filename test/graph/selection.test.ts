@@ -84,6 +84,39 @@ describe('selection of layers', () => {
     expect(() => frozen({ skip: ['CONV1'] })).toThrow('--skip CONV1 matches no layer');
   });
 
+  it('reads class: as a glob of class names', () => {
+    expect(frozen({ skip: ['class:Conv2D'] })).toMatchObject({
+      conv1: 'conv1 is skipped (--skip)',
+      conv4: 'conv4 is skipped (--skip)',
+      fc: 'model output',
+    });
+    expect(frozen({ only: ['class:Conv*'] })).toMatchObject({ conv1: null, conv4: null });
+    expect(() => frozen({ only: ['class:Conv3D'] })).toThrow(
+      '--only class:Conv3D matches no layer that has filters; there are Conv2D, Dense',
+    );
+  });
+
+  it('reads role: as what a layer is to its block', () => {
+    const roles = new Map([
+      ['conv1', 'block.out'],
+      ['block/conv3', 'block.inner'],
+    ]);
+    expect(frozen({ roles, only: ['role:block.inner'] })).toMatchObject({
+      conv1: 'not selected (--only)',
+      'block/conv3': null,
+      conv4: 'not selected (--only)',
+    });
+    expect(frozen({ roles, skip: ['role:*'] })).toMatchObject({
+      conv1: 'conv1 is skipped (--skip)',
+      'block/conv3': 'block/conv3 is skipped (--skip)',
+      conv4: null, // has no role, which is none that matches
+    });
+    expect(() => frozen({ roles, skip: ['role:block.downsample'] })).toThrow(
+      '--skip role:block.downsample matches no layer that has filters; there are block.out, block.inner',
+    );
+    expect(() => frozen({ skip: ['role:block.inner'] })).toThrow('none of them has a role');
+  });
+
   it('selects kernels for single weights layer by layer, without what their filters are tied to', () => {
     const kernels = (selection: Selection): readonly string[] =>
       ChannelGraph.of(model, selection).kernels;

@@ -1,3 +1,4 @@
+import type * as tf from '@tensorflow/tfjs';
 import { startEngine } from '../backend/engine';
 import type { ConfigOf } from '../config';
 import { ChannelGraph } from '../graph';
@@ -13,25 +14,35 @@ export async function flops(config: ConfigOf<'flops'>, terminal: Terminal): Prom
   const [macs, params] = [graph.macs(), graph.params()];
   const layers = graph.costs().filter((cost) => cost.macs > 0 || cost.params > 0);
   model.dispose();
+  const costs = layers.map(({ path, className, outputShape, ...cost }) => ({
+    name: path,
+    class: className,
+    ...cost,
+    flops: 2 * cost.macs,
+    activationBytes: FLOAT_BYTES * sizeOf(outputShape),
+    outputShape,
+  }));
   if (config.json) {
-    const listed = layers.map(({ path, className, ...cost }) => ({
-      name: path,
-      class: className,
-      ...cost,
-      flops: 2 * cost.macs,
-    }));
-    terminal.print(JSON.stringify({ macs, flops: 2 * macs, params, layers: listed }));
+    terminal.print(JSON.stringify({ macs, flops: 2 * macs, params, layers: costs }));
     return 0;
   }
-  const rows = layers.map(({ path, className, outputShape, ...cost }) => [
-    path,
-    className,
-    outputShape.slice(1).join(' x '),
-    cost.macs.toLocaleString('en'),
-    cost.params.toLocaleString('en'),
+  const counted = (count: number): string => count.toLocaleString('en');
+  const rows = costs.map((cost) => [
+    cost.name,
+    cost.class,
+    cost.outputShape.slice(1).join(' x '),
+    ...[cost.macs, cost.flops, cost.params, cost.activationBytes].map(counted),
   ]);
-  rows.push(['total', '', '', macs.toLocaleString('en'), params.toLocaleString('en')]);
-  terminal.print(formatTable(['layer', 'class', 'output', 'MACs', 'parameters'], rows));
-  terminal.print(`FLOPs = 2 x MACs = ${(2 * macs).toLocaleString('en')}, for one image`);
+  rows.push(['total', '', '', counted(macs), counted(2 * macs), counted(params), '']);
+  const head = ['layer', 'class', 'output', 'MACs', 'FLOPs', 'parameters', 'activation bytes'];
+  terminal.print(formatTable(head, rows));
+  terminal.print('for one image; FLOPs = 2 x MACs; activation bytes: the output of the layer');
   return 0;
+}
+
+const FLOAT_BYTES = 4;
+
+/** Values of one image's tensor; an unknown size counts as 1. */
+function sizeOf(shape: tf.Shape): number {
+  return shape.slice(1).reduce<number>((size, length) => size * (length ?? 1), 1);
 }

@@ -96,7 +96,7 @@ function page(rows: readonly string[], engine: string): string {
     `# The zoo, pruned by half`,
     '',
     `Written by \`npm run bench:zoo\` on ${os.availableParallelism()} cores, ${engine}. Random weights and statistics;`,
-    `\`NormFilter\` at rate ${RATE}, uniform, \`--residual coupled\`.`,
+    `\`NormFilter\` at rate ${RATE}, uniform, \`--residual coupled\`. Times on a shared machine are good to a factor of two.`,
     '',
     '<!-- prettier-ignore -->',
     row(columns.map(([head]) => head)),

@@ -595,7 +595,7 @@ export const schema = named({
     isOfTheCall: true,
   }),
   schema: option({
-    doc: 'print the dependency schema: which layers lose channels together, as JSON that may be edited',
+    doc: 'print the dependency schema alone, as JSON that may be edited, without the table of groups',
     group: 'Run',
     format: flag,
     default: false,

@@ -36,7 +36,7 @@ export async function flops(config: ConfigOf<'flops'>, terminal: Terminal): Prom
   rows.push(['total', '', '', counted(macs), counted(2 * macs), counted(params), '']);
   const head = ['layer', 'class', 'output', 'MACs', 'FLOPs', 'parameters', 'activation bytes'];
   terminal.print(formatTable(head, rows));
-  terminal.print('for one image; FLOPs = 2 x MACs; activation bytes: the output of the layer');
+  terminal.print(`FLOPs = 2 x MACs = ${counted(2 * macs)}, for one image`);
   return 0;
 }
 

@@ -2,7 +2,7 @@ import { startEngine } from '../backend/engine';
 import type { ConfigOf } from '../config';
 import { nodeFiles, replaceFile } from '../files/durable-files';
 import { ChannelGraph } from '../graph';
-import type { ChannelGroup } from '../graph';
+import type { ChannelGroup, Residual } from '../graph';
 import { dotOf } from '../graph/dot';
 import { schemaOf } from '../graph/schema';
 import { formatTable } from '../report/table';
@@ -10,8 +10,9 @@ import { networkOf, underSchema } from './network';
 import type { Terminal } from './terminal';
 
 /**
- * Lists the channel groups of a network: what each controls, and why some are not prunable; or prints
- * its dependency schema, or text for Graphviz. With `--svg` it draws them to a file besides.
+ * Prints a network's dependency schema to stdout, and to stderr its channel groups: what each
+ * controls, and why some are not prunable. `--json` prints the groups instead, `--dot` text for
+ * Graphviz; `--svg` draws to a file besides.
  */
 export async function graph(config: ConfigOf<'graph'>, terminal: Terminal): Promise<number> {
   await startEngine('cpu'); // nothing is computed but initial weights
@@ -24,8 +25,11 @@ export async function graph(config: ConfigOf<'graph'>, terminal: Terminal): Prom
     await replaceFile(config.svg, Buffer.from(await svgOf(drawing)), nodeFiles);
   }
   if (config.dot) terminal.print(drawing);
-  else if (config.schema) terminal.print(JSON.stringify(schemaOf(channelGraph), null, 2));
-  else printGroups(channelGraph, source, { config, terminal });
+  else if (config.json) terminal.print(JSON.stringify(listing(channelGraph, source), null, 2));
+  else {
+    if (!config.schema) terminal.progress.note(groupTable(channelGraph, source));
+    terminal.print(JSON.stringify(schemaOf(channelGraph), null, 2));
+  }
   return 0;
 }
 
@@ -36,38 +40,36 @@ async function svgOf(dot: string): Promise<string> {
   return graphviz.dot(dot);
 }
 
-function printGroups(
-  channelGraph: ChannelGraph,
-  source: string,
-  { config, terminal }: { config: ConfigOf<'graph'>; terminal: Terminal },
-): void {
+interface Listing {
+  readonly source: string;
+  readonly residual: Residual;
+  readonly groups: (Pick<ChannelGroup, 'id' | 'channels' | 'followers' | 'consumers' | 'frozen'> & {
+    readonly macs: number;
+    readonly producers: string[];
+  })[];
+}
+
+/** Every group: what it controls, and why nothing may go of it where that is so. */
+function listing(channelGraph: ChannelGraph, source: string): Listing {
   const macsOf = controlledMacs(channelGraph);
   const groups = channelGraph.groups.map((group) => {
     const { id, channels, producers, followers, consumers, frozen } = group;
-    return {
-      id,
-      channels,
-      macs: macsOf(group),
-      producers: producers.map(({ layer }) => layer),
-      followers,
-      consumers,
-      frozen,
-    };
+    const macs = macsOf(group);
+    const layers = producers.map(({ layer }) => layer);
+    return { id, channels, macs, producers: layers, followers, consumers, frozen };
   });
-  if (config.json) {
-    terminal.print(JSON.stringify({ source, residual: config.residual, groups }, null, 2));
-    return;
-  }
-  const rows = groups.map(({ id, channels, macs, producers, consumers, frozen }) => [
-    id,
-    channels,
-    macs,
-    producers.length,
-    consumers.length,
-    frozen ?? 'prunable',
-  ]);
+  return { source, residual: channelGraph.residual, groups };
+}
+
+function groupTable(channelGraph: ChannelGraph, source: string): string {
+  const rows = listing(channelGraph, source).groups.map(
+    ({ id, channels, macs, producers, consumers, frozen }) => [
+      ...[id, channels, macs, producers.length, consumers.length],
+      frozen ?? 'prunable',
+    ],
+  );
   const head = ['group', 'channels', 'MACs', 'producers', 'consumers', 'state'];
-  terminal.print(formatTable(head, rows, ['left', 'right', 'right', 'right', 'right', 'left']));
+  return formatTable(head, rows, ['left', 'right', 'right', 'right', 'right', 'left']);
 }
 
 /** Multiply-adds of all layers that shrink with a group: its producers, followers and consumers. */

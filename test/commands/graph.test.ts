@@ -14,8 +14,12 @@ afterAll(() => {
 describe('graph --svg', () => {
   it('draws every layer to the file, and lists the groups all the same', async () => {
     const file = join(folder, 'network.svg');
-    const { stdout } = await invoke([...network, '--svg', file]);
-    expect(stdout).toContain('layer1_0_conv1');
+    const { stdout, notes } = await invoke([...network, '--svg', file]);
+    expect(notes).toContain('| layer1_0_conv1 ');
+    expect(notes).toContain('prunable');
+    expect(JSON.parse(stdout)).toMatchObject({
+      layer1_0_conv1_out: ['layer1_0_bn1_bn', 'layer1_0_conv1_out', 'layer1_0_conv2_in'],
+    });
     const drawing = readFileSync(file, 'utf8');
     expect(drawing).toMatch(/^<\?xml .*<svg .*<\/svg>\s*$/s);
     for (const layer of ['conv1', 'layer1_0_conv1', 'layer3_2_conv2', 'fc']) {

@@ -1,7 +1,6 @@
 import type * as tf from '@tensorflow/tfjs';
-import { configOf, isModel, weightsByName } from '../layers';
+import { callsInOrder, configOf, isModel, nameOf, tensorKey, weightsByName } from '../layers';
 import type { LayerConfig, ModelConfig } from '../layers';
-import { callsInOrder, nameOf, tensorKey } from './call-order';
 import { encodeModel } from './onnx/messages';
 import { PLAIN, Sheet, Site } from './onnx/site';
 import type { Value } from './onnx/site';

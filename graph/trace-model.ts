@@ -1,6 +1,6 @@
 import type * as tf from '@tensorflow/tfjs';
-import { configOf, isModel, stockClassName } from '../layers';
-import type { InboundNode, LayerConfig, ModelConfig } from '../layers';
+import { callsInOrder, configOf, isModel, nameOf, stockClassName, tensorKey } from '../layers';
+import type { LayerConfig, ModelConfig } from '../layers';
 import type { Channels } from './channels';
 import { layerHandler } from './handler';
 import type { LayerCall } from './handler';
@@ -72,18 +72,20 @@ class Walk {
   ): TracedTensor[] {
     const tensors = new Map<string, TracedTensor>();
     const keep = (layer: string, node: number, outputs: readonly TracedTensor[]): void => {
-      outputs.forEach((tensor, index) => tensors.set(`${layer}:${node}:${index}`, tensor));
+      outputs.forEach((tensor, index) => tensors.set(tensorKey(layer, node, index), tensor));
     };
     config.inputLayers!.forEach(([name], index) => {
       const entry = config.layers.find((layer) => layer.name === name)!;
       keep(name, 0, this.layer(model, entry, [inputs[index]!], prefix));
     });
-    for (const { entry, node, index } of inOrder(config)) {
-      const read = node.map(([layer, call, output]) => tensors.get(`${layer}:${call}:${output}`)!);
-      keep(entry.name!, index, this.layer(model, entry, read, prefix));
+    for (const { entry, name, node, index } of callsInOrder(config)) {
+      const read = node.map(([layer, call, output]) =>
+        tensors.get(tensorKey(layer, call, output))!,
+      );
+      keep(name, index, this.layer(model, entry, read, prefix));
     }
     return config.outputLayers!.map(([layer, node, output]) =>
-      tensors.get(`${layer}:${node}:${output}`)!,
+      tensors.get(tensorKey(layer, node, output))!,
     );
   }
 
@@ -93,7 +95,7 @@ class Walk {
     inputs: readonly TracedTensor[],
     prefix: string,
   ): TracedTensor[] {
-    const layer = model.getLayer(entry.name ?? (entry.config.name as string));
+    const layer = model.getLayer(nameOf(entry));
     const path = prefix + layer.name;
     if (isModel(layer)) {
       this.shareChannels(
@@ -145,38 +147,4 @@ function outputShapesOf(layer: tf.layers.Layer, inputShapes: readonly tf.Shape[]
   const inputs = copies.length === 1 ? copies[0]! : copies;
   const shapes = layer.getClassName() === 'InputLayer' ? inputs : layer.computeOutputShape(inputs);
   return Array.isArray(shapes[0]) ? (shapes as tf.Shape[]) : [shapes as tf.Shape];
-}
-
-/** One call of a functional model's layer, as its config tells it. */
-interface ConfiguredCall {
-  readonly entry: LayerConfig;
-  readonly node: InboundNode;
-  /** The number by which other layers refer to the call. */
-  readonly index: number;
-}
-
-/** A model's node 0 is its own inside; the calls of a nested model count from 1. */
-const firstCallOf = (entry: LayerConfig): number => (entry.config.layers ? 1 : 0);
-
-/** All calls, each after the calls that make its inputs. */
-function inOrder(config: ModelConfig): ConfiguredCall[] {
-  const done = new Set(config.inputLayers!.map(([name]) => `${name}:0`));
-  let waiting = config.layers.flatMap((entry) =>
-    (entry.inboundNodes ?? []).map((node, at) => ({ entry, node, index: at + firstCallOf(entry) })),
-  );
-  const ordered: ConfiguredCall[] = [];
-  while (waiting.length > 0) {
-    const later = waiting.filter((call) => {
-      const ready = call.node.every(([layer, node]) => done.has(`${layer}:${node}`));
-      if (!ready) return true;
-      done.add(`${call.entry.name}:${call.index}`);
-      ordered.push(call);
-      return false;
-    });
-    if (later.length === waiting.length) {
-      throw new TypeError(`the model's layers form a cycle at ${later[0]!.entry.name}`);
-    }
-    waiting = later;
-  }
-  return ordered;
 }

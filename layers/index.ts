@@ -1,3 +1,5 @@
+export { callsInOrder, nameOf, tensorKey } from './call-order';
+export type { OrderedCall } from './call-order';
 export { hasPrunableTwin, prunable, stock, stockClassName, stockConfigOf } from './conversion';
 export { SeededDropout } from './dropout';
 export { clearMasks, maskedWeights, setMasks, zeroMasked } from './masking';

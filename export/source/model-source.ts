@@ -1,8 +1,6 @@
 import type * as tf from '@tensorflow/tfjs';
-import { isModel } from '../../layers';
-import type { LayerConfig, ModelConfig } from '../../layers';
-import { callsInOrder, nameOf, tensorKey } from '../call-order';
-import type { OrderedCall } from '../call-order';
+import { callsInOrder, isModel, nameOf, tensorKey } from '../../layers';
+import type { LayerConfig, ModelConfig, OrderedCall } from '../../layers';
 import { BlockTree } from './block-tree';
 import type { SourceBlock } from './block-tree';
 import { layerExpression } from './layer-expression';

@@ -1,4 +1,4 @@
-import type { InboundNode, LayerConfig, ModelConfig } from '../layers';
+import type { InboundNode, LayerConfig, ModelConfig } from './rebuild';
 
 /** One call of a functional model's layer, as its config tells it. */
 export interface OrderedCall {

@@ -3,6 +3,7 @@
 import { parse } from './config/parse';
 import type { Run } from './config/parse';
 import type { Terminal } from './commands/terminal';
+import { ignoreStopSignals } from './trainer/signals';
 import { createProgress } from './report/progress';
 
 const program = __filename.endsWith('.ts') ? 'npx ts-node run.ts' : 'secateur';
@@ -88,9 +89,11 @@ function exitCodeOf(error: unknown): number | null {
 
 main().then(
   (code) => {
+    ignoreStopSignals();
     process.exitCode = code;
   },
   (error: unknown) => {
+    ignoreStopSignals();
     const code = exitCodeOf(error);
     const { message, stack } = error instanceof Error ? error : new Error(String(error));
     process.stderr.write(`${code === null ? (stack ?? message) : message}\n`);

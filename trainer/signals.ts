@@ -1,6 +1,14 @@
 /** The signals that ask a run to stop in an orderly way; a handler may only set a flag, since state is half updated. */
 const STOP_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGUSR1'] as const satisfies readonly NodeJS.Signals[];
 
+/**
+ * Lets the signals that ask to stop pass until the process is gone: the engine takes a moment to end, and a
+ * finished run must not look like a killed one.
+ */
+export function ignoreStopSignals(): void {
+  for (const signal of STOP_SIGNALS) process.on(signal, () => undefined);
+}
+
 /** The exit code of a run that a signal stopped and `--resume` continues. */
 export const EXIT_RESUMABLE = 75;
 

@@ -7,6 +7,7 @@
  */
 import type { Format } from './config/formats';
 import {
+  amount,
   ascending,
   choice,
   flag,
@@ -16,6 +17,8 @@ import {
   real,
   text,
   tuple,
+  weightPattern,
+  units,
   whole,
 } from './config/formats';
 import { kebab } from './config/nearest';
@@ -32,8 +35,17 @@ export const ids = {
     'efficientnet_b0',
   ],
   dataset: ['mnist', 'fashion-mnist', 'cifar10', 'cifar100'],
-  method: ['fpgm', 'norm-filter', 'norm-weight', 'none'],
-  format: ['tfjs', 'typescript', 'onnx'],
+  // prettier-ignore
+  method: [
+    'fpgm', 'norm-filter', 'norm-weight', 'random-filter', 'random-weight', 'slimming',
+    'taylor-filter', 'taylor-weight', 'entropy-filter', 'entropy-weight', 'apoz', 'lamp', 'none',
+  ],
+  // prettier-ignore
+  importance: [
+    'l1', 'l2', 'geometric-median', 'random', 'bn-scale', 'taylor', 'entropy', 'apoz', 'lamp',
+  ],
+  schedule: ['constant', 'one-shot', 'linear', 'geometric', 'polynomial', 'asymptotic'],
+  format: ['tfjs', 'typescript', 'onnx', 'sparse'],
 } as const;
 
 /** What the program can do; the first is what it does when no command is named. */
@@ -63,6 +75,18 @@ export const commands = {
       ['--model small/model.json', 'on the MNIST test images'],
       ['--model small/model.json --split validation', 'on the images held out from training'],
       ['--model small/model.json --dataset fashion-mnist --json', 'for another program to read'],
+    ],
+  },
+  sensitivity: {
+    summary: 'measure what each part of a trained network loses at each rate',
+    needs: ['model', 'out'],
+    examples: [
+      ['--model net/model.json --out scan', 'rates 0.1 to 0.9 on the MNIST validation images'],
+      [
+        '--model net/model.json --out scan --tolerance 1',
+        'and the rates that cost 1 point: prune --layer-rate-file scan/rates.json',
+      ],
+      ['--model net/model.json --out scan --method norm-weight --rates 0.9', 'single weights'],
     ],
   },
   export: {
@@ -136,11 +160,20 @@ export type Option<T = unknown, C extends Command = Command> = OptionEntry<T, C>
 };
 
 const everywhere = commandNames;
-const whereModels = ['train', 'prune', 'evaluate', 'export', 'flops', 'graph'] as const;
+const whereModels = [
+  'train',
+  'prune',
+  'evaluate',
+  'sensitivity',
+  'export',
+  'flops',
+  'graph',
+] as const;
 const whereBuilt = ['train', 'export', 'flops', 'graph'] as const;
-const whereData = ['train', 'evaluate'] as const;
+const whereData = ['train', 'evaluate', 'prune'] as const;
 const wherePruned = ['train', 'prune'] as const;
-const whereComputed = ['train', 'prune', 'evaluate', 'export'] as const;
+const whereChosen = ['train', 'prune', 'sensitivity'] as const;
+const whereComputed = ['train', 'prune', 'evaluate', 'sensitivity', 'export'] as const;
 const recipe = "the data set's recipe";
 
 /** The convict schema, by the key under which a config file holds the option. */
@@ -187,11 +220,11 @@ export const schema = named({
 
   // Data
   dataset: option({
-    doc: 'images to learn from; mnist comes with the program; prune takes but the name, with --rates',
+    doc: 'images to learn from; mnist comes with the program; prune then measures, and with --rates takes but the name',
     group: 'Data',
     format: choice(ids.dataset),
     default: 'mnist',
-    commands: ['train', 'evaluate', 'prune'],
+    commands: ['train', 'evaluate', 'prune', 'sensitivity'],
   }),
   dataDir: option({
     doc: 'folder that holds the files of the data set',
@@ -199,7 +232,7 @@ export const schema = named({
     format: optional(text('DIR', 'the path of a folder')),
     default: null,
     defaultDoc: 'the usual places',
-    commands: whereData,
+    commands: [...whereData, 'sensitivity'],
     mayChange: true, // the fingerprint of the data decides, not its place
   }),
   download: option({
@@ -207,7 +240,7 @@ export const schema = named({
     group: 'Data',
     format: flag,
     default: false,
-    commands: whereData,
+    commands: [...whereData, 'sensitivity'],
     mayChange: true,
   }),
   subsetClasses: option({
@@ -216,14 +249,14 @@ export const schema = named({
     format: list(text('CLASS'), 'names or labels of classes', 'CLASSES'),
     default: [],
     defaultDoc: 'all classes',
-    commands: whereData,
+    commands: [...whereData, 'sensitivity'],
   }),
   validationFraction: option({
     doc: 'fraction of the training images held out to choose the best network',
     group: 'Data',
     format: real({ from: 0, below: 1 }),
     default: 0.1,
-    commands: whereData,
+    commands: [...whereData, 'sensitivity'],
   }),
   limitTrain: option({
     doc: 'use only N training images, balanced by class; 0 takes all',
@@ -240,6 +273,14 @@ export const schema = named({
     default: null,
     defaultDoc: recipe,
     commands: whereData,
+  }),
+  limitValidation: option({
+    doc: 'use only N of the images held out, balanced by class; 0 takes all',
+    group: 'Data',
+    format: optional(whole({ from: 0 })),
+    default: null,
+    defaultDoc: recipe,
+    commands: ['sensitivity', 'prune'],
   }),
   augment: option({
     doc: 'random crops and flips; auto does what the recipe of the data set says',
@@ -258,11 +299,29 @@ export const schema = named({
 
   // Pruning
   method: option({
-    doc: 'what goes: filters near the geometric median, filters or weights of small norm, or nothing',
+    doc:
+      'what goes: the filters or single weights that this method scores lowest, such as filters near the ' +
+      'geometric median (fpgm) or of small norm; or nothing',
     group: 'Pruning',
-    format: choice(ids.method),
+    format: choice(ids.method, 'METHOD'),
     default: 'fpgm',
-    commands: wherePruned,
+    commands: whereChosen,
+  }),
+  importance: option({
+    doc: 'the method by its criterion, with --unit; another spelling of --method (and of --norm)',
+    group: 'Pruning',
+    format: optional(choice(ids.importance, 'CRITERION')),
+    default: null,
+    defaultDoc: '--method says it',
+    commands: whereChosen,
+  }),
+  unit: option({
+    doc: 'with --importance: what is removed, whole filters or single weights',
+    group: 'Pruning',
+    format: optional(choice(['filter', 'weight'], 'filter|weight')),
+    default: null,
+    defaultDoc: 'filter, but weight for lamp',
+    commands: whereChosen,
   }),
   rate: option({
     doc: 'fraction of the filters or weights that is removed',
@@ -273,13 +332,13 @@ export const schema = named({
   }),
   rates: option({
     doc:
-      'several fractions to remove, each from the whole network: stored as ' +
+      'several fractions to remove, each from the whole network: measured, or stored as ' +
       '{out}/{dataset}/{subset}/{network}_{percent}.ts with the weights in the folder of that name',
     group: 'Pruning',
     format: ascending(real({ above: 0, below: 1 }), 'numbers in (0, 1), ascending', 'RATES'),
     default: [],
-    defaultDoc: 'one network, at --rate',
-    commands: ['prune'],
+    defaultDoc: 'one network, at --rate; sensitivity: 0.1 to 0.9 in steps of 0.1',
+    commands: ['prune', 'sensitivity'],
   }),
   subset: option({
     doc: 'with --rates: name of the classes that the network tells apart',
@@ -296,12 +355,87 @@ export const schema = named({
     defaultDoc: '--rate for all layers',
     commands: wherePruned,
   }),
+  layerRateFile: option({
+    doc: 'file of such rates, as sensitivity --tolerance writes it; --layer-rate counts after it',
+    group: 'Pruning',
+    format: optional(text('FILE', 'the path of a rates.json')),
+    default: null,
+    commands: wherePruned,
+    isOfTheCall: true, // its rules are saved with the run
+  }),
+  tolerance: option({
+    doc:
+      'points of accuracy that each group may lose by itself: writes the highest rates that keep to it as ' +
+      '{out}/rates.json',
+    group: 'Pruning',
+    format: optional(real({ from: 0 })),
+    default: null,
+    defaultDoc: 'no such file',
+    commands: ['sensitivity'],
+    mayChange: true,
+  }),
+  targetMacs: option({
+    doc: 'instead of --rate: multiply-adds that stay at most',
+    group: 'Pruning',
+    format: optional(amount(units.count, '20M')),
+    default: null,
+    defaultDoc: '--rate',
+    commands: wherePruned,
+  }),
+  targetParams: option({
+    doc: 'instead of --rate: parameters that stay at most',
+    group: 'Pruning',
+    format: optional(amount(units.count, '300k')),
+    default: null,
+    defaultDoc: '--rate',
+    commands: wherePruned,
+  }),
+  targetBytes: option({
+    doc:
+      'instead of --rate: bytes of the weight files that stay at most, model.json not counted; where prune ' +
+      'removes single weights with --format sparse, of the compressed file',
+    group: 'Pruning',
+    format: optional(amount(units.bytes, '1.2MB')),
+    default: null,
+    defaultDoc: '--rate',
+    commands: wherePruned,
+  }),
+  targetLatency: option({
+    doc:
+      'instead of --rate: time of one forward pass, measured here on the engine in use as the median of 30; ' +
+      'a bare number is in ms',
+    group: 'Pruning',
+    format: optional(amount(units.milliseconds, '5ms')),
+    default: null,
+    defaultDoc: '--rate',
+    commands: wherePruned,
+  }),
+  maxDrop: option({
+    doc:
+      'instead of --rate: points of accuracy on the validation images that may be lost; searches the highest ' +
+      'rate',
+    group: 'Pruning',
+    format: optional(real({ from: 0, below: 100 })),
+    default: null,
+    defaultDoc: '--rate',
+    commands: ['prune'],
+  }),
+  bnBatches: option({
+    doc:
+      'training batches on which the averages of BatchNormalization are measured anew after pruning; 0 keeps ' +
+      'those of the whole network',
+    group: 'Pruning',
+    format: optional(whole({ from: 0 })),
+    default: null,
+    defaultDoc: '0; 10 with --max-drop',
+    commands: ['prune'],
+  }),
   norm: option({
     doc: 'norm that ranks filters: sum of absolute values or Euclidean length',
     group: 'Pruning',
     format: choice(['l1', 'l2'], 'l1|l2'),
     default: 'l2',
-    commands: wherePruned,
+    commands: whereChosen,
   }),
   normRate: option({
     doc: 'with fpgm: fraction removed by the norm first (the mixed form)',
@@ -310,17 +444,67 @@ export const schema = named({
     default: 0,
     commands: wherePruned,
   }),
-  regrowth: option({
-    doc: 'soft: what was removed still learns and may come back; hard: it stays zero',
+  distance: option({
+    doc: 'with fpgm: how far apart two filters are; the paper has l2',
     group: 'Pruning',
-    format: choice(['soft', 'hard'], 'soft|hard'),
+    format: choice(['l1', 'l2', 'cosine']),
+    default: 'l2',
+    commands: whereChosen,
+  }),
+  entropyOf: option({
+    doc: 'with entropy-filter: what the entropy is of, the weights of a filter or its activations',
+    group: 'Pruning',
+    format: choice(['weights', 'activations']),
+    default: 'weights',
+    commands: whereChosen,
+  }),
+  entropyBins: option({
+    doc: 'with --entropy-of activations: equal parts that the range of a filter is cut into',
+    group: 'Pruning',
+    format: whole({ from: 2 }),
+    default: 100,
+    commands: whereChosen,
+  }),
+  scalePenalty: option({
+    doc: 'with slimming: weight in the loss of the sum of the scales of BatchNormalization, by magnitude',
+    group: 'Pruning',
+    format: real({ from: 0 }),
+    default: 1e-4,
+    commands: ['train'],
+  }),
+  observeBatches: option({
+    doc:
+      'batches of training images that a method looks at before it chooses, where it reads gradients ' +
+      '(taylor) or activations (apoz, entropy)',
+    group: 'Pruning',
+    format: whole({ from: 1 }),
+    default: 10,
+    commands: whereChosen,
+  }),
+  regrowth: option({
+    doc:
+      'soft: what was removed still learns and may come back; hard: it stays zero; gradual: a part that grows ' +
+      'to all of it stays zero. After the last pruning everything removed stays zero',
+    group: 'Pruning',
+    format: choice(['soft', 'hard', 'gradual']),
     default: 'hard',
     commands: ['train'],
   }),
-  scope: option({
-    doc: 'uniform: every group loses the rate; global: one ranking over all groups',
+  pattern: option({
+    doc:
+      'with methods of single weights: N:M keeps the best N of each M inputs and sets the rate to 1 - N/M, ' +
+      'RxC removes whole blocks of R inputs and C filters',
     group: 'Pruning',
-    format: choice(['uniform', 'global']),
+    format: weightPattern,
+    default: 'none',
+    commands: wherePruned,
+  }),
+  scope: option({
+    doc:
+      'uniform: every group loses the rate; global: one ranking over all groups; adaptive: one of scores ' +
+      'that each group has normalised',
+    group: 'Pruning',
+    format: choice(['uniform', 'global', 'adaptive']),
     default: 'uniform',
     commands: wherePruned,
   }),
@@ -329,7 +513,7 @@ export const schema = named({
     group: 'Pruning',
     format: choice(['mean', 'sum', 'max', 'and', 'or', 'score']),
     default: 'mean',
-    commands: wherePruned,
+    commands: whereChosen,
   }),
   residual: option({
     doc:
@@ -338,12 +522,33 @@ export const schema = named({
     group: 'Pruning',
     format: choice(['coupled', 'inner', 'stream']),
     default: 'coupled',
-    commands: ['train', 'prune', 'graph'],
+    commands: ['train', 'prune', 'graph', 'sensitivity'],
   }),
   roundTo: option({
-    doc: 'round the channels kept up to a multiple of N, which engines compute faster; 1 rounds nothing',
+    doc: 'bring the channels kept to a multiple of N, which engines compute faster; 1 rounds nothing',
     group: 'Pruning',
     format: whole({ from: 1 }),
+    default: 1,
+    commands: whereChosen,
+  }),
+  rounding: option({
+    doc: 'with --round-to: the next multiple up or down, or the nearest',
+    group: 'Pruning',
+    format: choice(['up', 'down', 'nearest']),
+    default: 'up',
+    commands: whereChosen,
+  }),
+  minRate: option({
+    doc: 'with --scope global or adaptive: fraction that every layer loses at least',
+    group: 'Pruning',
+    format: real({ from: 0, below: 1 }),
+    default: 0,
+    commands: wherePruned,
+  }),
+  maxRate: option({
+    doc: 'with --scope global or adaptive: fraction that every layer loses at most',
+    group: 'Pruning',
+    format: real({ above: 0, to: 1 }),
     default: 1,
     commands: wherePruned,
   }),
@@ -352,7 +557,7 @@ export const schema = named({
     group: 'Pruning',
     format: whole({ from: 1 }),
     default: 1,
-    commands: wherePruned,
+    commands: whereChosen,
   }),
   skip: option({
     doc:
@@ -362,7 +567,7 @@ export const schema = named({
     format: list(text('PATTERN'), 'patterns of layer names', 'PATTERNS'),
     default: [],
     defaultDoc: 'none',
-    commands: wherePruned,
+    commands: whereChosen,
   }),
   only: option({
     doc: 'prune no layers but these, named as with --skip',
@@ -370,7 +575,7 @@ export const schema = named({
     format: list(text('PATTERN'), 'patterns of layer names', 'PATTERNS'),
     default: [],
     defaultDoc: 'all layers',
-    commands: wherePruned,
+    commands: whereChosen,
   }),
   schemaFile: option({
     doc: 'dependency schema to respect: may couple further layers, or leave some whole',
@@ -378,7 +583,7 @@ export const schema = named({
     format: optional(text('FILE', 'the path of a JSON file')),
     default: null,
     defaultDoc: 'what the network itself asks for',
-    commands: ['graph', 'prune'],
+    commands: ['graph', 'prune', 'sensitivity'],
   }),
   compat: option({
     doc: 'paper: choose and mask exactly as the published code does',
@@ -387,18 +592,49 @@ export const schema = named({
     default: 'none',
     commands: wherePruned,
   }),
+  schedule: option({
+    doc:
+      'how the rate grows: constant has all of it at every pruning, one-shot at a single one; linear, ' +
+      'geometric, polynomial and asymptotic reach it at the last',
+    group: 'Pruning',
+    format: choice(ids.schedule),
+    default: 'constant',
+    commands: ['train'],
+  }),
+  initialRate: option({
+    doc: 'with linear, polynomial or asymptotic: fraction removed at the first pruning',
+    group: 'Pruning',
+    format: real({ from: 0, below: 1 }),
+    default: 0,
+    commands: ['train'],
+  }),
+  pruneBy: option({
+    doc: 'what --prune-from, --prune-every and --prune-until count',
+    group: 'Pruning',
+    format: choice(['epoch', 'step'], 'epoch|step'),
+    default: 'epoch',
+    commands: ['train'],
+  }),
   pruneEvery: option({
-    doc: 'epochs between two prunings',
+    doc: 'epochs or steps between two prunings',
     group: 'Pruning',
     format: whole({ from: 1 }),
     default: 1,
     commands: ['train'],
   }),
   pruneFrom: option({
-    doc: 'epoch of the first pruning, counted from 0',
+    doc: 'epoch or step that ends with the first pruning, counted from 0',
     group: 'Pruning',
     format: whole({ from: 0 }),
     default: 0,
+    commands: ['train'],
+  }),
+  pruneUntil: option({
+    doc: 'epoch or step that ends with the last pruning, after which nothing is chosen anew',
+    group: 'Pruning',
+    format: optional(whole({ from: 0 })),
+    default: null,
+    defaultDoc: 'the last of the run',
     commands: ['train'],
   }),
 
@@ -417,7 +653,7 @@ export const schema = named({
     format: optional(whole({ from: 1 })),
     default: null,
     defaultDoc: recipe,
-    commands: whereData,
+    commands: [...whereData, 'sensitivity'],
   }),
   optimizer: option({
     doc: 'rule that turns gradients into steps',
@@ -498,6 +734,30 @@ export const schema = named({
     default: 0,
     commands: ['train'],
   }),
+  teacher: option({
+    doc:
+      'network that the trained one also learns from: dense, which is that of --model before pruning, or the ' +
+      'model.json of another for the same images and classes',
+    group: 'Training',
+    format: optional(text('dense|FILE', 'dense or the path of a model.json')),
+    default: null,
+    defaultDoc: 'the labels alone',
+    commands: ['train'],
+  }),
+  distillWeight: option({
+    doc: 'with --teacher: share of the loss that compares with its answers; the labels get the rest',
+    group: 'Training',
+    format: real({ above: 0, to: 1 }),
+    default: 0.5,
+    commands: ['train'],
+  }),
+  temperature: option({
+    doc: 'with --teacher: what both answers are divided by before they are compared; more is softer',
+    group: 'Training',
+    format: real({ above: 0 }),
+    default: 4,
+    commands: ['train'],
+  }),
   seed: option({
     doc: 'number that every random choice is computed from',
     group: 'Training',
@@ -544,17 +804,17 @@ export const schema = named({
     isOfTheCall: true,
   }),
   out: option({
-    doc: 'folder to write the network to',
+    doc: 'folder to write to',
     group: 'Run',
     format: optional(text('DIR', 'the path of a folder')),
     default: null,
-    commands: ['prune', 'export'],
+    commands: ['prune', 'export', 'sensitivity'],
     isOfTheCall: true,
   }),
   format: option({
     doc:
       'what is written: tfjs, the model.json; typescript, the source network.ts beside it; ' +
-      'onnx, the file network.onnx',
+      'onnx, the file network.onnx; sparse, the compressed weights.sparse, small where single weights went',
     group: 'Run',
     format: list(choice(ids.format), `a list of ${ids.format.join(', ')}`, 'FORMATS'),
     default: ['tfjs'],

@@ -44,7 +44,7 @@ async function command(run: Run, terminal: Terminal): Promise<number> {
       );
     case 'prune':
       return (require('./commands/prune') as typeof import('./commands/prune')).prune(
-        run.config,
+        run,
         terminal,
       );
     case 'evaluate':
@@ -52,6 +52,10 @@ async function command(run: Run, terminal: Terminal): Promise<number> {
         run.config,
         terminal,
       );
+    case 'sensitivity':
+      return (
+        require('./commands/sensitivity') as typeof import('./commands/sensitivity')
+      ).sensitivity(run.config, terminal);
     case 'export':
       return (require('./commands/export') as typeof import('./commands/export')).exportModel(
         run.config,

@@ -7,49 +7,15 @@
  * so that a machine whose speed drifts is fair to all. A ratio is PyTorch's time over ours in the same
  * round (above 1: we are faster); its median and quartiles over the rounds are printed.
  */
-import { spawn } from 'node:child_process';
-import type { ChildProcess } from 'node:child_process';
 import * as path from 'node:path';
-import * as readline from 'node:readline';
 import { parseArgs } from 'node:util';
 import { permutation, seedOf } from '../backend/random';
 import { formatTable } from '../report/table';
+import { Worker, quantile } from './turns';
 
 const BATCH = 128;
 const SIZE = 32;
 const CHANNELS = 3;
-
-/** A process that answers one line of JSON to one line of command. */
-class Worker {
-  private readonly child: ChildProcess;
-  private readonly lines: AsyncIterator<string>;
-
-  constructor(
-    readonly name: string,
-    command: string,
-    args: readonly string[],
-  ) {
-    this.child = spawn(command, args, { stdio: ['pipe', 'pipe', 'inherit'] });
-    this.lines = readline.createInterface({ input: this.child.stdout! })[Symbol.asyncIterator]();
-  }
-
-  async answer(): Promise<Record<string, unknown>> {
-    const line = await this.lines.next();
-    if (line.done) throw new Error(`${this.name} ended without an answer`);
-    return JSON.parse(line.value) as Record<string, unknown>;
-  }
-
-  /** Median milliseconds of a step; the first step of the turn is dropped. */
-  async turn(steps: number): Promise<number> {
-    this.child.stdin!.write(`run ${steps + 1}\n`);
-    const { ms } = (await this.answer()) as { ms: number[] };
-    return quantile(ms.slice(1), 0.5);
-  }
-
-  end(): void {
-    this.child.stdin!.end();
-  }
-}
 
 async function main(): Promise<void> {
   const { values } = parseArgs({
@@ -115,11 +81,6 @@ function print(depth: number, workers: readonly Worker[], times: readonly number
   });
   const head = [`ResNet-${depth}, batch ${BATCH}`, 'median ms', 'min ms', 'time / ours'];
   process.stdout.write(`${formatTable(head, rows)}\n`);
-}
-
-function quantile(values: readonly number[], share: number): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.round(share * (sorted.length - 1))]!;
 }
 
 void main();

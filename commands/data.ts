@@ -14,6 +14,8 @@ export interface DataChoice {
   readonly validationFraction: number;
   readonly limitTrain: number | null;
   readonly limitTest: number | null;
+  /** Null, or no such choice, for the recipe's. */
+  readonly limitValidation?: number | null;
 }
 
 /**
@@ -37,7 +39,7 @@ export async function dataOf(config: DataChoice): Promise<DataSet> {
     seed: config.seed,
     validationFraction: config.validationFraction,
     limitTrain: config.limitTrain ?? share(recipe.limitTrain),
-    limitValidation: isUsual ? share(recipe.limitValidation) : 0,
+    limitValidation: config.limitValidation ?? (isUsual ? share(recipe.limitValidation) : 0),
     limitTest: config.limitTest ?? share(recipe.limitTest),
   };
   try {

@@ -1,9 +1,8 @@
 import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
 import type { ConfigOf } from '../config';
-import { requireFree, writeModel } from '../export';
+import { requireFree, strip, writeModel } from '../export';
 import { ChannelGraph } from '../graph';
-import { stock } from '../layers';
 import { formatMacs } from '../report/table';
 import { startedEngine } from './engine';
 import { filesOf } from './formats';
@@ -16,7 +15,7 @@ export async function exportModel(config: ConfigOf<'export'>, terminal: Terminal
   await requireFree(out);
   await startedEngine(config, terminal);
   const { model, source } = await networkOf(config);
-  const plain = stock(model);
+  const plain = strip(model); // a masked network in a file is exported as it computes
   const graph = ChannelGraph.of(plain);
   const pruning = config.model === null ? {} : await pruningOf(config.model);
   await writeModel(plain, out, { ...filesOf(plain, config.format), ...pruning });

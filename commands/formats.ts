@@ -1,6 +1,6 @@
 import type * as tf from '@tensorflow/tfjs';
 import type { ids } from '../config';
-import { onnxModel, typescriptSource } from '../export';
+import { onnxModel, SPARSE_FILE, sparseWeights, typescriptSource } from '../export';
 import type { Extras } from '../export';
 import { stock } from '../layers';
 import { blockLayers } from '../models';
@@ -13,6 +13,7 @@ export type FormatId = (typeof ids.format)[number];
  *
  * @throws {UnsupportedLayerError} naming a layer that the format cannot hold.
  * @throws {RangeError} when the network is too large for an ONNX file.
+ * @throws {ModelFileError} when the weights cannot be compressed: one of them is not finite.
  */
 export function filesOf(model: tf.LayersModel, formats: readonly FormatId[]): Extras {
   return {
@@ -20,6 +21,7 @@ export function filesOf(model: tf.LayersModel, formats: readonly FormatId[]): Ex
       'network.ts': typescriptSource(model, { blocks: blockLayers(model) }),
     }),
     ...(formats.includes('onnx') && { 'network.onnx': onnxModel(model) }),
+    ...(formats.includes('sparse') && { [SPARSE_FILE]: sparseWeights(model) }),
   };
 }
 

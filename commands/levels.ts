@@ -14,8 +14,8 @@ import type { KeepSet } from '../graph';
 import { blockLayers } from '../models';
 import { formatTable } from '../report/table';
 import { filesOf } from './formats';
-import { keepAt, randomInputs } from './one-shot';
-import type { Trained } from './one-shot';
+import { keepAt, randomInputs, settledOn } from './one-shot';
+import type { Choosable } from './one-shot';
 import type { Terminal } from './terminal';
 import { asUsage } from './usage';
 
@@ -42,7 +42,7 @@ interface PrunedLevel extends StoredLevel {
  * A rate that removes nothing, a bad name or a folder in use comes to light before the first is written.
  */
 export async function pruneLevels(
-  trained: Trained,
+  trained: Choosable,
   out: string,
   config: Config,
   terminal: Terminal,
@@ -75,17 +75,21 @@ export async function pruneLevels(
 }
 
 async function stored(
-  { model, graph, file }: Trained,
+  network: Choosable,
   keep: KeepSet,
   place: LevelPlace,
-  { method, layerRate: layerRates, seed, verifySamples, format }: Config,
+  config: Config,
 ): Promise<PrunedLevel> {
+  const { method, layerRate: layerRates, pattern, seed, verifySamples, format } = config;
+  const { graph, file } = network;
   const { rate } = place;
+  using settled = await settledOn(keep, network, config);
+  const model = settled?.model ?? network.model;
   const hard: tf.LayersModel = harden(model, graph, keep);
   try {
     const inputs = randomInputs(model, verifySamples, seed);
     const verification = await verify({ model, graph, keep, hard }, inputs);
-    const facts = { method, rate, layerRates, seed, source: file, verification };
+    const facts = { method, rate, layerRates, pattern, seed, source: file, verification };
     const manifest = pruningManifest(graph, keep, facts);
     const written = await writeLevel({
       model: hard,

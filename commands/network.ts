@@ -7,8 +7,8 @@ import type { JsonValue } from '../files/durable-files';
 import { ChannelGraph } from '../graph';
 import type { GraphOptions } from '../graph';
 import { readSchema } from '../graph/schema';
-import { methods } from '../methods';
-import type { LayerRate, Methodology } from '../methods';
+import { methods, patternOf } from '../methods';
+import type { AnyMethodOptions, LayerRate, MethodOptions, Methodology, Regrowth } from '../methods';
 import { architectures, blockLayers, publishedSize } from '../models';
 import type { ArchitectureId } from '../models';
 import { UsageError, asUsage } from './usage';
@@ -46,11 +46,12 @@ export async function networkOf(choice: NetworkChoice): Promise<Network> {
   return { model: await asUsage(() => architectures[arch](options)), source: arch };
 }
 
-/** Refuses a network that does not fit the images and classes of a data set. */
+/** Refuses a network that does not fit the images and classes of a data set; `key` is the option that names it. */
 export function checkFits(
   { model, source }: Network,
   image: readonly number[],
   classes: number,
+  key = '--model',
 ): void {
   const input = model.inputs[0]!.shape.slice(1);
   const output = model.outputs[0]!.shape;
@@ -63,7 +64,7 @@ export function checkFits(
     output[1] === classes;
   if (fits) return;
   throw new ConfigError({
-    key: '--model',
+    key,
     problem:
       `must take images of ${image.join(' x ')} and answer ${classes} classes; ${source} takes ` +
       `${input.join(' x ')} and answers [${output.slice(1).join()}]`,
@@ -79,24 +80,47 @@ export type PruningChoice = Pick<
   | 'layerRate'
   | 'norm'
   | 'normRate'
+  | 'distance'
+  | 'entropyOf'
+  | 'entropyBins'
   | 'scope'
   | 'merge'
   | 'residual'
   | 'roundTo'
+  | 'rounding'
   | 'minKeep'
+  | 'minRate'
+  | 'maxRate'
+  | 'seed'
   | 'skip'
   | 'only'
   | 'compat'
-> & { readonly regrowth: 'soft' | 'hard' };
+> & {
+  readonly regrowth: Regrowth;
+  /** Default none. */
+  readonly pattern?: string;
+  /** Of training only. */
+  readonly scalePenalty?: number;
+};
 
 /** The method that the options choose; null for `none` and where all rates are 0: they remove nothing. */
 export function methodOf(choice: PruningChoice): Methodology | null {
-  const { method, rate, compat, norm, normRate, regrowth, scope, merge, roundTo, minKeep } = choice;
+  const { method, rate, compat, regrowth, scope, merge, roundTo, rounding } = choice;
+  const { minKeep, minRate, maxRate, seed } = choice;
   const layerRates = choice.layerRate.map(layerRateOf);
   if (method === 'none' || [{ rate }, ...layerRates].every((one) => one.rate === 0)) return null;
   const counting = compat === 'paper' ? 'paper' : 'exact';
-  const shared = { rate, layerRates, regrowth, scope, merge, roundTo, minKeep, counting } as const;
-  return new methods[method]({ ...shared, norm, normRate });
+  const pattern = patternOf(choice.pattern ?? 'none');
+  const widths = { roundTo, rounding, minKeep, minRate, maxRate };
+  const shared = { rate, layerRates, regrowth, scope, merge, counting, seed, ...widths } as const;
+  return new methods[method]({ ...shared, pattern, ...criterionOf(choice) });
+}
+
+/** The options of single criteria; each method takes its own. */
+function criterionOf(choice: PruningChoice): Omit<AnyMethodOptions, keyof MethodOptions> {
+  const { norm, normRate, distance, entropyOf, entropyBins, scalePenalty } = choice;
+  const penalty = scalePenalty === undefined ? {} : { scalePenalty };
+  return { norm, normRate, distance, entropyOf, entropyBins, ...penalty };
 }
 
 /** `PATTERN=X`, whose form the option has checked. */

@@ -4,16 +4,98 @@ import { seedOf } from '../backend/random';
 import type { ConfigOf } from '../config';
 import { ConfigError } from '../config/error';
 import { removedUnits } from '../graph';
-import type { ChannelGraph, KeepSet } from '../graph';
+import type { ChannelGraph, KeepSet, Unit } from '../graph';
 import { weightsByName } from '../layers';
+import type { KernelReader, Methodology } from '../methods';
+import { observedBatches } from '../trainer/evidence';
+import { highestRate } from '../trainer/max-drop';
+import type { CountedTarget } from '../trainer/target';
+import { PrunedCopy } from '../trainer/pruned-copy';
+import { evaluate } from '../trainer/validation';
 import { methodOf } from './network';
+import { bnBatchesOf } from './prune-images';
+import type { Images } from './prune-images';
+import { askedTarget, HIGHEST_RATE, seen, solveTarget, sparseBytes } from './targets';
+import type { Terminal } from './terminal';
 import { asUsage } from './usage';
+
+type Config = ConfigOf<'prune'>;
 
 /** A trained network, what may go of it, and where it comes from. */
 export interface Trained {
   readonly model: tf.LayersModel;
   readonly graph: ChannelGraph;
   readonly file: string;
+  /** Null where nothing looks at images. */
+  readonly images: Images | null;
+}
+
+/** A trained network with a method that has seen what it wants to see. */
+export interface Choosable extends Trained, Disposable {
+  readonly method: Methodology;
+  readonly kernel: KernelReader;
+}
+
+/** What stays of a network, and the rate that it took. */
+export interface Choice {
+  readonly rate: number;
+  readonly keep: KeepSet;
+  /** How the rate was found, in lines; null where it was given. */
+  readonly summary: string | null;
+}
+
+/** The method of `prune`, null where it could remove nothing; where a rate is searched its own is not used. */
+export function pruningMethod(config: Config): Methodology | null {
+  const { rates, maxDrop } = config;
+  const isSearch = maxDrop !== null || askedTarget(config) !== null;
+  const rate = isSearch ? HIGHEST_RATE : (rates[0] ?? config.rate);
+  return methodOf({ ...config, rate, regrowth: 'hard' });
+}
+
+/**
+ * Shows the method the images that it wants to see.
+ *
+ * @returns owns the evidence; the network stays the caller's.
+ */
+export async function choosable(
+  trained: Trained,
+  method: Methodology,
+  { seed, observeBatches }: Config,
+): Promise<Choosable> {
+  const { model, graph, images } = trained;
+  const order = { seed, epoch: 0, batchSize: images?.batchSize ?? 1 };
+  const evidence = images
+    ? await seen({ model, graph, method }, observedBatches(images.data, order, observeBatches))
+    : null; // needsImages: the method wants to see nothing
+  const weights = weightsByName(model);
+  const kernel: KernelReader = (name) => weights.get(name)!.read();
+  return { ...trained, method, kernel, [Symbol.dispose]: () => evidence?.[Symbol.dispose]() };
+}
+
+/**
+ * What stays of the network, at the rate that the options name or that they make to be searched.
+ *
+ * @throws {ConfigError} when nothing would go.
+ * @throws {UsageError} when a target cannot be reached, or any removal costs too much accuracy.
+ */
+export async function chosen(
+  network: Choosable,
+  config: Config,
+  terminal: Terminal,
+): Promise<Choice> {
+  const asked = askedTarget(config);
+  if (asked) return asUsage(() => solveTarget(asked, network, terminal, bytesOf(network, config)));
+  if (config.maxDrop !== null) return asUsage(() => searchedByDrop(network, config, terminal));
+  return { rate: config.rate, keep: await keepAt(config.rate, network, config), summary: null };
+}
+
+/** Single weights save bytes in the compressed file alone, where it is written. */
+function bytesOf(
+  { model, graph, method, kernel }: Choosable,
+  { format }: Config,
+): CountedTarget['costOf'] | undefined {
+  const isSparse = format.includes('sparse') && method.unit(graph, kernel) === 'weight';
+  return isSparse ? sparseBytes(model, graph) : undefined;
 }
 
 /**
@@ -23,21 +105,94 @@ export interface Trained {
  */
 export async function keepAt(
   rate: number,
-  { model, graph, file }: Trained,
-  config: ConfigOf<'prune'>,
+  { method, graph, kernel, file }: Choosable,
+  config: Pick<Config, 'rates'>,
 ): Promise<KeepSet> {
-  const weights = weightsByName(model);
-  const keep = await asUsage(() =>
-    methodOf({ ...config, rate, regrowth: 'hard' })?.choose(graph, (name) =>
-      weights.get(name)!.read(),
-    ),
-  );
-  if (keep && removedUnits(keep) > 0) return keep;
-  throw new ConfigError({
-    key: config.rates.length > 0 ? '--rates' : '--rate',
+  const keep = await asUsage(() => method.proposals(graph, kernel)(rate));
+  if (removedUnits(keep) === 0) throw nothingGoes(rate, file, config);
+  return keep;
+}
+
+/** The refusal of a rate that removes nothing. */
+export function nothingGoes(
+  rate: number,
+  file: string,
+  { rates }: Pick<Config, 'rates'>,
+): ConfigError {
+  return new ConfigError({
+    key: rates.length > 0 ? '--rates' : '--rate',
     problem: `must remove something from ${file}: nothing would go`,
     received: rate,
     source: 'command line or default',
+  });
+}
+
+async function searchedByDrop(
+  { model, graph, method, kernel, images }: Choosable,
+  config: Config,
+  { progress }: Terminal,
+): Promise<Choice> {
+  const { data, batchSize } = images!; // --max-drop asks for them
+  using copy = prunedCopy({ model, graph, images: images! }, method.unit(graph, kernel), config);
+  const points = (accuracy: number): string => `${(100 * accuracy).toFixed(2)} %`;
+  const whole = (await evaluate(model, data.validation, data, batchSize)).top1;
+  progress.note(`validation, ${data.validation.count} images: ${points(whole)} before pruning`);
+  const best = await highestRate({
+    propose: method.proposals(graph, kernel),
+    judge: (keep) => copy.accuracyOf(keep),
+    whole,
+    maxDrop: config.maxDrop!,
+    onCandidate: ({ rate, keep, accuracy, drop }) => {
+      const macs = ((100 * graph.macs(keep)) / graph.macs()).toFixed(1);
+      progress.note(
+        `rate ${rate}: ${points(accuracy)}, ${drop.toFixed(2)} points lost, ${macs} % of the MACs`,
+      );
+    },
+  });
+  const summary =
+    `--max-drop ${config.maxDrop!}: rate ${best.rate} loses ${best.drop.toFixed(2)} points of ` +
+    `${points(whole)}, measured on ${data.validation.count} validation images`;
+  return { ...best, summary };
+}
+
+/**
+ * The network with its BatchNormalization measured anew on what `keep` leaves; null where that is not
+ * asked for. The caller owns it.
+ */
+export async function settledOn(
+  keep: KeepSet,
+  network: Choosable,
+  config: Config,
+): Promise<PrunedCopy | null> {
+  if (bnBatchesOf(config) === 0) return null;
+  const { method, graph, kernel } = network;
+  const copy = await asUsage(() => prunedCopy(network, method.unit(graph, kernel), config));
+  try {
+    await copy.settle(keep);
+    return copy;
+  } catch (error) {
+    copy[Symbol.dispose]();
+    throw error;
+  }
+}
+
+/** A copy of the network whose BatchNormalization follows what is pruned, as the options say. */
+export function prunedCopy(
+  { model, graph, images }: Pick<Trained, 'model' | 'graph' | 'images'>,
+  unit: Unit,
+  config: Config,
+): PrunedCopy {
+  const { data, batchSize } = images!; // --bn-batches and --max-drop ask for them
+  const { seed } = config;
+  const bnBatches = bnBatchesOf(config);
+  const copy = new PrunedCopy(model, graph, unit, { data, batchSize, seed, bnBatches });
+  if (copy.hasStatistics || !config.bnBatches) return copy;
+  copy[Symbol.dispose]();
+  throw new ConfigError({
+    key: '--bn-batches',
+    problem: 'has no effect on a network without BatchNormalization',
+    received: config.bnBatches,
+    source: 'command line, environment or file',
   });
 }
 

@@ -1,29 +1,39 @@
 import type { ConfigOf } from '../config';
-import { readModel, requireFree } from '../export';
+import type { Run } from '../config/parse';
+import { mask, readModel, requireFree } from '../export';
+import { keepAll } from '../graph';
 import { comparisonTable } from '../report/table';
-import { handOver } from '../trainer/hand-over';
+import { classifier, handOver } from '../trainer/hand-over';
 import { startedEngine } from './engine';
 import { filesOf } from './formats';
+import { layerRatesOf } from './layer-rate-file';
 import { pruneLevels } from './levels';
 import { graphOf, underSchema } from './network';
-import { keepAt, randomInputs } from './one-shot';
-import type { Trained } from './one-shot';
+import { choosable, chosen, nothingGoes, pruningMethod, randomInputs, settledOn } from './one-shot';
+import type { Choosable } from './one-shot';
+import { imagesOf, needsImages } from './prune-images';
 import { asUsage } from './usage';
 import type { Terminal } from './terminal';
 
 type Config = ConfigOf<'prune'>;
 
 /** Prunes a trained network in one go, without training, proves and writes it. */
-export async function prune(config: Config, terminal: Terminal): Promise<number> {
+export async function prune(run: Run<'prune'>, terminal: Terminal): Promise<number> {
+  const config = { ...run.config, layerRate: await layerRatesOf(run.config) };
   const { model: file, out } = config as { readonly model: string; readonly out: string }; // rules.ts
   const isSingle = config.rates.length === 0;
   if (isSingle) await requireFree(out);
+  const method = await asUsage(() => pruningMethod(config));
+  if (!method) throw nothingGoes(config.rate, file, config);
+  const isWithImages = needsImages(run, method);
   await startedEngine(config, terminal);
   const model = await readModel(file);
   try {
     const free = await asUsage(() => graphOf(model, { ...config, regrowth: 'hard' }));
-    const trained = { model, graph: await underSchema(free, config.schemaFile), file };
-    await (isSingle ? pruneOnce : pruneLevels)(trained, out, config, terminal);
+    const graph = await underSchema(free, config.schemaFile);
+    const images = isWithImages ? await imagesOf(config, model, terminal) : null;
+    using network = await choosable({ model, graph, file, images }, method, config);
+    await (isSingle ? pruneOnce : pruneLevels)(network, out, config, terminal);
     return 0;
   } finally {
     model.dispose();
@@ -31,30 +41,38 @@ export async function prune(config: Config, terminal: Terminal): Promise<number>
 }
 
 async function pruneOnce(
-  { model, graph, file }: Trained,
+  network: Choosable,
   out: string,
   config: Config,
   terminal: Terminal,
 ): Promise<void> {
-  const keep = await keepAt(config.rate, { model, graph, file }, config);
+  const { model, graph, file, images } = network;
+  const { rate, keep, summary } = await chosen(network, config, terminal);
+  using settled = await settledOn(keep, network, config);
+  const whole = images && mask(model, graph, keepAll);
   const { before, after, verification, manifest } = await handOver({
-    model,
+    model: settled?.model ?? model,
     graph,
     keep,
+    whole,
     folder: out,
-    facts: { ...config, layerRates: config.layerRate, source: file },
+    facts: { ...config, rate, layerRates: config.layerRate, source: file },
     extras: (hard) => filesOf(hard, config.format),
     samples: () => randomInputs(model, config.verifySamples, config.seed),
-    classify: null,
+    classify:
+      images &&
+      classifier(() => images.data.test, images.data, images.batchSize, terminal.progress),
     progress: terminal.progress,
-  });
+  }).finally(() => whole?.dispose());
   if (config.json) {
+    if (summary) terminal.progress.note(summary);
     terminal.print(JSON.stringify(manifest, null, 2));
     return;
   }
   terminal.print(comparisonTable(before, after));
   terminal.print(
-    `verified on ${verification.samples} random inputs: largest difference ` +
+    `${summary ? `${summary}\n` : ''}pruned at rate ${rate}${settled ? ', BatchNormalization measured anew' : ''}\n` +
+      `verified on ${verification.samples} random inputs: largest difference ` +
       `${verification.maxAbsDiff} of ${verification.maxAbsOutput} on ${verification.backend}\n` +
       `written to ${out}`,
   );

@@ -13,6 +13,7 @@ import { prunable, weightsByName } from '../layers';
 import type { Methodology } from '../methods';
 import { comparisonTable, formatBytes } from '../report/table';
 import type { JsonObject } from '../files/durable-files';
+import { observedBatches, withEvidence } from '../trainer/evidence';
 import { classifier, handOver, sampleImages } from '../trainer/hand-over';
 import type { HandedOver } from '../trainer/hand-over';
 import { constant, cosine, multiStep } from '../trainer/learning-rate';
@@ -21,11 +22,25 @@ import { Adam, Sgd } from '../trainer/optimizer';
 import type { Optimizer } from '../trainer/optimizer';
 import { newestUnfinished, RunDirectory } from '../trainer/run-directory';
 import { EXIT_RESUMABLE, StopRequest } from '../trainer/signals';
+import { TargetedRate } from '../trainer/target';
+import type { FinalRate } from '../trainer/target';
 import { Trainer } from '../trainer/trainer';
 import { dataOf } from './data';
 import { startedEngine } from './engine';
 import { filesOf, requireWritable } from './formats';
+import { layerRatesOf } from './layer-rate-file';
 import { checkFits, graphOf, methodOf, networkOf } from './network';
+import {
+  askedTarget,
+  attainedText,
+  countedTarget,
+  HIGHEST_RATE,
+  seen,
+  solveTarget,
+} from './targets';
+import { pruningTimes, rateSchedule, requireEvents } from './pruning-times';
+import { teacherOf } from './teacher';
+import type { Teacher } from './teacher';
 import type { Terminal } from './terminal';
 import { asUsage } from './usage';
 
@@ -41,16 +56,17 @@ const RUNS = 'runs';
  *
  * @returns the exit code: 0, or 75 after a signal, when the same run resumes.
  */
-export async function train(invocation: Run<'train'>, terminal: Terminal): Promise<number> {
+export async function train(given: Run<'train'>, terminal: Terminal): Promise<number> {
   using stop = new StopRequest().listen();
+  const invocation = await withLayerRates(given);
   const resumed = invocation.config.resume ? await reopened(invocation) : null;
   using resumedRun = resumed?.run ?? null;
   const config = resumed?.config ?? invocation.config;
   const engine = await startedEngine(config, terminal);
   using parts = await prepared(config, terminal);
-  using run = resumedRun ?? (await newRun(config));
+  using run = resumedRun ?? (await newRun(parts.config));
   try {
-    await run.writeConfig(savedOptions(config) as JsonObject);
+    await run.writeConfig(savedOptions(parts.config) as JsonObject);
     await run.writeEnvironment({
       backend: engine.packageName,
       device: engine.device,
@@ -65,6 +81,17 @@ export async function train(invocation: Run<'train'>, terminal: Terminal): Promi
     await run.setStatus('failed', { reason: String(error) }).catch(() => undefined);
     throw error;
   }
+}
+
+/** The rules of a --layer-rate-file become the run's own, so that it resumes without the file. */
+async function withLayerRates({ config, sources, ...run }: Run<'train'>): Promise<Run<'train'>> {
+  if (config.layerRateFile === null) return { ...run, config, sources };
+  const layerRate = await layerRatesOf(config);
+  return {
+    ...run,
+    config: { ...config, layerRate },
+    sources: { ...sources, layerRate: sources.layerRateFile },
+  };
 }
 
 function newRun({ method, rate, seed, runDir }: Config): Promise<RunDirectory> {
@@ -122,41 +149,43 @@ interface Parts extends Disposable {
   readonly graph: ChannelGraph;
   readonly method: Methodology | null;
   readonly optimizer: Optimizer;
+  readonly teacher: Teacher | null;
 }
 
-async function prepared(config: Config, terminal: Terminal): Promise<Parts> {
-  requireTimes(config);
-  const data = await dataOf(config);
-  requireValidation(config, data);
+async function prepared(given: Config, terminal: Terminal): Promise<Parts> {
+  requireTimes(given);
+  const data = await dataOf(given);
+  requireEvents(given, data);
+  requireValidation(given, data);
   const { height, width, channels } = data.train;
   const inputShape = [height, width, channels];
-  const network = await networkOf({ ...config, inputShape, classes: data.classes.length });
-  if (config.model !== null) checkFits(network, inputShape, data.classes.length);
-  requireWritable(network.model, config.format);
+  const network = await networkOf({ ...given, inputShape, classes: data.classes.length });
+  if (given.model !== null) checkFits(network, inputShape, data.classes.length);
+  requireWritable(network.model, given.format);
+  const teacher = await teacherOf(given, network, inputShape, data.classes.length);
   const model = prunable(network.model);
-  network.model.dispose();
-  const graph = await asUsage(() => graphOf(model, config));
+  if (teacher?.model !== network.model) network.model.dispose();
+  const graph = await asUsage(() => graphOf(model, given));
+  const config = await targeted({ model, graph, config: given, data }, terminal);
   const method = await asUsage(() => methodOf(config));
   const optimizer = optimizerOf(config, dataSets[config.dataset].recipe);
-  await announce(model, graph, config, terminal);
+  await announce({ model, graph, config, data }, terminal);
   const dispose = (): void => {
     optimizer.dispose();
     model.dispose();
+    teacher?.model.dispose();
   };
   const { source } = network;
-  return { config, data, model, source, graph, method, optimizer, [Symbol.dispose]: dispose };
+  const parts = { config, data, model, source, graph, method, optimizer, teacher };
+  return { ...parts, [Symbol.dispose]: dispose };
 }
 
 /** What the rules of the options cannot know: the number of epochs may be the recipe's. */
 function requireTimes(config: Config): void {
   const epochs = config.epochs ?? dataSets[config.dataset].recipe.epochs;
-  const { method, pruneFrom, warmupEpochs } = config;
+  const { warmupEpochs } = config;
   const fault = (key: string, problem: string, received: number): ConfigError =>
     new ConfigError({ key, problem, received, source: 'command line, environment or file' });
-  if (method !== 'none' && pruneFrom >= epochs) {
-    const problem = `must be below the ${epochs} epochs, or nothing is ever pruned`;
-    throw fault('--prune-from', problem, pruneFrom);
-  }
   if (warmupEpochs !== null && warmupEpochs > epochs) {
     const problem = `must be at most the ${epochs} epochs, or the learning rate is never reached`;
     throw fault('--warmup-epochs', problem, warmupEpochs);
@@ -186,6 +215,7 @@ async function trainIn(
     if ((await trainer.train()) === 'stopped') throw new Stopped();
     const best = await trainer.restoreBest();
     const result = await handOverOf(run, parts, trainer.keep, stop, terminal);
+    sayAttained(parts, trainer.keep, terminal);
     report(result, best.epoch, run, parts.config, terminal);
     return 0;
   } catch (error) {
@@ -200,6 +230,15 @@ async function trainIn(
   }
 }
 
+/** Says what the network that is handed over attains of a target that is counted. */
+function sayAttained({ config, model, graph }: Parts, keep: KeepSet, terminal: Terminal): void {
+  const asked = askedTarget(config);
+  const target = asked && countedTarget(asked, model, graph);
+  if (!target) return;
+  const say = config.json ? terminal.progress.note.bind(terminal.progress) : terminal.print;
+  say(attainedText(target, keep));
+}
+
 /** A signal asked the run to stop, and everything is saved. */
 class Stopped extends Error {}
 
@@ -210,7 +249,7 @@ function quoted(text: string): string {
 
 function trainerOf(
   run: RunDirectory,
-  { config, data, model, graph, method, optimizer }: Parts,
+  { config, data, model, graph, method, optimizer, teacher }: Parts,
   stop: StopRequest,
   terminal: Terminal,
 ): Trainer {
@@ -230,11 +269,15 @@ function trainerOf(
     seed: config.seed,
     augment: config.augment !== 'off',
     labelSmoothing: config.labelSmoothing,
-    pruneAt: { from: config.pruneFrom, every: config.pruneEvery, atStart: isPaper },
+    terms: teacher ? [teacher.term] : [],
+    pruneAt: pruningTimes(config),
+    schedule: rateSchedule(config),
+    observeBatches: config.observeBatches,
+    finalRate: finalRateOf(config, model, graph),
     extent: isPaper ? 'kernel' : 'unit',
     checkpointEvery: config.checkpointEvery,
     keepCheckpoints: config.keepCheckpoints,
-    identity: identityOf(config, data),
+    identity: identityOf(config, data, teacher),
     progress: terminal.progress,
     stop,
   });
@@ -247,8 +290,9 @@ function handOverOf(
   stop: StopRequest,
   { progress }: Terminal,
 ): Promise<HandedOver> {
-  const { method, rate, seed, dataset, verifySamples } = config;
+  const { method, rate, pattern, seed, dataset, verifySamples } = config;
   const batchSize = config.batchSize ?? dataSets[dataset].recipe.batchSize;
+  const attained = finalRateOf(config, model, graph) ? removedShare(keep) : rate;
   const interrupt = (): void => {
     if (stop.requested !== null) throw new Stopped();
   };
@@ -257,7 +301,7 @@ function handOverOf(
     graph,
     keep,
     folder: run.export,
-    facts: { method, rate, layerRates: config.layerRate, seed, source },
+    facts: { method, rate: attained, layerRates: config.layerRate, pattern, seed, source },
     extras: (hard) => filesOf(hard, config.format),
     samples: () => sampleImages(data.validation, data, verifySamples),
     classify: classifier(() => data.test, data, batchSize, progress, interrupt),
@@ -275,11 +319,57 @@ async function resume(trainer: Trainer, terminal: Terminal): Promise<void> {
   );
 }
 
-/** Says what will be removed, and refuses a rate that removes nothing. */
-async function announce(
+/**
+ * The configuration with the rate that a target asks for, on the network as training finds it; a
+ * resumed run has that of its beginning.
+ *
+ * @throws {UsageError} with the attainable range, when the target is outside.
+ */
+async function targeted(
+  { model, graph, config, data }: Pick<Parts, 'model' | 'graph' | 'config' | 'data'>,
+  terminal: Terminal,
+): Promise<Config> {
+  const asked = askedTarget(config);
+  if (!asked || config.resume) return config;
+  const method = await asUsage(() => methodOf({ ...config, rate: HIGHEST_RATE }));
+  const weights = weightsByName(model);
+  const { seed } = config;
+  const batchSize = config.batchSize ?? dataSets[config.dataset].recipe.batchSize;
+  const batches = observedBatches(data, { seed, epoch: 0, batchSize }, 1); // enough for counts
+  const on = { model, graph, method: method!, kernel: (name: string) => weights.get(name)!.read() };
+  const evidence = await seen(on, batches);
+  try {
+    const { rate, summary } = await asUsage(() => solveTarget(asked, on, terminal));
+    terminal.progress.note(summary);
+    return { ...config, rate };
+  } finally {
+    evidence[Symbol.dispose]();
+  }
+}
+
+/** Who solves the target anew at each event, where scores decide how much each layer loses. */
+function finalRateOf(
+  config: Config,
   model: tf.LayersModel,
   graph: ChannelGraph,
-  config: Config,
+): FinalRate | undefined {
+  const { scope, merge } = config;
+  const asked = askedTarget(config);
+  if (!asked || (scope === 'uniform' && merge !== 'and' && merge !== 'or')) return undefined;
+  const target = countedTarget(asked, model, graph);
+  return target ? new TargetedRate(target) : undefined;
+}
+
+/** Fraction of the units that a keep set removes, to 1e-6. */
+function removedShare(keep: KeepSet): number {
+  const units = [...keep.groups.values(), ...keep.weights.values()];
+  const all = units.reduce((sum, { length }) => sum + length, 0);
+  return Number((removedUnits(keep) / Math.max(1, all)).toFixed(6));
+}
+
+/** Says what will be removed, and refuses a rate that removes nothing. */
+async function announce(
+  { model, graph, config, data }: Pick<Parts, 'model' | 'graph' | 'config' | 'data'>,
   terminal: Terminal,
 ): Promise<void> {
   const trial = methodOf(config); // its choice must not become the run's first
@@ -288,7 +378,14 @@ async function announce(
     return;
   }
   const weights = weightsByName(model);
-  const keep = await asUsage(() => trial.choose(graph, (name) => weights.get(name)!.read()));
+  const batchSize = config.batchSize ?? dataSets[config.dataset].recipe.batchSize;
+  const keep = await asUsage(() =>
+    withEvidence(
+      { model, graph, method: trial },
+      () => observedBatches(data, { seed: config.seed, epoch: 0, batchSize }, 1), // enough for counts
+      () => trial.choose(graph, (name) => weights.get(name)!.read()),
+    ),
+  );
   if (removedUnits(keep) === 0) {
     throw new ConfigError({
       key: '--rate',
@@ -340,12 +437,17 @@ function learningRateOf(config: Config, recipe: Recipe, stepsPerEpoch: number): 
 }
 
 /** What a checkpoint must share with the run that resumes it. */
-function identityOf(config: Config, data: DataSet): JsonObject {
+function identityOf(config: Config, data: DataSet, teacher: Teacher | null): JsonObject {
   // Defaults are left out, so that a later version with more options resumes the run.
   const asked = Object.entries(shapingOptions(config)).filter(
     ([key, value]) => !isDeepStrictEqual(value, options.get(key as Key)?.default),
   );
-  return { format: 1, config: Object.fromEntries(asked) as JsonObject, data: data.fingerprint };
+  return {
+    format: 1,
+    config: Object.fromEntries(asked) as JsonObject,
+    data: data.fingerprint,
+    ...(teacher ? { teacher: teacher.sha256 } : {}),
+  };
 }
 
 function report(

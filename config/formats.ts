@@ -4,6 +4,9 @@
  * A format is a function that throws on a wrong value, which is what convict calls; the rest of it serves
  * the command line and the help. Text is read strictly: what is not wholly a number is no number.
  */
+import { isPattern, PATTERN_FORMS } from '../methods/patterns';
+
+/** One kind of value: how it is read, checked and described. */
 export interface Format<T> {
   /** Throws a TypeError that names what is allowed when `value` is not of this format. */
   (value: unknown): void;
@@ -96,6 +99,14 @@ export function text(placeholder: string, what = 'text'): Format<string> {
   return format({ accepts, read: (given) => given, allowed: what, placeholder });
 }
 
+/** In which pieces single weights go: `none`, `2:4`, `4x1`. */
+export const weightPattern: Format<string> = format({
+  accepts: (value): value is string => typeof value === 'string' && isPattern(value),
+  read: (given) => given,
+  allowed: PATTERN_FORMS,
+  placeholder: 'none|N:M|RxC',
+});
+
 /** Text `PATTERN=X`, where X is a number in [0, 1); the last `=` parts them. */
 export const patternRate: Format<string> = format({
   accepts: (value): value is string => typeof value === 'string' && isPatternRate(value),
@@ -107,6 +118,51 @@ export const patternRate: Format<string> = format({
 function isPatternRate(given: string): boolean {
   const at = given.lastIndexOf('=');
   return at > 0 && real({ from: 0, below: 1 }).accepts(readNumber(given.slice(at + 1)));
+}
+
+/** What a target asks for: a share of what there is, in (0, 1), or a figure of its own. */
+export interface Amount {
+  readonly kind: 'share' | 'figure';
+  readonly value: number;
+}
+
+/** The units of a figure with what each stands for; the empty one is of a bare number. */
+export type Units = Readonly<Record<string, number>>;
+
+const prefixes: Units = { '': 1, k: 1e3, M: 1e6, G: 1e9 };
+
+/** Units of costs; a bare time is in milliseconds. */
+export const units = {
+  count: prefixes,
+  bytes: { ...prefixes, B: 1, kB: 1e3, MB: 1e6, GB: 1e9 },
+  milliseconds: { '': 1, us: 1e-3, ms: 1, s: 1e3 },
+} as const satisfies Record<string, Units>;
+
+/** Reads `60%` and `0.6` as a share, `20M` and any bare number above 1 as a figure; null is neither. */
+export function amountOf(given: string | number, of: Units): Amount | null {
+  const form = /^\s*([+-]?[\d.]+(?:e[+-]?\d+)?)\s*([%a-z]*)\s*$/i;
+  const [, digits = '', unit = ''] = form.exec(String(given)) ?? [];
+  const number = readNumber(digits);
+  if (typeof number !== 'number' || number <= 0) return null;
+  if (unit === '%') return shareOf(number / 100);
+  if (unit === '' && number <= 1) return shareOf(number);
+  return Object.hasOwn(of, unit) ? { kind: 'figure', value: number * of[unit]! } : null;
+}
+
+function shareOf(value: number): Amount | null {
+  return value < 1 ? { kind: 'share', value } : null;
+}
+
+/** An amount as it is written: `amountOf` reads it. */
+export function amount(of: Units, example: string): Format<string | number> {
+  const named = Object.keys(of).filter((unit) => unit !== '');
+  return format({
+    accepts: (value): value is string | number =>
+      (typeof value === 'string' || typeof value === 'number') && amountOf(value, of) !== null,
+    read: (given) => given,
+    allowed: `a share that stays, as 60% or 0.6, or a figure above 1, as ${example} (${named.join(', ')})`,
+    placeholder: 'AMOUNT',
+  });
 }
 
 /** A list whose items have the format `item`: separated by commas as text, an array in a file. */

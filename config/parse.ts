@@ -6,6 +6,8 @@ import type { Command, ConfigOf, Key } from '../config';
 import { commandNames, options, schema } from '../config';
 import { readArguments } from './arguments';
 import { helpText } from './help';
+import { withNamedMethod } from './importance';
+import { withPatternRate } from './pattern-rate';
 import { checkTogether } from './rules';
 import { savedOptions } from './saved';
 import type { Setting } from './settings';
@@ -59,7 +61,8 @@ export function parse(
   const environment = readEnvironment(env, command);
   const file = (given.get('config') ?? environment.get('config'))?.value as string | undefined; // has its format
   const fromFile = file === undefined ? [] : readConfigFile(file, command);
-  const settings = new Map([...fromFile, ...environment, ...given]); // the later wins
+  const asked = new Map([...fromFile, ...environment, ...given]); // the later wins
+  const settings = withPatternRate(withNamedMethod(asked));
   const run = resolve(command, settings);
   checkTogether(command, run.config, settings);
   return printsConfig(settings) ? printConfig(run) : run;

@@ -7,6 +7,8 @@ export interface ManifestFacts {
   readonly rate: number;
   /** Rates of single layers, where they have their own: `layer3_*=0.5`. Default none. */
   readonly layerRates?: readonly string[];
+  /** Pieces in which single weights went: `2:4`. Default none. */
+  readonly pattern?: string;
   readonly seed: number;
   /** Where the network came from: an architecture's name or a file's. */
   readonly source: string;
@@ -21,7 +23,7 @@ export interface ManifestFacts {
  * moving mean) has the masked network without our code.
  */
 export function pruningManifest(graph: ChannelGraph, keep: KeepSet, facts: ManifestFacts): object {
-  const { method, rate, layerRates = [], seed, source, verification } = facts;
+  const { method, rate, layerRates = [], pattern = 'none', seed, source, verification } = facts;
   const keptOf = (id: string, channels: number): number[] => {
     const kept = keep.groups.get(id);
     return Array.from({ length: channels }, (_, index) => index).filter((at) => kept?.[at] ?? 1);
@@ -40,6 +42,7 @@ export function pruningManifest(graph: ChannelGraph, keep: KeepSet, facts: Manif
     method,
     rate,
     ...(layerRates.length > 0 && { layerRates }),
+    ...(pattern !== 'none' && { pattern }),
     seed,
     source,
     residual: graph.residual,

@@ -17,9 +17,10 @@ import { ModelFileError } from './model-file-error';
 /** Bytes of one weight file: browsers cache files of this size. */
 const SHARD_BYTES = 4 * 1024 * 1024;
 /** The files that an export consists of. */
-const ownFile = /^(model\.json|pruning\.json|network\.ts|network\.onnx|group1-shard\d+of\d+\.bin)$/;
+const ownFile =
+  /^(model\.json|pruning\.json|network\.ts|network\.onnx|weights\.sparse|group1-shard\d+of\d+\.bin)$/;
 /** Those of them that a caller gives. */
-const givenFile = /^(pruning\.json|network\.ts|network\.onnx)$/;
+const givenFile = /^(pruning\.json|network\.ts|network\.onnx|weights\.sparse)$/;
 
 /** Further files beside model.json by name: text in UTF-8, or bytes. */
 export type Extras = Readonly<Record<string, string | Uint8Array>>;

@@ -2,6 +2,7 @@ import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { MalformedFileError, nodeFiles } from '../files/durable-files';
+import type { JsonObject } from '../files/durable-files';
 import { buildModel, disposeWeights } from './build-model';
 import { ModelFileError } from './model-file-error';
 import { MODEL_JSON_LIMIT, parseModelJson } from './model-json';
@@ -22,11 +23,27 @@ export async function readModel(file: string): Promise<tf.LayersModel> {
   const json = parseModelJson(file, await readModelJson(file));
   const topology = checkedTopology(file, json.topology);
   await checkWeightFiles(file, json.groups);
+  return builtWith(file, { json, topology }, () => readWeights(file, json.groups));
+}
+
+/**
+ * Builds a network and gives it its weights; the caller owns it.
+ *
+ * @param file named in the errors.
+ * @param topology what `checkedTopology` returned.
+ * @param read the layers' weights by name, which are freed.
+ * @throws {ModelFileError} when tfjs cannot build it, or the weights do not fit; whatever `read` throws.
+ */
+export async function builtWith(
+  file: string,
+  { json, topology }: { readonly json: ModelJson; readonly topology: JsonObject },
+  read: () => Promise<tf.NamedTensorMap> | tf.NamedTensorMap,
+): Promise<tf.LayersModel> {
   const model = await buildModel(topology, valuesOf(json)).catch((error: unknown) => {
     throw unbuildable(file, error);
   });
   try {
-    const weights = await readWeights(file, json.groups);
+    const weights = await read();
     try {
       tf.tidy(() => {
         model.loadWeights(weights, true); // a weight with a constraint makes tensors of its own

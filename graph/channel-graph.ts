@@ -1,7 +1,8 @@
 import type * as tf from '@tensorflow/tfjs';
 import { maskedWeights, weightsByName } from '../layers';
 import type { LayerKeep } from '../layers';
-import type { ChannelClasses } from './channels';
+import { outputsBehind } from './behind';
+import type { ChannelClasses, Channels } from './channels';
 import { layerHandler } from './handler';
 import type { Remainder } from './handler';
 import type { KeepSet } from './keep-set';
@@ -117,6 +118,33 @@ export class ChannelGraph {
    */
   layersMatching(option: string, pattern: string): ReadonlySet<string> {
     return matchingLayers(option, pattern, this.selectable);
+  }
+
+  /**
+   * The name of the first weight called `weight` (`gamma`) that the filters of a kernel flow into, one
+   * value per filter; null where there is none.
+   */
+  weightBehind(kernel: string, weight: string): string | null {
+    const group = this.groups.find(({ producers }) =>
+      producers.some((one) => one.weight === kernel),
+    );
+    const axis = group?.producers.find((one) => one.weight === kernel)!.axis;
+    const own = this.slices.find((slice) => slice.weight === kernel && slice.axis === axis);
+    const behind = this.slices.find(
+      (slice) =>
+        slice.weight.endsWith(`/${weight}`) &&
+        slice.classes.length === own?.classes.length &&
+        slice.classes.every((member, index) => member === own.classes[index]),
+    );
+    return behind?.weight ?? null;
+  }
+
+  /**
+   * The tensors that the readers of a kernel's filters see, behind normalisation and activation; one
+   * for each call of the kernel's layer, as `outputs` of `calls` names it. See `outputsBehind`.
+   */
+  outputsBehind(kernel: string): Channels[] {
+    return outputsBehind(this, kernel.slice(0, kernel.lastIndexOf('/')));
   }
 
   /** The group with this id; a wrong id is a RangeError. */

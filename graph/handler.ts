@@ -36,6 +36,11 @@ export interface LayerHandler {
   trace(call: LayerCall, tracer: Tracer): Channels[];
   /** Changes the layer's config (a copy) to what is left; not needed where the config names no width. */
   rewrite?(config: Record<string, unknown>, left: Remainder): void;
+  /**
+   * Whether an output value is made of several positions of its channel, as in pooling; not needed where
+   * each is made of its own position alone.
+   */
+  mixesPositions?(call: LayerCall): boolean;
   /** Multiply-adds of one call for one sample; not needed where there are none. */
   macs?(left: Remainder): number;
 }

@@ -6,7 +6,7 @@ export type { Channels } from './channels';
 export { NotPrunableError } from './not-prunable-error';
 export { requireMasks } from './require-masks';
 export type { Unit } from './require-masks';
-export { keepAll, keepFromJson, keepToJson, removedUnits, similarity } from './keep-set';
+export { keepAll, keepFromJson, keepToJson, removedUnits, similarity, union } from './keep-set';
 export type { KeepSet } from './keep-set';
 export { dotOf } from './dot';
 export { readSchema, schemaOf } from './schema';

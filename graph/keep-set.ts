@@ -12,6 +12,18 @@ export interface KeepSet {
 /** Everything stays. */
 export const keepAll: KeepSet = { groups: new Map(), weights: new Map() };
 
+/** What stays under at least one of two keep sets: removed is what both remove. */
+export function union(a: KeepSet, b: KeepSet): KeepSet {
+  const joined = (part: 'groups' | 'weights'): Map<string, Uint8Array> =>
+    new Map(
+      [...a[part]].flatMap(([name, vector]) => {
+        const other = b[part].get(name);
+        return other ? [[name, vector.map((kept, unit) => kept | other[unit]!)] as const] : [];
+      }),
+    );
+  return { groups: joined('groups'), weights: joined('weights') };
+}
+
 /** Units removed of all units that the keep set names. */
 export function removedUnits(keep: KeepSet): number {
   let removed = 0;

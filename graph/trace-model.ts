@@ -29,7 +29,7 @@ export function traceModel(
   return { calls: walk.calls, outputs };
 }
 
-/** A call with the channels of its outputs. */
+/** A call with the channels of its outputs; who reads a tensor holds the same object as who makes it. */
 export interface TracedCall extends LayerCall {
   readonly outputs: readonly Channels[];
 }
@@ -116,12 +116,13 @@ class Walk {
       outputShapes,
     };
     const handler = layerHandler(entry.className);
-    const outputs = handler
+    const traced = handler
       ? handler.trace(call, this.tracer)
       : this.tracer.close(
           call,
           `${path} is of the unknown class ${entry.className} (registerLayerHandler opens it)`,
         );
+    const outputs = traced.map((channels) => ({ ...channels })); // one object is one tensor
     if (handler?.rewrite) this.shareChannels(path, [...call.inputs, ...outputs]);
     this.calls.push({ ...call, outputs });
     return outputs.map((channels, index) => ({ channels, shape: outputShapes[index]! }));

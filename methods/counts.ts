@@ -14,7 +14,27 @@ export function removedCount(units: number, rate: number): number {
   return Math.floor(units * rate + SLACK);
 }
 
-/** `kept` raised to a multiple of `multiple`, at most `units`. */
-export function roundedUp(kept: number, units: number, multiple: number): number {
-  return Math.min(units, Math.ceil(kept / multiple) * multiple);
+/** Which multiple a count is brought to: the next one up or down, or the nearer one (of two equally near the upper). */
+export type Rounding = 'up' | 'down' | 'nearest';
+
+const towards = {
+  up: Math.ceil,
+  down: Math.floor,
+  nearest: Math.round,
+} as const satisfies Record<Rounding, (value: number) => number>;
+
+/**
+ * `kept` brought to a multiple of `multiple`: at most `units`, at least the first multiple from `least` on.
+ */
+export function rounded(
+  kept: number,
+  units: number,
+  {
+    multiple,
+    rounding,
+    least,
+  }: { readonly multiple: number; readonly rounding: Rounding; readonly least: number },
+): number {
+  const count = towards[rounding](kept / multiple) * multiple;
+  return Math.min(units, Math.max(count, Math.ceil(least / multiple) * multiple));
 }

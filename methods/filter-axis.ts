@@ -7,6 +7,17 @@ export function filterAxes(graph: ChannelGraph): Map<string, number> {
   return new Map(producers.map(({ weight, axis }) => [weight, axis]));
 }
 
+/** The axes of a tensor of `rank`, `axis` the last. */
+function orderWithLast(rank: number, axis: number): number[] {
+  return [...Array.from({ length: rank }, (_, index) => index).filter((own) => own !== axis), axis];
+}
+
+/** A kernel, or its gradient, with the filters along the last axis; for a tidy. */
+export function filtersLast(kernel: tf.Tensor, axis: number): tf.Tensor {
+  if (axis === kernel.rank - 1) return kernel;
+  return tf.transpose(kernel, orderWithLast(kernel.rank, axis));
+}
+
 /**
  * Scores a kernel whose filters are along any axis by a rule that knows them along the last.
  *
@@ -19,8 +30,7 @@ export function scoreAlong(
   score: (kernel: tf.Tensor) => tf.Tensor,
 ): tf.Tensor {
   if (axis === kernel.rank - 1) return score(kernel);
-  const others = kernel.shape.map((_, index) => index).filter((index) => index !== axis);
-  const order = [...others, axis];
+  const order = orderWithLast(kernel.rank, axis);
   const moved = tf.transpose(kernel, order);
   const scores = score(moved);
   if (!tf.util.arraysEqual(scores.shape, moved.shape)) return scores;

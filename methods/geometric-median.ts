@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { checkRate, removedCount } from './counts';
-import { filterRows } from './filters';
+import { distanceSums } from './distances';
+import type { Distance } from './distances';
 import { Methodology } from './methodology';
 import type { MethodOptions } from './methodology';
 import { lowest, without } from './ranking';
@@ -8,47 +9,64 @@ import { lowest, without } from './ranking';
 export interface GeometricMedianOptions extends MethodOptions {
   /** Fraction of the filters, at most `rate`, that goes by smallest L2 norm first. Default 0. */
   readonly normRate?: number;
+  /** How far apart two filters are. Default l2, which is the paper's. */
+  readonly distance?: Distance;
 }
 
 /**
  * Removes the filters closest to all others of their layer, which the rest can replace (FPGM).
  *
- * Formula: s_j = sum over i in S of ||F_i - F_j||_2, where S is what the norm step leaves; filters
- *   that the norm step removes score below all others, by their norm. With `counting: 'paper'` the
- *   score is the filter's place in the order in which the published code removes.
- * Source: He et al., "Filter Pruning via Geometric Median", CVPR 2019, arXiv:1811.00250. Distances
- *   by |a|^2 + |b|^2 - 2ab of filters centred on their mean (which moves no distance and cancels
- *   less), so that no [out, out, n] tensor is made.
+ * Formula: s_j = sum over i in S of d(F_i, F_j), where S is what the norm step leaves and d is
+ *   ||F_i - F_j||_2, ||F_i - F_j||_1 or 1 - cos(F_i, F_j); filters that the norm step removes score
+ *   below all others, by their norm. With `counting: 'paper'` the score is the filter's place in the
+ *   order in which the published code removes.
+ * Source: He et al., "Filter Pruning via Geometric Median", CVPR 2019, arXiv:1811.00250 (l2). Deviates:
+ *   the published code offers l1 and cos too, but computes l2 whatever is asked for.
  */
 export class GeometricMedian extends Methodology {
   private readonly normRate: number;
+  private readonly distance: Distance;
 
-  constructor({ normRate = 0, ...options }: GeometricMedianOptions) {
+  /** @throws {RangeError} when an option is outside its range, or counting is paper with another distance. */
+  constructor({ normRate = 0, distance = 'l2', ...options }: GeometricMedianOptions) {
     super(options);
     checkRate('normRate', normRate);
     if (normRate > this.options.rate) {
       throw new RangeError(`normRate must be at most rate ${this.options.rate}, got ${normRate}`);
     }
+    if (this.options.counting === 'paper' && distance !== 'l2') {
+      throw new RangeError(`distance must be l2 with counting paper, got ${distance}`);
+    }
     this.normRate = normRate;
+    this.distance = distance;
   }
 
   protected override score(kernel: tf.Tensor): tf.Tensor {
-    const rows = filterRows(kernel); // [out, n]
-    const gaps = distances(rows); // [out, out]
-    const norms = tf.norm(rows, 2, 1); // [out]
-    const byNorm = this.normCount(rows.shape[0]);
+    const filters = kernel.shape.at(-1)!;
+    const columns = tf.reshape<tf.Rank.R2>(kernel, [-1, filters]); // [n, out]
+    const byNorm = this.normCount(filters);
     const paper = this.options.counting === 'paper';
-    if (byNorm === 0 && !paper) return tf.sum(gaps, 1);
+    if (byNorm === 0 && !paper) return distanceSums(columns, this.distance);
+    const norms = tf.sqrt(tf.sum(tf.square(columns), 0)); // [out]
     const smallest = lowest(norms.dataSync(), byNorm, { ties: this.options.counting });
-    const stays = tf.tensor1d(without(rows.shape[0], smallest), 'bool');
-    const sums = tf.sum(tf.mul(gaps, tf.cast(stays, 'float32')), 1); // over the survivors only
-    const scores = tf.where(stays, sums, tf.sub(norms, tf.add(tf.max(norms), 1))); // [-1 - max, -1]
+    const scores = this.scoresAmong(columns, without(filters, smallest), norms);
     return paper ? publishedOrder(norms, scores) : scores;
   }
 
+  /** Distances among the filters of [n, out] that `stays`; the others score by their norm, in [-1 - max, -1]. */
+  private scoresAmong(columns: tf.Tensor2D, stays: Uint8Array, norms: tf.Tensor): tf.Tensor {
+    const left = [...stays.keys()].filter((filter) => stays[filter] === 1);
+    if (left.length === 0) return norms;
+    const survivors = tf.gather(columns, tf.tensor1d(left, 'int32'), 1);
+    const sums = distanceSums(survivors, this.distance);
+    const below = tf.sub(norms, tf.add(tf.max(norms), 1));
+    const spread = tf.scatterND(tf.tensor2d(left, [left.length, 1], 'int32'), sums, norms.shape);
+    return tf.where(tf.tensor1d(stays, 'bool'), spread, below);
+  }
+
   /** The code truncates the norm step and the distance step one by one. */
-  override paperCount(filters: number): number {
-    const byDistance = this.options.rate - this.normRate;
+  override paperCount(filters: number, rate: number = this.options.rate): number {
+    const byDistance = Math.max(0, rate - this.normRate);
     return this.normCount(filters) + Math.trunc(filters * byDistance);
   }
 
@@ -73,14 +91,4 @@ function publishedOrder(norms: tf.Tensor, scores: tf.Tensor): tf.Tensor {
     places[filter] = place;
   });
   return tf.tensor1d(places);
-}
-
-/** Euclidean distances between all rows, [out, n] to [out, out]; zero on the diagonal. */
-function distances(rows: tf.Tensor2D): tf.Tensor2D {
-  const centred = tf.sub(rows, tf.mean(rows, 0, true));
-  const squares = tf.sum(tf.square(centred), 1, true); // [out, 1]
-  const products = tf.matMul(centred, centred, false, true);
-  const squared = tf.sub(tf.add(squares, tf.transpose(squares)), tf.mul(products, 2));
-  const elsewhere = tf.sub(1, tf.eye(rows.shape[0])); // a filter's own distance is exactly zero
-  return tf.mul(tf.sqrt(tf.relu(squared)), elsewhere);
 }

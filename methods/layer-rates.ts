@@ -7,22 +7,35 @@ export interface LayerRate {
   readonly rate: number;
 }
 
+/** The options of MethodOptions that say how much goes. */
+interface RateOptions {
+  readonly rate: number;
+  readonly layerRates: readonly LayerRate[];
+  readonly minRate: number;
+}
+
 /**
  * The rate of every layer and channel group: that of the last rule that names it, else the common one.
  *
  * A group takes the rate of the rule that names one of its producers.
  */
 export class LayerRates {
-  private readonly common: number;
+  /** The rate of all that no rule names. */
+  readonly common: number;
+  /** What each group loses at least by now, in a common ranking: it grows with the rate. */
+  readonly minRate: number;
   private readonly rules = new Map<string, LayerRate>(); // by layer
 
   /** @throws {RangeError} when a rule matches no layer, or only such as may not be pruned. */
   constructor(
     graph: ChannelGraph,
-    { rate, layerRates }: { readonly rate: number; readonly layerRates: readonly LayerRate[] },
+    { rate, layerRates, minRate }: RateOptions,
     unit: 'filter' | 'weight',
+    /** What is removed by now of a final rate. */
+    private readonly rateOf: (finalRate: number) => number = (final) => final,
   ) {
-    this.common = rate;
+    this.common = rateOf(rate);
+    this.minRate = Math.min(minRate, rateOf(minRate));
     const open = openLayers(graph, unit);
     for (const rule of layerRates) {
       const layers = graph.layersMatching('--layer-rate', rule.pattern);
@@ -37,7 +50,13 @@ export class LayerRates {
 
   /** The rate of a kernel by itself, whatever its filters are tied to. */
   ofKernel(name: string): number {
-    return this.rules.get(layerOf(name))?.rate ?? this.common;
+    return this.ownOfKernel(name) ?? this.common;
+  }
+
+  /** The rate of the rule that names a kernel's layer; null where none does. */
+  ownOfKernel(name: string): number | null {
+    const rule = this.rules.get(layerOf(name));
+    return rule ? this.rateOf(rule.rate) : null;
   }
 
   /**
@@ -45,7 +64,12 @@ export class LayerRates {
    *
    * @throws {RangeError} when rules of different rates name its producers.
    */
-  ofGroup({ id, producers }: ChannelGroup): number {
+  ofGroup(group: ChannelGroup): number {
+    return this.ownOfGroup(group) ?? this.common;
+  }
+
+  /** The rate of the rule that names a producer of the group; null where none does. Throws as `ofGroup`. */
+  ownOfGroup({ id, producers }: ChannelGroup): number | null {
     const named = producers.flatMap(({ layer }) => {
       const rule = this.rules.get(layer);
       return rule ? [{ layer, rule }] : [];
@@ -58,7 +82,7 @@ export class LayerRates {
           `${first.layer} and ${other.layer} lose their channels together (group ${id})`,
       );
     }
-    return first?.rule.rate ?? this.common;
+    return first ? this.rateOf(first.rule.rate) : null;
   }
 }
 

@@ -1,9 +1,11 @@
 import type { ChannelGraph, ChannelGroup } from '../graph';
-import { roundedUp } from './counts';
+import { rounded } from './counts';
+import type { Rounding } from './counts';
 
 /** What a width must obey: see MethodOptions. */
 interface WidthRules {
   readonly roundTo: number;
+  readonly rounding: Rounding;
   readonly minKeep: number;
 }
 
@@ -51,16 +53,23 @@ export class LayerWidths {
   }
 
   /**
-   * Fixes how many channels of the group go: at most `wanted`, so that `minKeep` of them stay and
-   * the layer keeps a multiple of `roundTo`.
+   * Fixes how many channels of the group go: `wanted`, but so that `minKeep` of them stay and the
+   * layer keeps a multiple of `roundTo`.
+   *
+   * @param gone what an earlier choice removed: never fewer go, the layer then keeps the next multiple down.
    */
-  settle({ id, channels, ...group }: ChannelGroup, wanted: number): number {
+  settle({ id, channels, ...group }: ChannelGroup, wanted: number, gone = 0): number {
     const others = this.settledBeside({ id, channels, ...group });
     const beside = others.reduce((sum, other) => sum + this.kept.get(other.id)!, 0);
     const width = others.reduce((sum, other) => sum + other.channels, channels);
-    const stays = Math.max(channels - wanted, Math.min(this.rules.minKeep, channels));
-    const kept = roundedUp(beside + stays, width, this.rules.roundTo) - beside;
-    this.kept.set(id, Math.min(kept, channels));
+    const { roundTo: multiple, rounding, minKeep } = this.rules;
+    const floor = Math.min(minKeep, channels);
+    const stays = Math.max(channels - wanted, floor);
+    const rule = { multiple, rounding, least: beside + floor };
+    const kept = Math.min(rounded(beside + stays, width, rule) - beside, channels);
+    const most = channels - gone;
+    const below = Math.floor((beside + most) / multiple) * multiple - beside;
+    this.kept.set(id, kept <= most ? kept : below >= floor ? below : most);
     return channels - this.kept.get(id)!;
   }
 

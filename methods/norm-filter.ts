@@ -1,5 +1,4 @@
 import * as tf from '@tensorflow/tfjs';
-import { filterRows } from './filters';
 import { Methodology } from './methodology';
 import type { MethodOptions } from './methodology';
 
@@ -24,12 +23,16 @@ export class NormFilter extends Methodology {
   }
 
   protected override score(kernel: tf.Tensor): tf.Tensor {
-    return tf.norm(filterRows(kernel), this.norm === 'l1' ? 1 : 2, 1); // [out]
+    const columns = tf.reshape(kernel, [-1, kernel.shape.at(-1)!]); // [n, out]
+    // tf.norm raises every weight to a power, which takes twenty times as long.
+    return this.norm === 'l1'
+      ? tf.sum(tf.abs(columns), 0) // [out]
+      : tf.sqrt(tf.sum(tf.square(columns), 0));
   }
 
   /** SFP's code names the fraction it keeps, and its rounding error with it: 10 at 0.1 loses none. */
-  override paperCount(filters: number): number {
-    const kept = 1 - this.options.rate;
+  override paperCount(filters: number, rate: number = this.options.rate): number {
+    const kept = 1 - rate;
     return Math.trunc(filters * (1 - kept));
   }
 }

@@ -1,5 +1,10 @@
 import { removedCount } from './counts';
 import type { CountingRule } from './counts';
+import { RateLimitError } from './limits';
+import { radixOrder } from './radix-order';
+
+/** From this length on a list is sorted by bits: below it comparisons are as fast. */
+const LONG = 2048;
 
 /** What decides beside the scores which unit goes first. */
 export interface Ranking {
@@ -18,13 +23,23 @@ export function lowest(
   count: number,
   { ties = 'exact', left }: Ranking = {},
 ): Uint32Array {
-  const order = Uint32Array.from({ length: scores.length }, (_, index) => index);
-  const direction = ties === 'exact' ? -1 : 1;
-  order.sort((a, b) => {
-    if (left && left[a] !== left[b]) return left[a]! - left[b]!;
-    return scores[a]! - scores[b]! || direction * (a - b);
-  });
-  return order.subarray(0, Math.max(0, count));
+  const units = new Uint32Array(scores.length);
+  for (let unit = 0; unit < units.length; unit++) units[unit] = unit;
+  if (ties === 'exact') units.reverse();
+  const isShort = units.length < LONG;
+  const order = isShort
+    ? units.sort((a, b) => scores[a]! - scores[b]!) // stable
+    : radixOrder(scores, units, left ? units.length : count);
+  return (left ? firstOf(order, left) : order).subarray(0, Math.max(0, count));
+}
+
+/** Those that an earlier choice removed, then the others, each in their order. */
+function firstOf(order: Uint32Array, left: Uint8Array): Uint32Array {
+  const gone = order.filter((unit) => left[unit] === 0);
+  const others = order.filter((unit) => left[unit] !== 0);
+  order.set(gone);
+  order.set(others, gone.length);
+  return order;
 }
 
 /** 0/1 over `length` units with the given ones removed. */
@@ -34,36 +49,91 @@ export function without(length: number, removed: Iterable<number>): Uint8Array {
   return keep;
 }
 
+/**
+ * Makes the scores of one list comparable to those of others: each one's square as a share of the
+ * squares of all that go no sooner (LAMP; see `Methodology.normalised`).
+ */
+export function layerAdaptive(scores: ArrayLike<number>, ranking: Ranking): Float64Array {
+  const shift = leastOf(scores);
+  const order = lowest(scores, scores.length, ranking);
+  const shares = new Float64Array(scores.length);
+  let later = 0;
+  for (let place = order.length - 1; place >= 0; place--) {
+    const square = (scores[order[place]!]! - shift) ** 2;
+    later += square;
+    shares[order[place]!] = later === 0 ? 0 : square / later;
+  }
+  return shares;
+}
+
+/** The lowest score, 0 where none is below it; a spread would overflow the stack. */
+function leastOf(scores: ArrayLike<number>): number {
+  let least = 0;
+  for (let index = scores.length - 1; index >= 0; index--) least = Math.min(least, scores[index]!);
+  return least;
+}
+
 /** A list of scores that competes with others. */
-interface Contestants extends Ranking {
+export interface Contestant extends Ranking {
   readonly scores: ArrayLike<number>;
+  /** Units that go whatever the others do: the lowest ones. Default 0. */
+  readonly least?: number;
+  /** Units that go at most. Default all. */
+  readonly most?: number;
+}
+
+/** How many units an earlier choice removed. */
+export function goneBefore({ left }: Ranking): number {
+  return left ? left.reduce((count, stays) => count + 1 - stays, 0) : 0;
 }
 
 /**
- * How many of each list are among the lowest of all, at `rate` of their common number.
+ * How many of each list are among the lowest of all, at `rate` of their common number; never fewer
+ * than an earlier choice removed of it, rounding included.
  *
- * @param minKeep the best of each list that are out of the contest.
+ * @throws {RateLimitError} when the limits of the lists leave more or fewer than the rate asks for.
  */
-export function globalCounts(
-  lists: readonly Contestants[],
-  rate: number,
-  minKeep: number,
-): number[] {
-  const total = lists.reduce((sum, { scores }) => sum + scores.length, 0);
-  const open = lists.map((list) => lowest(list.scores, list.scores.length - minKeep, list));
-  const contestants = open.reduce((sum, { length }) => sum + length, 0);
-  const scores = new Float64Array(contestants);
-  const left = new Uint8Array(contestants).fill(1);
-  const owner = new Uint32Array(contestants);
+export function globalCounts(lists: readonly Contestant[], rate: number): number[] {
+  const counts = lists.map(({ least = 0 }) => least);
+  const sum = (values: readonly number[]): number =>
+    values.reduce((total, value) => total + value, 0);
+  const total = sum(lists.map(({ scores }) => scores.length));
+  const wanted = removedCount(total, rate);
+  const most = sum(lists.map((list) => list.most ?? list.scores.length));
+  const least = sum(counts);
+  if (wanted < least || wanted > most) {
+    throw new RateLimitError(
+      wanted < least ? 'below' : 'above',
+      `rate ${rate} asks for ${wanted} of ${total} units, the limits per layer leave ${least} to ` +
+        `${most} (rates ${(least / total).toFixed(4)} to ${(most / total).toFixed(4)})`,
+    );
+  }
+  const { owners, ...open } = contest(lists);
+  for (const unit of lowest(open.scores, wanted - least, open)) counts[owners[unit]!]!++;
+  return counts.map((count, index) => Math.max(count, goneBefore(lists[index]!)));
+}
+
+/** All units between the limits of their lists, in one list. */
+function contest(lists: readonly Contestant[]): {
+  scores: Float64Array;
+  left: Uint8Array;
+  owners: Uint32Array;
+} {
+  const open = lists.map((list) => {
+    const { scores, least = 0, most = scores.length } = list;
+    return lowest(scores, most, list).subarray(least);
+  });
+  const size = open.reduce((sum, { length }) => sum + length, 0);
+  const scores = new Float64Array(size);
+  const left = new Uint8Array(size).fill(1);
+  const owners = new Uint32Array(size);
   let at = 0;
   lists.forEach((list, index) => {
     for (const unit of open[index]!) {
       scores[at] = list.scores[unit]!;
       left[at] = list.left?.[unit] ?? 1;
-      owner[at++] = index;
+      owners[at++] = index;
     }
   });
-  const counts = lists.map(() => 0);
-  for (const unit of lowest(scores, removedCount(total, rate), { left })) counts[owner[unit]!]!++;
-  return counts;
+  return { scores, left, owners };
 }

@@ -4,7 +4,7 @@ import type { EngineId } from '../backend/engine';
 import { nativeFolder } from '../backend/setup/places.cjs';
 
 /** Why the tests of the native engine cannot run here; null where they can. */
-const withoutNative = reasonWithoutNative();
+export const withoutNative = reasonWithoutNative();
 
 /** The fastest engine that is here at once: native TensorFlow, else plain JavaScript. */
 export const quickest: EngineId = withoutNative === null ? 'tensorflow' : 'cpu';

@@ -1,7 +1,15 @@
 import type * as tf from '@tensorflow/tfjs';
 import { evaluationBatches } from '../data';
 import type { DataSet, ImageSet } from '../data';
-import { harden, mask, modelBytes, pruningManifest, verify, writeModel } from '../export';
+import {
+  harden,
+  mask,
+  modelBytes,
+  pruningManifest,
+  verify,
+  weightFileSizes,
+  writeModel,
+} from '../export';
 import type { Extras, ManifestFacts, Verification } from '../export';
 import type { ChannelGraph, KeepSet } from '../graph';
 import { measureLatency } from '../report/latency';
@@ -15,6 +23,8 @@ export interface HandOver {
   readonly model: tf.LayersModel;
   readonly graph: ChannelGraph;
   readonly keep: KeepSet;
+  /** The network that `before` measures, at full width; borrowed. Default the masked one. */
+  readonly whole?: tf.LayersModel | null;
   /** Where the small network goes. */
   readonly folder: string;
   readonly facts: Omit<ManifestFacts, 'verification'>;
@@ -30,7 +40,7 @@ export interface HandOver {
   readonly interrupt?: () => void;
 }
 
-/** What was handed over: the trained network at full width, silenced, and the small one. */
+/** What was handed over: the network at full width (see `whole`) and the small one. */
 export interface HandedOver {
   readonly before: Measures;
   readonly after: Measures;
@@ -66,7 +76,8 @@ export async function handOver(options: HandOver): Promise<HandedOver> {
       'pruning.json': `${JSON.stringify(manifest, null, 2)}\n`,
     });
     await interrupt();
-    const [slow, fast] = await measureLatency([masked, hard]);
+    const whole = options.whole ?? masked;
+    const [slow, fast] = await measureLatency([whole, hard]);
     const measured = async (
       network: tf.LayersModel,
       latencyMs: number,
@@ -79,8 +90,11 @@ export async function handOver(options: HandOver): Promise<HandedOver> {
       latencyMs,
     });
     return {
-      before: await measured(masked, slow!.medianMs, undefined),
-      after: await measured(hard, fast!.medianMs, keep),
+      before: await measured(whole, slow!.medianMs, undefined),
+      after: {
+        ...(await measured(hard, fast!.medianMs, keep)),
+        ...(keep.weights.size > 0 && { weightFile: weightFileSizes(hard) }),
+      },
       verification,
       manifest,
     };

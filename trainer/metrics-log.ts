@@ -113,16 +113,17 @@ export class MetricsLog {
    * anew from what is left.
    *
    * @param step the step of the checkpoint that was restored; -1 drops everything.
+   * @param isPast whether a row up to that step is of what the checkpoint holds. Default all are.
    * @returns how many rows are left, for the caller to compare with what it expects.
    * @throws {MetricsLogError} when a line that is to stay is damaged, or has another column.
    */
-  async rewindTo(step: number): Promise<number> {
+  async rewindTo(step: number, isPast: (row: MetricsRow) => boolean = () => true): Promise<number> {
     if (!Number.isSafeInteger(step) || step < -1) {
       throw new RangeError(`step must be an integer >= -1, got ${step}`);
     }
     await this.close();
     const content = await this.files.read(this.rowsFile, metricsLimit);
-    const rows = this.keptRows(content, step);
+    const rows = this.keptRows(content, (row) => row.step <= step && isPast(row));
     await this.rewrite(rows);
     this.blocked = null;
     return rows.length;
@@ -185,17 +186,17 @@ export class MetricsLog {
   }
 
   /**
-   * The rows up to `step`. After a power cut the end of the file can hold anything, so what cannot be
+   * The rows that are to stay. After a power cut the end of the file can hold anything, so what cannot be
    * read is dropped with all that follows, unless a row that must stay comes after it.
    */
-  private keptRows(content: Buffer, step: number): MetricsRow[] {
+  private keptRows(content: Buffer, stays: (row: MetricsRow) => boolean): MetricsRow[] {
     const lines = content.toString().split('\n').slice(0, -1); // after the last LF: torn or nothing
     const rows: MetricsRow[] = [];
     let damaged: number | null = null;
     for (const [index, line] of lines.entries()) {
       const row = this.parseRow(line);
       if (row === null) damaged ??= index + 1;
-      else if (row.step > step) continue;
+      else if (!stays(row)) continue;
       else if (damaged === null) rows.push(row);
       else throw new MetricsLogError(this.rowsFile, `line ${damaged} is damaged`);
     }

@@ -1,118 +1,208 @@
 import * as tf from '@tensorflow/tfjs';
 import type { ChannelGraph, KeepSet } from '../graph';
-import { removedUnits, requireMasks, similarity } from '../graph';
-import { clearMasks, maskedWeights, setMasks, weightsByName, zeroMasked } from '../layers';
+import { keepAll, removedUnits, requireMasks, similarity } from '../graph';
+import { maskedWeights, setMasks, weightsByName, zeroMasked } from '../layers';
 import type { MaskExtent } from '../layers';
-import type { Methodology } from '../methods';
+import type { KernelReader, Methodology, RateSchedule } from '../methods';
+import { filterNorms } from './filter-norms';
 import type { Optimizer } from './optimizer';
+import { keptPerLayer } from './pruning-event';
+import type { PruningEvent } from './pruning-event';
+import type { FinalRate } from './target';
+import type { Timetable } from './timetable';
 
-/** When a run prunes: epochs are 0-based, an event comes at the end of its epoch. */
-export interface PruningTimes {
-  /** First epoch that ends with an event. */
-  readonly from: number;
-  /** Epochs between two events. */
-  readonly every: number;
-  /** Whether there is one more event before the first epoch, as in the published codes. */
-  readonly atStart: boolean;
+/** What pruning works on; borrowed. */
+export interface PruningParts {
+  readonly model: tf.LayersModel;
+  readonly graph: ChannelGraph;
+  readonly method: Methodology;
+  readonly optimizer: Optimizer;
+  readonly timetable: Timetable;
+  /** What is removed by now of a final rate. */
+  readonly schedule: RateSchedule;
+  /** Answers the final rate at each event, where it is not fixed. Default the method's own. */
+  readonly finalRate?: FinalRate | undefined;
+  /** `unit` silences a removed filter with all that belongs to it, `kernel` as the papers do. */
+  readonly extent: MaskExtent;
 }
 
-/** What one pruning event did. */
-export interface PruningEvent {
-  /** Units removed, of how many the method chose among. */
-  readonly removed: number;
-  readonly units: number;
-  /** Share of the removed sets that changed since the last event, in [0, 1] (1 - Jaccard). */
-  readonly churn: number;
-}
+/** By how much a rising curve may seem to fall in its last digits. */
+const ROUNDING = 1e-12;
 
 /**
- * Applies a method to the network under training: zeroes what it removes and holds it there (hard)
- * or lets it grow again until the next event (soft).
+ * Applies a method to the network under training: zeroes what it removes, and holds it there (hard),
+ * lets it grow again until the next event (soft), or holds a growing part of it (gradual).
+ *
+ * The last event of the timetable holds all that is removed: nothing is chosen anew after it.
  */
 export class Pruning {
-  /** @throws {NotPrunableError} when a layer that would lose units has no masks to hold them with. */
-  constructor(
-    private readonly model: tf.LayersModel,
-    private readonly graph: ChannelGraph,
-    private readonly method: Methodology,
-    private readonly optimizer: Optimizer,
-    readonly times: PruningTimes,
-    /** `unit` silences a removed filter with all that belongs to it, `kernel` as the papers do. */
-    private readonly extent: MaskExtent,
-  ) {
-    const weights = weightsByName(model);
-    const unit = method.unit(graph, (name) => weights.get(name)!.read());
-    requireMasks(model, graph, unit);
+  /**
+   * @throws {NotPrunableError} when a layer that would lose units has no masks to hold them with.
+   * @throws {RangeError} when the schedule does not rise to the final rate at its last event.
+   */
+  constructor(private readonly parts: PruningParts) {
+    const { model, graph, method } = parts;
+    requireMasks(model, graph, method.unit(graph, readerOf(model)));
+    this.checkSchedule();
   }
 
-  /** Whether epoch `epoch` of `epochs` ends with an event; the last one always does. */
-  isDue(epoch: number, epochs: number): boolean {
-    const { from, every } = this.times;
-    return epoch >= from && ((epoch - from) % every === 0 || epoch === epochs - 1);
+  get timetable(): Timetable {
+    return this.parts.timetable;
   }
 
   /** What stays now. */
   get keep(): KeepSet {
-    return this.method.keep;
+    return this.parts.method.keep;
+  }
+
+  /** Of what is removed now, what may no longer return. */
+  get held(): KeepSet {
+    return this.parts.method.held;
   }
 
   /** True where everything removed is silent already, during training too. */
   get isSilenced(): boolean {
-    return this.isHard && this.extent === 'unit';
+    return this.parts.extent === 'unit' && removedUnits(this.held) === removedUnits(this.keep);
   }
 
-  /** True while removed units are held at zero. */
-  private get isHard(): boolean {
-    return this.method.options.regrowth === 'hard';
+  /** Whether the newest event up to the end of `unit` removed all that is to go. */
+  hasReachedRate(unit: number): boolean {
+    const progress = this.timetable.newestProgress(unit);
+    return progress !== null && this.isFinal(progress);
   }
 
-  /** Chooses anew and zeroes what goes; hard methods also hold it and clear its optimizer slots. */
-  event(): PruningEvent {
-    const before = this.method.keep;
-    const weights = weightsByName(this.model);
-    const keep = this.method.choose(this.graph, (name) => weights.get(name)!.read());
-    this.zero(keep);
+  /**
+   * Chooses anew and zeroes what goes; what is held also gets masks, and its optimizer slots are cleared.
+   *
+   * @param unit the epoch or step that ends with the event; -1 before the first.
+   * @throws {RangeError} when the final rate is reached and removes nothing.
+   */
+  event(unit: number): PruningEvent {
+    const { model, graph, method, schedule, finalRate } = this.parts;
+    const read = readerOf(model);
+    const before = method.keep;
+    const norms = filterNorms(graph, read, method.held);
+    const progress = this.timetable.progressAt(unit);
+    const rateOf = (final: number): number => schedule(final, progress);
+    const rate = finalRate?.rateFor({ method, graph, kernel: read }) ?? method.options.rate;
+    const keep = method.choose(graph, read, { progress, rateOf, rate });
+    if (progress === 1) method.held = keep; // nothing is chosen after this, so nothing may return
+    const removed = removedUnits(keep);
+    if (removed === 0 && this.isFinal(progress)) this.refuse();
+    this.apply();
     const units = [...keep.groups.values(), ...keep.weights.values()];
+    const all = units.reduce((sum, { length }) => sum + length, 0);
     return {
-      removed: removedUnits(keep),
-      units: units.reduce((sum, { length }) => sum + length, 0),
+      removed,
+      units: all,
       churn: 1 - similarity(before, keep),
+      rate: finalRate ? removed / all : rateOf(rate), // one that is solved says nothing of what is held
+      held: removedUnits(method.held),
+      kept: keptPerLayer(graph, keep),
+      norms,
     };
   }
 
-  /** Puts the masks of a restored keep set in place. */
-  restore(keep: KeepSet): void {
-    this.method.keep = keep;
-    if (this.isHard) setMasks(this.model, this.graph.layerKeeps(keep), this.extent);
+  /**
+   * Puts the masks of a restored choice in place.
+   *
+   * @param held null in checkpoints of versions that did not save it: what follows from the regrowth.
+   */
+  restore(keep: KeepSet, held: KeepSet | null): void {
+    const { model, graph, method, extent } = this.parts;
+    method.keep = keep;
+    method.held = held ?? (method.options.regrowth === 'hard' ? keep : keepAll);
+    setMasks(model, graph.layerKeeps(method.held), extent);
   }
 
   /** Runs `measure` with everything removed silenced, and lifts the masks again where they were not. */
   async whileMasked<T>(measure: () => Promise<T>): Promise<T> {
-    setMasks(this.model, this.graph.layerKeeps(this.keep), 'unit');
+    const { model, graph, extent } = this.parts;
+    setMasks(model, graph.layerKeeps(this.keep), 'unit');
     try {
       return await measure();
     } finally {
-      if (this.isHard) setMasks(this.model, this.graph.layerKeeps(this.keep), this.extent);
-      else clearMasks(this.model);
+      setMasks(model, graph.layerKeeps(this.held), extent);
     }
   }
 
-  private zero(keep: KeepSet): void {
-    const keeps = this.graph.layerKeeps(keep);
-    // Soft: only the kernels; with gamma and beta at zero a unit gets no gradient and never regrows.
-    setMasks(this.model, keeps, this.isHard ? this.extent : 'kernel');
-    zeroMasked(this.model);
-    if (this.isHard) this.clearSlots();
-    else clearMasks(this.model);
+  /** Zeroes what is removed; of what may return only the kernels, or it would get no gradient. */
+  private apply(): void {
+    const { model, graph, optimizer, extent } = this.parts;
+    const [removed, held] = [removedUnits(this.keep), removedUnits(this.held)];
+    if (held < removed) {
+      setMasks(model, graph.layerKeeps(this.keep), 'kernel');
+      zeroMasked(model);
+    }
+    hold(model, graph, this.held, { optimizer, extent });
   }
 
-  /** A velocity from before the event would move a removed weight off zero. */
-  private clearSlots(): void {
-    const names = new Map([...weightsByName(this.model)].map(([name, weight]) => [weight, name]));
-    for (const { weight, mask } of maskedWeights(this.model)) {
-      tf.tidy(() => {
-        this.optimizer.mask(names.get(weight)!, mask.read());
-      });
+  /** Whether all rates are what they will be in the end. */
+  private isFinal(progress: number): boolean {
+    return this.rates.every((rate) => this.parts.schedule(rate, progress) === rate);
+  }
+
+  private get rates(): number[] {
+    const { rate, layerRates } = this.parts.method.options;
+    return [rate, ...layerRates.map((rule) => rule.rate)];
+  }
+
+  private refuse(): never {
+    const { rate, minKeep, roundTo } = this.parts.method.options;
+    throw new RangeError(
+      `the pruning event removed nothing although the schedule has reached its rate ${rate} ` +
+        `(--rate, --layer-rate, --min-keep ${minKeep}, --round-to ${roundTo})`,
+    );
+  }
+
+  private checkSchedule(): void {
+    const { schedule, timetable } = this.parts;
+    for (const final of this.rates) {
+      let last = 0;
+      for (const progress of timetable.progresses()) {
+        const rate = schedule(final, progress);
+        if (!(rate >= last - ROUNDING && rate <= final)) {
+          throw new RangeError(
+            `schedule must rise from 0 to the final rate ${final}, got ${rate} after ${last} at ` +
+              `progress ${progress}`,
+          );
+        }
+        last = rate;
+      }
+      if (last === final) continue;
+      throw new RangeError(
+        `schedule must reach the final rate ${final} at its last event, got ${last}`,
+      );
     }
   }
+}
+
+/**
+ * Sets a network's masks to a keep set, zeroes what they cover and clears its optimizer slots: training
+ * goes on with what is left.
+ *
+ * @param options.optimizer whose slots are cleared: a velocity from before would move a weight off zero.
+ * @param options.extent how far the masks reach. Default unit.
+ * @throws as `setMasks`.
+ */
+export function hold(
+  model: tf.LayersModel,
+  graph: ChannelGraph,
+  keep: KeepSet,
+  { optimizer, extent = 'unit' }: { optimizer: Optimizer; extent?: MaskExtent },
+): void {
+  setMasks(model, graph.layerKeeps(keep), extent);
+  if (removedUnits(keep) === 0) return;
+  zeroMasked(model);
+  const names = new Map([...weightsByName(model)].map(([name, weight]) => [weight, name]));
+  for (const { weight, mask } of maskedWeights(model)) {
+    tf.tidy(() => {
+      optimizer.mask(names.get(weight)!, mask.read());
+    });
+  }
+}
+
+function readerOf(model: tf.LayersModel): KernelReader {
+  const weights = weightsByName(model);
+  return (name) => weights.get(name)!.read();
 }

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
-import { softmaxCrossEntropy } from '../backend/fused';
 import { SeededDropout, weightsByName } from '../layers';
-import { logitsOf } from './logits';
+import { TrainingLoss } from './loss';
+import type { LossOptions } from './loss';
 import type { Optimizer } from './optimizer';
 
 /** A batch as the step takes it; borrowed. */
@@ -20,15 +20,13 @@ export interface TrainingStep {
   /**
    * Trains on one batch.
    *
-   * @returns the mean loss of the batch in nats plus the penalties of the layers' regularizers, a
+   * @returns the mean loss of the batch in nats with all that is added to it (see TrainingLoss), a
    *   scalar still on the device; the caller owns it.
    */
   run(batch: LabelledBatch, learningRate: number): tf.Scalar;
 }
 
-export interface EagerStepOptions {
-  /** In [0, 1). Default 0. */
-  readonly labelSmoothing?: number;
+export interface EagerStepOptions extends LossOptions {
   /** What dropout draws by, together with the optimizer's step and the layer. Default 1. */
   readonly seed?: number;
 }
@@ -39,17 +37,15 @@ export class EagerStep implements TrainingStep {
   private readonly variables: tf.Variable[];
   private readonly names: Map<string, string>; // tfjs' variable name -> ours
   private readonly dropout: SeededDropout;
+  private readonly loss: TrainingLoss;
 
-  /** @throws {RangeError} when labelSmoothing is outside [0, 1). */
+  /** @throws {RangeError} when labelSmoothing is outside [0, 1), or see TrainingLoss. */
   constructor(
-    private readonly model: tf.LayersModel,
+    model: tf.LayersModel,
     private readonly optimizer: Optimizer,
     private readonly options: EagerStepOptions = {},
   ) {
-    const { labelSmoothing = 0 } = options;
-    if (!(labelSmoothing >= 0 && labelSmoothing < 1)) {
-      throw new RangeError(`labelSmoothing must be in [0, 1), got ${labelSmoothing}`);
-    }
+    this.loss = new TrainingLoss(model, options);
     this.dropout = new SeededDropout(model);
     const unfrozen = new Set(model.trainableWeights);
     const trainable = [...weightsByName(model)].filter(([, weight]) => unfrozen.has(weight));
@@ -58,10 +54,10 @@ export class EagerStep implements TrainingStep {
     this.names = new Map(trainable.map(([name], index) => [this.variables[index]!.name, name]));
   }
 
-  run({ images, labels }: LabelledBatch, learningRate: number): tf.Scalar {
+  run(batch: LabelledBatch, learningRate: number): tf.Scalar {
     const { seed = 1 } = this.options;
-    const { value, grads } = this.dropout.during(seed, this.optimizer.steps, () =>
-      tf.variableGrads(() => this.loss(images, labels), this.variables),
+    const { value, grads } = this.loss.during(batch, (loss) =>
+      this.dropout.during(seed, this.optimizer.steps, () => tf.variableGrads(loss, this.variables)),
     );
     const gradients = new Map(
       Object.entries(grads).map(([name, gradient]) => [this.names.get(name)!, gradient]),
@@ -69,12 +65,5 @@ export class EagerStep implements TrainingStep {
     this.optimizer.apply(this.weights, gradients, learningRate);
     tf.dispose(grads);
     return value;
-  }
-
-  private loss(images: tf.Tensor, labels: tf.Tensor1D): tf.Scalar {
-    const logits = logitsOf(this.model, images, true);
-    const losses = softmaxCrossEntropy(logits, labels, this.options.labelSmoothing);
-    const penalties = this.model.calculateLosses(); // of the layers' regularizers
-    return penalties.reduce<tf.Scalar>((sum, penalty) => tf.add(sum, penalty), tf.mean(losses));
   }
 }

@@ -1,12 +1,9 @@
 import * as path from 'node:path';
-import type * as tf from '@tensorflow/tfjs';
 import { batchCount, trainingBatches } from '../data';
-import type { DataSet } from '../data';
-import type { ChannelGraph, KeepSet } from '../graph';
+import type { KeepSet } from '../graph';
 import { keepAll, keepFromJson, keepToJson, removedUnits } from '../graph';
-import type { MaskExtent } from '../layers';
+import { schedules, startingAt } from '../methods';
 import type { Methodology } from '../methods';
-import type { Progress } from '../report/progress';
 import {
   CheckpointStateError,
   loadCheckpoint,
@@ -14,83 +11,27 @@ import {
   saveCheckpoint,
 } from './checkpoint';
 import type { TrainingState } from './checkpoint';
-import { canonicalJson } from '../files/durable-files';
-import type { JsonObject, JsonValue } from '../files/durable-files';
-import type { LearningRate } from './learning-rate';
+import type { JsonObject } from '../files/durable-files';
+import { epochLine, evaluationColumns, metricsColumns, stepEventLine } from './epoch-report';
+import type { EpochEnd } from './epoch-report';
+import { observedBatches, withEvidence } from './evidence';
+import { normAdvice } from './filter-norms';
+import { penaltyOf } from './loss';
 import { LossMean } from './loss-mean';
 import { MetricsLog, openEventLog } from './metrics-log';
-import type { EventLog } from './metrics-log';
-import type { Optimizer } from './optimizer';
+import type { EventLog, MetricsRow } from './metrics-log';
 import { Pruning } from './pruning';
-import type { PruningEvent, PruningTimes } from './pruning';
-import type { RunDirectory } from './run-directory';
-import type { StopRequest } from './signals';
+import { eventColumns } from './pruning-event';
+import type { PruningEvent } from './pruning-event';
 import { EagerStep } from './step';
 import type { TrainingStep } from './step';
-import { captureTensors, restoreTensors } from './training-state';
+import { Timetable } from './timetable';
+import { DivergedError, requireSameRun } from './trainer-errors';
+import { checkTrainerOptions } from './trainer-options';
+import type { TrainerOptions } from './trainer-options';
+import { captureTensors, restoreTensors, weightNotFinite } from './training-state';
 import { evaluate } from './validation';
 import type { Evaluation } from './validation';
-
-/** The parts of a run; the Trainer borrows them all. */
-export interface TrainerOptions {
-  /** Prunable (layers/prunable); ends in logits. */
-  readonly model: tf.LayersModel;
-  readonly graph: ChannelGraph;
-  /** Null trains without pruning. */
-  readonly method: Methodology | null;
-  readonly data: DataSet;
-  readonly optimizer: Optimizer;
-  readonly run: RunDirectory;
-  readonly epochs: number;
-  readonly batchSize: number;
-  /** By step. */
-  readonly learningRate: LearningRate;
-  readonly seed: number;
-  readonly augment: boolean;
-  /** Default 0. */
-  readonly labelSmoothing?: number;
-  /** Default: at the end of every epoch, not before the first. */
-  readonly pruneAt?: PruningTimes;
-  /** How far masks reach during training. Default unit. */
-  readonly extent?: MaskExtent;
-  /** Steps between checkpoints inside an epoch; null for the ends of epochs only. Default null. */
-  readonly checkpointEvery?: number | null;
-  /** Default 2. */
-  readonly keepCheckpoints?: number;
-  /** What a resumed run must share with this one: configuration, data set, format. */
-  readonly identity: JsonObject;
-  readonly progress: Progress;
-  readonly stop: Pick<StopRequest, 'requested'>;
-}
-
-/** The network diverged: there is nothing finite to go on with. */
-export class DivergedError extends Error {
-  override readonly name = 'DivergedError';
-  readonly exitCode = 1;
-
-  /**
-   * @param step the step (0-based) that was taken last, or whose loss it is.
-   * @param what what is no longer finite, as a sentence without its end.
-   */
-  constructor(
-    readonly step: number,
-    epoch: number,
-    what: string,
-    options?: ErrorOptions,
-  ) {
-    super(
-      `${what} at step ${step} (epoch ${epoch}, both counted from 0): lower --learning-rate or ` +
-        'raise --warmup-epochs; the checkpoints saved before are intact',
-      options,
-    );
-  }
-}
-
-/** A checkpoint belongs to another run than the one that was asked for. */
-export class ResumeMismatchError extends Error {
-  override readonly name = 'ResumeMismatchError';
-  readonly exitCode = 2;
-}
 
 /** The epoch whose network the run hands over. */
 export interface Best {
@@ -98,21 +39,6 @@ export interface Best {
   readonly step: number;
   readonly evaluation: Evaluation;
 }
-
-const metricsColumns = [
-  'epoch',
-  'learning_rate',
-  'train_loss',
-  'val_loss',
-  'val_top1',
-  'val_top5',
-  'masked_loss',
-  'masked_top1',
-  'masked_top5',
-  'removed',
-  'units',
-  'churn',
-];
 
 /** Steps between two readings of the loss: each one waits for the device. */
 const READ_EVERY = 10;
@@ -138,12 +64,12 @@ export class Trainer {
 
   constructor(private readonly options: TrainerOptions) {
     const { model, graph, method, optimizer, labelSmoothing = 0 } = options;
-    const times = options.pruneAt ?? { from: 0, every: 1, atStart: false };
-    checkOptions(options, times);
-    this.step = new EagerStep(model, optimizer, { labelSmoothing, seed: options.seed });
-    this.pruning =
-      method && new Pruning(model, graph, method, optimizer, times, options.extent ?? 'unit');
+    checkTrainerOptions(options);
+    const penalty = method && penaltyOf(method, graph, model);
+    const terms = [...(options.terms ?? []), ...(penalty ? [penalty] : [])];
+    this.step = new EagerStep(model, optimizer, { labelSmoothing, terms, seed: options.seed });
     this.stepsPerEpoch = batchCount(options.data.train.count, options.batchSize);
+    this.pruning = method && this.pruningBy(method);
     this.log = openEventLog(options.run.path);
   }
 
@@ -172,10 +98,12 @@ export class Trainer {
     const { epochs, run } = this.options;
     const metrics = await MetricsLog.open(run.path, metricsColumns);
     try {
-      await metrics.rewindTo(this.epochsDone * this.stepsPerEpoch);
-      if (this.stepsDone === 0 && this.pruning?.times.atStart) this.pruneBeforeTraining();
+      await this.rewind(metrics);
+      if (this.stepsDone === 0 && this.pruning?.timetable.atStart) {
+        await this.pruneBetweenSteps({ unit: -1, epoch: 0 }, metrics);
+      }
       while (this.epochsDone < epochs) {
-        if ((await this.trainEpoch(this.epochsDone)) === 'stopped') return 'stopped';
+        if ((await this.trainEpoch(this.epochsDone, metrics)) === 'stopped') return 'stopped';
         if ((await this.endEpoch(this.epochsDone, metrics)) === 'stopped') return 'stopped';
       }
       return 'finished';
@@ -243,12 +171,71 @@ export class Trainer {
     return path.join(this.bestFolder, `ckpt-${String(step).padStart(8, '0')}`);
   }
 
-  private pruneBeforeTraining(): void {
-    const event = this.pruning!.event();
-    this.log.logger.info({ event: 'pruned', epoch: -1, ...event }, 'pruned at the start');
+  private pruningBy(method: Methodology): Pruning {
+    const { model, graph, optimizer, epochs, extent = 'unit', finalRate } = this.options;
+    const times = this.options.pruneAt ?? { from: 0, every: 1, atStart: false };
+    const units = times.by === 'step' ? epochs * this.stepsPerEpoch : epochs;
+    const timetable = new Timetable(times, units);
+    const schedule = this.options.schedule ?? startingAt(schedules.constant);
+    const how = { timetable, schedule, finalRate, extent };
+    return new Pruning({ model, graph, method, optimizer, ...how });
   }
 
-  private async trainEpoch(epoch: number): Promise<'finished' | 'stopped'> {
+  /** Drops the rows of what is done again. */
+  private async rewind(metrics: MetricsLog): Promise<void> {
+    // The end of an epoch comes after the events of its last step and is done again on its own.
+    const isPast = ({ epoch, train_loss: trainLoss }: MetricsRow): boolean =>
+      isEventRow(trainLoss) || Number(epoch) < this.epochsDone;
+    await metrics.rewindTo(this.stepsDone === 0 ? -1 : this.stepsDone, isPast);
+  }
+
+  /** The epoch or step that is done last, as the timetable counts. */
+  private unitOf(epoch: number): number {
+    return this.pruning?.timetable.by === 'step' ? this.stepsDone - 1 : epoch;
+  }
+
+  /** An event with what the method wants to see before it. */
+  private async prune(unit: number, epoch: number, onBatch?: () => void): Promise<PruningEvent> {
+    const { data, seed, batchSize, model, graph, observeBatches = 10 } = this.options;
+    const pruning = this.pruning!;
+    const method = this.options.method!;
+    const order = { seed, epoch, batchSize };
+    const event = await withEvidence(
+      { model, graph, method },
+      () => observedBatches(data, order, observeBatches, onBatch),
+      () => pruning.event(unit),
+    );
+    const isOfFilters = pruning.keep.weights.size === 0;
+    if (event.norms && isOfFilters && pruning.timetable.isFirst(unit)) {
+      const advice = normAdvice(event.norms);
+      this.log.logger.info({ event: 'norms', ...event.norms }, advice);
+      this.options.progress.note(advice);
+    }
+    return event;
+  }
+
+  /** An event outside the end of an epoch, with a row of its own. */
+  private async pruneBetweenSteps(
+    { unit, epoch }: { unit: number; epoch: number },
+    metrics: MetricsLog,
+  ): Promise<void> {
+    const event = await this.prune(unit, epoch);
+    await metrics.append({ step: this.stepsDone, epoch, ...eventColumns(event) });
+    await metrics.sync(); // the checkpoint of this step comes after its row
+    this.log.logger.info({ event: 'pruned', step: this.stepsDone, epoch, pruning: event });
+    this.options.progress.note(stepEventLine(this.stepsDone, event));
+  }
+
+  private async pruneIfDue(epoch: number, metrics: MetricsLog): Promise<void> {
+    const timetable = this.pruning?.timetable;
+    const unit = this.stepsDone - 1;
+    if (timetable?.by !== 'step' || !timetable.isDue(unit)) return;
+    this.meanLoss(epoch);
+    this.requireFiniteWeights(epoch); // before the method sees them
+    await this.pruneBetweenSteps({ unit, epoch }, metrics);
+  }
+
+  private async trainEpoch(epoch: number, metrics: MetricsLog): Promise<'finished' | 'stopped'> {
     const { data, batchSize, seed, augment, progress, epochs, stop } = this.options;
     const firstBatch = this.stepsDone - epoch * this.stepsPerEpoch;
     progress.start(this.stepsPerEpoch, `epoch ${epoch + 1}/${epochs}`);
@@ -262,6 +249,7 @@ export class Trainer {
         } finally {
           batch.dispose();
         }
+        await this.pruneIfDue(epoch, metrics);
         this.report(epoch, batch.index + 1);
         await new Promise((resolve) => setImmediate(resolve)); // lets signals and the bar have a turn
         if (stop.requested !== null) {
@@ -308,7 +296,7 @@ export class Trainer {
     this.losses.clear();
     this.epochsDone = epoch + 1;
     await this.record(epoch, trainLoss, ending, metrics);
-    await this.keepIfBest(epoch, this.pruning ? ending.masked : ending.whole);
+    await this.keepIfBest(epoch, ending);
     await this.save();
     return 'finished';
   }
@@ -316,22 +304,23 @@ export class Trainer {
   private async record(
     epoch: number,
     trainLoss: number,
-    { event, whole, masked }: EpochEnd,
+    ending: EpochEnd,
     metrics: MetricsLog,
   ): Promise<void> {
     const { epochs, learningRate, progress } = this.options;
+    const { event, whole, masked } = ending;
     await metrics.append({
       step: this.stepsDone,
       epoch,
       learning_rate: learningRate(this.stepsDone - 1),
       train_loss: trainLoss,
-      ...columnsOf('val', whole),
-      ...columnsOf('masked', masked),
-      ...event,
+      ...evaluationColumns('val', whole),
+      ...evaluationColumns('masked', masked),
+      ...eventColumns(event),
     });
     await metrics.sync();
     this.log.logger.info({ event: 'epoch', epoch, trainLoss, whole, masked, pruning: event });
-    progress.note(epochLine(epoch, epochs, trainLoss, whole, masked, event));
+    progress.note(epochLine(epoch, epochs, trainLoss, ending));
   }
 
   /** Validates, prunes where an event is due, and validates what the masks leave. */
@@ -341,12 +330,14 @@ export class Trainer {
     };
     const whole = await this.measure('validate', onBatch);
     this.requireFinite(epoch, whole); // before the method sees the weights
-    if (!this.pruning?.isDue(epoch, this.options.epochs)) {
+    const timetable = this.pruning?.timetable;
+    if (timetable?.by !== 'epoch' || !timetable.isDue(epoch)) {
       return { event: null, whole, masked: await this.measureMasked(whole, onBatch) };
     }
-    const event = this.pruning.event();
-    // A hard event that chooses what is gone already changes nothing.
-    const unchanged = event.churn === 0 ? whole : null;
+    const wasSilenced = this.pruning!.isSilenced;
+    const event = await this.prune(epoch, epoch, onBatch);
+    // Choosing what is silent already changes nothing.
+    const unchanged = wasSilenced && event.churn === 0 ? whole : null;
     const masked = await this.measureMasked(unchanged, onBatch);
     this.requireFinite(epoch, masked);
     return { event, whole, masked };
@@ -381,7 +372,16 @@ export class Trainer {
     throw new DivergedError(this.stepsDone - 1, epoch, what);
   }
 
-  private async keepIfBest(epoch: number, evaluation: Evaluation | null): Promise<void> {
+  private requireFiniteWeights(epoch: number): void {
+    const name = weightNotFinite(this.options.model);
+    if (name === null) return;
+    throw new DivergedError(this.stepsDone - 1, epoch, `${name} is no longer finite`);
+  }
+
+  /** Only what has lost all that it is to lose is handed over: before, less is removed. */
+  private async keepIfBest(epoch: number, { whole, masked }: EpochEnd): Promise<void> {
+    if (this.pruning && !this.pruning.hasReachedRate(this.unitOf(epoch))) return;
+    const evaluation = this.pruning ? masked : whole;
     if (!evaluation || !isBetter(evaluation, this.bestSoFar?.evaluation)) return;
     this.bestSoFar = { epoch, step: this.stepsDone, evaluation };
     // Two: the checkpoint that a killed run resumes from may still name the one before.
@@ -422,6 +422,7 @@ export class Trainer {
         losses: this.losses.state,
         optimizerSteps: this.options.optimizer.steps,
         keep: keepToJson(this.keep),
+        held: keepToJson(this.pruning?.held ?? keepAll),
         best: best && { ...best, evaluation: { ...best.evaluation } },
       },
     };
@@ -429,28 +430,17 @@ export class Trainer {
 
   private restore({ tensors, record }: TrainingState): void {
     const { model, optimizer, identity } = this.options;
-    const differing = differences(identity, record.identity as JsonObject);
-    if (differing.length > 0) {
-      throw new ResumeMismatchError(
-        `the checkpoint belongs to another run: ${differing.join('; ')}`,
-      );
-    }
+    requireSameRun(identity, record.identity as JsonObject);
     // The identity is ours, so this version or one that saved the same format wrote the record.
-    const { step, epochs, losses, optimizerSteps, best, keep } = record as unknown as SavedRecord;
+    const { step, epochs, losses, optimizerSteps, best, keep, held } =
+      record as unknown as SavedRecord;
     restoreTensors(model, optimizer, tensors, optimizerSteps);
     this.losses.restore(losses);
     this.stepsDone = step;
     this.epochsDone = epochs;
     this.bestSoFar = best;
-    this.pruning?.restore(keepFromJson(keep));
+    this.pruning?.restore(keepFromJson(keep), held ? keepFromJson(held) : null);
   }
-}
-
-/** What the end of an epoch brought. */
-interface EpochEnd {
-  readonly event: PruningEvent | null;
-  readonly whole: Evaluation;
-  readonly masked: Evaluation | null;
 }
 
 /** The record of a checkpoint beside the identity, as `capture` makes it. */
@@ -461,63 +451,16 @@ interface SavedRecord {
   readonly optimizerSteps: number;
   readonly best: Best | null;
   readonly keep: ReturnType<typeof keepToJson>;
+  /** Not in the checkpoints of versions without gradual regrowth. */
+  readonly held?: ReturnType<typeof keepToJson>;
 }
 
-function checkOptions(options: TrainerOptions, { from, every }: PruningTimes): void {
-  const atLeast = (name: string, value: number, least: number): void => {
-    if (Number.isInteger(value) && value >= least) return;
-    throw new RangeError(`${name} must be a whole number from ${least}, got ${value}`);
-  };
-  const { epochs, batchSize, method, data, checkpointEvery, keepCheckpoints } = options;
-  atLeast('epochs', epochs, 1);
-  atLeast('batchSize', batchSize, 1);
-  atLeast('checkpointEvery', checkpointEvery ?? 1, 1);
-  atLeast('keepCheckpoints', keepCheckpoints ?? 1, 1);
-  atLeast('training images', data.train.count, 1);
-  atLeast('validation images (the best epoch is chosen by them)', data.validation.count, 1);
-  atLeast('pruneAt.from', from, 0);
-  atLeast('pruneAt.every', every, 1);
-  if (method && from >= epochs) {
-    throw new RangeError(
-      `the first pruning epoch (${from}) must be below the number of epochs ${epochs}`,
-    );
-  }
-}
-
-/** `val_loss`, `val_top1`, `val_top5`; no columns where nothing was measured. */
-function columnsOf(prefix: string, evaluation: Evaluation | null): Record<string, number> {
-  if (!evaluation) return {};
-  const { loss, top1, top5 } = evaluation;
-  return { [`${prefix}_loss`]: loss, [`${prefix}_top1`]: top1, [`${prefix}_top5`]: top5 };
+/** Rows of events between steps have no loss of an epoch. */
+function isEventRow(trainLoss: MetricsRow[string] | undefined): boolean {
+  return trainLoss === undefined || trainLoss === null;
 }
 
 function isBetter(a: Evaluation, b: Evaluation | undefined): boolean {
   if (!b) return true;
   return a.top1 > b.top1 || (a.top1 === b.top1 && a.loss < b.loss);
-}
-
-function differences(ours: JsonObject, theirs: JsonObject): string[] {
-  const keys = new Set([...Object.keys(ours), ...Object.keys(theirs)]);
-  const text = (value: JsonValue | undefined): string => canonicalJson(value ?? null);
-  return [...keys]
-    .filter((key) => text(ours[key]) !== text(theirs[key]))
-    .map((key) => `${key} was ${text(theirs[key])}, is ${text(ours[key])}`);
-}
-
-function epochLine(
-  epoch: number,
-  epochs: number,
-  trainLoss: number,
-  whole: Evaluation,
-  masked: Evaluation | null,
-  event: PruningEvent | null,
-): string {
-  const percent = (fraction: number): string => `${(100 * fraction).toFixed(2)} %`;
-  const parts = [
-    `epoch ${epoch + 1}/${epochs}: train loss ${trainLoss.toFixed(4)}`,
-    `validation ${percent(whole.top1)}`,
-  ];
-  if (masked) parts.push(`masked ${percent(masked.top1)}`);
-  if (event) parts.push(`removed ${event.removed}/${event.units}, churn ${percent(event.churn)}`);
-  return parts.join(', ');
 }

@@ -3,8 +3,11 @@ import { weightsByName } from '../layers';
 import type { NamedArray } from './checkpoint';
 import type { Optimizer } from './optimizer';
 
-/** Copies tensors to the host under a prefix. */
-function readAll(prefix: string, tensors: ReadonlyMap<string, tf.Tensor>): [string, NamedArray][] {
+/** Copies tensors to the host, by `prefix/name`. */
+export function readAll(
+  prefix: string,
+  tensors: ReadonlyMap<string, tf.Tensor>,
+): [string, NamedArray][] {
   return [...tensors].map(([name, tensor]) => [
     `${prefix}/${name}`,
     {
@@ -56,6 +59,15 @@ export function restoreTensors(
     new Map(slots.map(([name, array]) => [name.slice('optimizer/'.length), tensorOf(array)])),
     steps,
   );
+}
+
+/** The name of a weight that holds NaN or infinity; null where none does. */
+export function weightNotFinite(model: tf.LayersModel): string | null {
+  for (const [name, weight] of weightsByName(model)) {
+    const isFinite = tf.tidy(() => tf.all(tf.isFinite(weight.read())).dataSync()[0] === 1);
+    if (!isFinite) return name;
+  }
+  return null;
 }
 
 function tensorOf({ values, shape, dtype }: NamedArray): tf.Tensor {

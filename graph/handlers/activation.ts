@@ -96,4 +96,5 @@ export const spatial: LayerHandler = {
     call.config.dataFormat === 'channelsFirst'
       ? tracer.close(call, `${call.path} is channelsFirst`)
       : [call.inputs[0]!],
+  mixesPositions: () => true,
 };

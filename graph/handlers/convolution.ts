@@ -92,6 +92,7 @@ export const depthwiseConv2d: LayerHandler = {
     // Its own kernel is silenced with the channel, whatever comes in.
     return [silencedBy(call, { classes, silent: classes.map(() => true) }, tracer)];
   },
+  mixesPositions: () => true,
   macs: (left) => kernelSize(left) * widthOut(left) * positionsOut(left),
 };
 

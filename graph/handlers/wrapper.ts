@@ -44,6 +44,10 @@ export const timeDistributed: LayerHandler = {
     const { className, config: inner } = wrappedIn(config);
     layerHandler(className)?.rewrite?.(inner, innerRemainder(left));
   },
+  mixesPositions(call) {
+    const inner = innerCall(call);
+    return layerHandler(inner.className)?.mixesPositions?.(inner) ?? false;
+  },
   macs(left) {
     const { className } = wrappedIn(left.call.config);
     const once = layerHandler(className)?.macs?.(innerRemainder(left)) ?? 0;

@@ -36,6 +36,9 @@ function graphModel(): string {
   return file;
 }
 
+/** So that nothing takes long. */
+const few = ['--limit-train', '90'];
+
 describe('wrong usage', () => {
   it.each([
     ['an unknown flag', ['--rat', '0.3'], ['--rat', 'did you mean --rate?']],
@@ -54,6 +57,27 @@ describe('wrong usage', () => {
 
   it.each([
     ['--prune-from', ['--prune-from', '3'], '--prune-from must be below the 3 epochs'],
+    [
+      // 90 images to learn from (10 are held out) in batches of 30: 3 steps an epoch
+      '--prune-from in steps',
+      [...['--prune-by', 'step', '--prune-from', '9', '--batch-size', '30'], ...few],
+      '--prune-from must be below the 9 steps',
+    ],
+    [
+      '--prune-until in steps',
+      [...['--prune-by', 'step', '--prune-until', '9', '--batch-size', '30'], ...few],
+      '--prune-until must be below the 9 steps',
+    ],
+    [
+      '--schedule that grows to a single event',
+      ['--schedule', 'polynomial', '--prune-from', '2', ...few],
+      '--schedule needs more than one pruning to grow, there is only that of epoch 2',
+    ],
+    [
+      '--regrowth gradual with a single event',
+      ['--regrowth', 'gradual', '--epochs', '1', ...few],
+      '--regrowth needs more than one pruning to turn hard, there is only that of epoch 0',
+    ],
     ['--warmup-epochs', ['--warmup-epochs', '4'], '--warmup-epochs must be at most the 3 epochs'],
     [
       '--limit-train beyond the images',

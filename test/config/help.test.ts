@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { commandNames, commands, options } from '../../config';
+import { commandNames, commands, ids, options } from '../../config';
 import { HELP_WIDTH } from '../../config/help';
 import { parse } from '../../config/parse';
 
@@ -41,9 +41,7 @@ describe('--help', () => {
     expect(help).toContain(
       '--rate X fraction of the filters or weights that is removed [a number in [0, 1); default: 0.3; SECATEUR_RATE]',
     );
-    expect(help).toContain(
-      '[one of fpgm, norm-filter, norm-weight, none; default: fpgm; SECATEUR_METHOD]',
-    );
+    expect(help).toContain(`[one of ${ids.method.join(', ')}; default: fpgm; SECATEUR_METHOD]`);
     expect(help).toContain(
       "[a whole number, 1 or more; default: the data set's recipe; SECATEUR_EPOCHS]",
     );

@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, expectTypeOf, it } from 'vitest';
-import type { Command, ConfigOf, ids } from '../../config';
-import { commandNames, commands, options, schema } from '../../config';
+import type { Command, ConfigOf } from '../../config';
+import { commandNames, commands, ids, options, schema } from '../../config';
 import { ConfigError } from '../../config/error';
 import type { Run } from '../../config/parse';
 import { parse } from '../../config/parse';
@@ -118,7 +118,10 @@ describe('the command line', () => {
       'evaluate --prune-every 2',
       '--prune-every is not an option of evaluate, but of train (command line)',
     ],
-    ['--out x', '--out is not an option of train, but of prune, export (command line)'],
+    [
+      '--out x',
+      '--out is not an option of train, but of prune, export, sensitivity (command line)',
+    ],
     // repeated
     ['--rate 0.3 --rate 0.9', '--rate is given twice (command line)'],
     ['--rate 0.3 --rate=0.3', '--rate is given twice (command line)'],
@@ -139,7 +142,7 @@ describe('the command line', () => {
     ['--epochs -3', '--epochs must be a whole number, 1 or more, got "-3" (command line)'],
     [
       '--method fpmg',
-      '--method must be one of fpgm, norm-filter, norm-weight, none, got "fpmg" (command line); did you mean fpgm?',
+      `--method must be one of ${ids.method.join(', ')}, got "fpmg" (command line); did you mean fpgm?`,
     ],
     [
       '--milestones 20,10',
@@ -375,7 +378,7 @@ describe('options that go together', () => {
     }),
     [
       '--method norm-weight --compat paper',
-      '--compat cannot go with --method norm-weight, which has no published code, got "paper" (command line)',
+      '--compat cannot go with --method norm-weight: the published codes are those of fpgm and norm-filter, got "paper" (command line)',
     ],
     [
       '--compat paper --scope global',
@@ -403,6 +406,10 @@ describe('options that go together', () => {
         ['compat', 'paper', '"paper"'],
         ['prune-every', '2', '2'],
         ['prune-from', '0', '0'],
+        ['prune-until', '1', '1'],
+        ['prune-by', 'step', '"step"'],
+        ['schedule', 'linear', '"linear"'],
+        ['initial-rate', '0.1', '0.1'],
       ] as const
     ).map(
       ([name, value, received]) =>
@@ -411,10 +418,18 @@ describe('options that go together', () => {
           `--${name} has no effect with --method none, got ${received} (command line)`,
         ] as const,
     ),
+    ...(['min-rate', 'max-rate'] as const).map(
+      (name) =>
+        [
+          `--${name} 0.5`,
+          `--${name} has no effect with --scope uniform, where every layer loses --rate, got 0.5 (command line)`,
+        ] as const,
+    ),
     [
-      '--scope global --layer-rate a=0.1',
-      '--layer-rate cannot go with --scope global, which ranks all layers together, got ["a=0.1"] (command line)',
+      '--scope adaptive --min-rate 0.5 --max-rate 0.5',
+      '--max-rate must be above --min-rate, got 0.5 (command line)',
     ],
+    ['--rounding down', '--rounding has no effect without --round-to, got "down" (command line)'],
     [
       '--compat paper --layer-rate a=0.1',
       '--layer-rate cannot go with --compat paper: the published codes have one rate, got ["a=0.1"] (command line)',
@@ -432,16 +447,50 @@ describe('options that go together', () => {
       '--rate cannot go with --rates, which names them all, got 0.1 (command line)',
     ],
     [
-      'prune --model m --out o --dataset cifar10',
-      '--dataset has no effect on prune without --rates, got "cifar10" (command line)',
-    ],
-    [
       'prune --model m --out o --subset animals',
       '--subset has no effect without --rates, got "animals" (command line)',
     ],
     [
       '--epochs 3 --prune-from 3',
       '--prune-from must be less than --epochs, or nothing is ever pruned, got 3 (command line)',
+    ],
+    [
+      '--epochs 3 --prune-until 3',
+      '--prune-until must be less than --epochs, or the last pruning never comes, got 3 (command line)',
+    ],
+    [
+      '--prune-from 3 --prune-until 2',
+      '--prune-until must be at least --prune-from, or nothing is ever pruned, got 2 (command line)',
+    ],
+    ...(['prune-every', 'prune-until'] as const).map(
+      (name) =>
+        [
+          `--schedule one-shot --${name} 2`,
+          `--${name} has no effect with --schedule one-shot, which prunes once, at --prune-from, got 2 (command line)`,
+        ] as const,
+    ),
+    [
+      '--schedule one-shot --regrowth gradual',
+      '--regrowth gradual has no time to turn hard with --schedule one-shot, which prunes once, got "gradual" (command line)',
+    ],
+    ...(['constant', 'one-shot', 'geometric'] as const).map(
+      (schedule) =>
+        [
+          `--schedule ${schedule} --initial-rate 0.1`,
+          '--initial-rate has no effect without --schedule linear, polynomial, asymptotic, got 0.1 (command line)',
+        ] as const,
+    ),
+    [
+      '--schedule linear --rate 0.2 --initial-rate 0.2',
+      '--initial-rate must be below --rate, to which it rises, got 0.2 (command line)',
+    ],
+    [
+      '--compat paper --schedule linear',
+      '--schedule cannot go with --compat paper: the published codes remove the same at every pruning, got "linear" (command line)',
+    ],
+    [
+      '--compat paper --prune-by step',
+      '--prune-by cannot go with --compat paper: the published codes prune after epochs, got "step" (command line)',
     ],
     [
       '--epochs 3 --milestones 3,4',
@@ -473,13 +522,17 @@ describe('options that go together', () => {
     '--layer-rate a=0.1,b/*=0,c=d=0.5 --scope uniform',
     '--format tfjs,onnx --subset-classes 3,7',
     'prune --model m --out o --rates 0.1,0.3 --dataset cifar10 --subset animals --layer-rate a=0.1',
+    'prune --model m --out o --dataset cifar10',
     'evaluate --model m --subset-classes cat,dog',
     '--method fpgm --rate 0.3 --norm-rate 0.3',
     '--method norm-filter --norm l1',
     '--method norm-weight --scope global --merge mean --round-to 1 --min-keep 1 --residual inner',
     '--compat paper --scope uniform --regrowth soft',
+    '--scope global --layer-rate a=0.1 --min-rate 0.1 --max-rate 0.5',
+    '--scope adaptive --round-to 8 --rounding nearest --max-rate 0.5',
     '--compat none --residual inner --scope global',
     '--epochs 3 --prune-from 2 --milestones 2 --warmup-epochs 3',
+    '--epochs 3 --prune-by step --prune-from 20 --prune-until 30 --schedule polynomial --initial-rate 0.1',
     '--model m.json',
     'export --arch resnet56 --seed 1 --out DIR',
     'flops --arch resnet56 --json',

@@ -23,6 +23,17 @@ describe.concurrent('examples', () => {
     expect(output).toContain('largest difference to the masked network: 0 (16 samples, cpu)');
   });
 
+  it('draws a lottery ticket that trains better than its mask alone', async ({ expect }) => {
+    const output = await outputOf('lottery-ticket');
+    // 2 * 32 + 32 * 32 + 32 * 3 = 1184 weights, of which floor(1184 * 0.9) = 1065 go
+    expect(output).toContain('119 of 1184 weights stay');
+    const shares = [...output.matchAll(/: ([\d.]+) %/g)].map(([, share]) => Number(share));
+    const [dense, ticket, fresh] = shares as [number, number, number];
+    expect(dense).toBeGreaterThan(97);
+    expect(ticket).toBeGreaterThan(fresh);
+    expect(dense - ticket).toBeLessThan(3);
+  });
+
   it('prunes a squeeze-and-excite block exactly', async ({ expect }) => {
     const output = await outputOf('squeeze-and-excite');
     expect(output).toContain('group trunk: 16 channels of trunk + expand\n');

@@ -5,8 +5,9 @@ import * as path from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { chromium } from 'playwright-core';
 import type { Browser, Page } from 'playwright-core';
+import * as ts from 'typescript';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { harden, writeModel } from '../../export';
+import { harden, SPARSE_FILE, sparseWeights, writeModel } from '../../export';
 import { ChannelGraph } from '../../graph';
 import { randomKeep } from '../graph/networks';
 import { expectClose } from '../tensors';
@@ -54,6 +55,30 @@ const predict = `async ({ backend, folder, shape, values }) => {
   return { output, backend: tf.getBackend() };
 }`;
 
+/** The same by the compressed weight file: `loadSparse` as docs/sparse.md prints it. */
+const predictSparse = predict
+  .replace("tf.loadLayersModel('/' + folder + '/model.json')", "loadSparse('/' + folder)")
+  .replace('=> {', "=> { const { loadSparse } = await import('/load-sparse.js');");
+
+/** Modules as a bundler would make them of ours and of the code that docs/sparse.md prints. */
+function writeSparseModules(): void {
+  const text = fs.readFileSync(path.join(projectFolder, 'docs', 'sparse.md'), 'utf8');
+  const [, printed] = /as printed -->\n\n```js\n(.*?)```/s.exec(text)!;
+  const compilerOptions = { module: ts.ModuleKind.ES2022, target: ts.ScriptTarget.ES2022 };
+  const write = (name: string, source: string): void => {
+    const { outputText } = ts.transpileModule(source, { compilerOptions });
+    const module = outputText.replace(/(from '.\/[\w-]+)'/, "$1.js'");
+    fs.writeFileSync(path.join(scratch, `${name}.js`), module);
+  };
+  for (const name of ['sparse-unpack', 'model-file-error']) {
+    write(name, fs.readFileSync(path.join(projectFolder, 'export', `${name}.ts`), 'utf8'));
+  }
+  write(
+    'load-sparse',
+    printed!.replace('secateur/sparse', './sparse-unpack') + 'export { loadSparse };',
+  );
+}
+
 interface Answer {
   readonly output: number[];
   readonly backend: string;
@@ -93,9 +118,11 @@ describe.skipIf(!isHere)(`an export in Chromium${why}`, () => {
     const scripts = ['tf.min.js', 'tf-backend-wasm.min.js'];
     const html = scripts.map((name) => `<script src="/${name}"></script>`).join('');
     fs.writeFileSync(path.join(scratch, 'index.html'), `<!doctype html><title>t</title>${html}`);
+    writeSparseModules();
     for (const [folder, make] of Object.entries(makers)) {
       const model = make();
-      await writeModel(model, path.join(scratch, folder));
+      const extras = { [SPARSE_FILE]: sparseWeights(model) };
+      await writeModel(model, path.join(scratch, folder), extras);
       const shape = [2, ...(model.inputs[0]!.shape.slice(1) as number[])];
       const values = Array.from({ length: tf.util.sizeFromShape(shape) }, (_, at) =>
         Math.fround(Math.sin(at)),
@@ -128,9 +155,9 @@ describe.skipIf(!isHere)(`an export in Chromium${why}`, () => {
     server?.close();
   });
 
-  async function inPage(folder: string, backend: string): Promise<Answer> {
+  async function inPage(folder: string, backend: string, code = predict): Promise<Answer> {
     const given = JSON.stringify({ folder, backend, ...inputs.get(folder)! });
-    return page.evaluate<Answer>(`(${predict})(${given})`);
+    return page.evaluate<Answer>(`(${code})(${given})`);
   }
 
   it.each(Object.keys(makers))(
@@ -138,6 +165,14 @@ describe.skipIf(!isHere)(`an export in Chromium${why}`, () => {
     async (folder) => {
       const { output, backend } = await inPage(folder, 'cpu');
       expect(backend).toBe('cpu');
+      expect(output).toEqual(outputs.get(folder));
+    },
+  );
+
+  it.each(Object.keys(makers))(
+    'computes the same on cpu from its compressed weight file: %s',
+    async (folder) => {
+      const { output } = await inPage(folder, 'cpu', predictSparse);
       expect(output).toEqual(outputs.get(folder));
     },
   );

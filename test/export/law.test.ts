@@ -8,8 +8,9 @@ import { ChannelGraph, NotPrunableError, keepAll } from '../../graph';
 import type { KeepSet, Residual } from '../../graph';
 import { prunable, setMasks, weightsByName } from '../../layers';
 import { methods } from '../../methods';
-import type { MethodOptions } from '../../methods';
+import type { Methodology } from '../../methods';
 import { cifarResNet } from '../../models';
+import { disposeEvidence, evidenceFor } from '../methods/fixtures';
 import { classNames, keepWithout, outputsOf, randomInputs, randomKeep, randomize, weightValues } from '../graph/networks'; // prettier-ignore
 
 const residuals = ['coupled', 'inner', 'stream'] as const;
@@ -40,6 +41,17 @@ function smallChain(): tf.LayersModel {
 function readerOf(model: tf.LayersModel): (name: string) => tf.Tensor {
   const weights = weightsByName(model);
   return (name) => weights.get(name)!.read();
+}
+
+/** What a method chooses, with random evidence where it observes. */
+function chosen(method: Methodology, model: tf.LayersModel, graph: ChannelGraph): KeepSet {
+  const evidence = evidenceFor(method, graph, readerOf(model), 1);
+  method.evidence = evidence;
+  try {
+    return method.choose(graph, readerOf(model));
+  } finally {
+    disposeEvidence(evidence);
+  }
 }
 
 /** Everything the law asks of one keep set, on whatever engine is active; answers the measurement. */
@@ -87,10 +99,11 @@ describe.each(residuals)('hard = masked bit for bit, residual %s', (residual) =>
 
   const rates = [0.1, 0.3, 0.5, 0.9];
   it.each(Object.keys(methods) as (keyof typeof methods)[])('for the choices of %s', async (id) => {
-    const make = (options: MethodOptions) => new methods[id](options);
-    for (const { model, graph } of models) {
+    // Only slimming asks more of a network than kernels: the chain has no scale behind its first one.
+    const fitting = id === 'slimming' ? models.slice(0, 2) : models;
+    for (const { model, graph } of fitting) {
       for (const rate of rates) {
-        const keep = make({ rate }).choose(graph, readerOf(model));
+        const keep = chosen(new methods[id]({ rate }), model, graph);
         const verification = await check(model, graph, keep);
         expect(verification).toMatchObject({ samples: 3, maxAbsDiff: 0, backend: 'cpu' });
         expect(verification.maxAbsOutput).toBeGreaterThan(0.01);

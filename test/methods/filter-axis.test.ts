@@ -4,7 +4,7 @@ import { startEngine } from '../../backend/engine';
 import { ChannelGraph, keepAll, NotPrunableError } from '../../graph';
 import { methods, NormFilter, NormWeight } from '../../methods';
 import { random } from '../tensors';
-import { KernelShelf, removedOf } from './fixtures';
+import { disposeEvidence, evidenceFor, KernelShelf, removedOf } from './fixtures';
 
 let shelf: KernelShelf;
 
@@ -28,10 +28,15 @@ function graphOf(inputs: Symbol, outputs: Symbol | Symbol[]): ChannelGraph {
   return graph;
 }
 
-/** `layer` on images of `channels` channels, read by `head`. */
-function graphWith(layer: tf.layers.Layer, channels: number): ChannelGraph {
+/** `layer` on images of `channels` channels, then `behind` it more layers; `head` reads the last. */
+function graphWith(
+  layer: tf.layers.Layer,
+  channels: number,
+  behind: readonly tf.layers.Layer[] = [],
+): ChannelGraph {
   const input = tf.input({ shape: [4, 4, channels] });
-  return graphOf(input, apply(tf.layers.dense({ name: 'head', units: 2 }), apply(layer, input)));
+  const x = behind.reduce((y, next) => apply(next, y), apply(layer, input));
+  return graphOf(input, apply(tf.layers.dense({ name: 'head', units: 2 }), x));
 }
 
 describe('a transposed convolution, kernel [kh, kw, out, in]', () => {
@@ -59,18 +64,24 @@ describe('a transposed convolution, kernel [kh, kw, out, in]', () => {
     const plain = graphWith(
       tf.layers.conv2d({ name: 'layer', filters: 5, kernelSize: 2, padding: 'same' }),
       3,
+      [tf.layers.batchNormalization({ name: 'bn' })],
     );
-    const transposed = graphWith(up(5, 2), 3);
+    const transposed = graphWith(up(5, 2), 3, [tf.layers.batchNormalization({ name: 'bn' })]);
     shelf.set('head/kernel', [5, 2], new Float32Array(10).fill(1));
+    shelf.set('bn/gamma', [5], [3, -1, 4, 1.5, -5]);
     for (let seed = 0; seed < 10; seed++) {
       const kernel = random([2, 2, 3, 5], seed);
       const swapped = tf.transpose(kernel, [0, 1, 3, 2]);
+      const [first, second] = [new Method({ rate: 0.4 }), new Method({ rate: 0.4 })];
+      shelf.set('layer/kernel', kernel.shape, kernel.dataSync<'float32'>().slice());
+      const evidence = evidenceFor(first, plain, shelf.read, seed); // filters last, for both
       const kept = [
-        [plain, kernel] as const,
-        [transposed, swapped] as const,
-      ].map(([graph, value]) => {
+        [first, plain, kernel] as const,
+        [second, transposed, swapped] as const,
+      ].map(([method, graph, value]) => {
         shelf.set('layer/kernel', value.shape, value.dataSync<'float32'>().slice());
-        return new Method({ rate: 0.4 }).choose(graph, shelf.read);
+        method.evidence = evidence;
+        return method.choose(graph, shelf.read);
       }); // prettier-ignore
       expect(kept[1]!.groups).toEqual(kept[0]!.groups);
       const [one, other] = kept.map(({ weights }) => weights.get('layer/kernel'));
@@ -80,6 +91,7 @@ describe('a transposed convolution, kernel [kh, kw, out, in]', () => {
         const [p, i, o] = [Math.floor(index / 15), Math.floor(index / 5) % 3, index % 5];
         expect(other![p * 15 + o * 3 + i]).toBe(stays);
       });
+      disposeEvidence(evidence);
       tf.dispose([kernel, swapped]);
     }
   }); // prettier-ignore

@@ -103,12 +103,29 @@ describe('rates of single layers', () => {
     ]);
   });
 
+  it.each(['global', 'adaptive'] as const)(
+    'take their layers out of a common ranking: %s',
+    (scope) => {
+      const graph = chainGraph([8, 4, 10]);
+      const layerRates = [{ pattern: 'conv1', rate: 0.25 }];
+      const stays = kept(graph, { rate: 0.5, scope, layerRates });
+      // conv1 keeps 4 - floor(4 * 0.25); floor((8 + 10) * 0.5) = 9 of the other 18 go
+      expect(stays.conv1).toBe(3);
+      expect(stays.conv0! + stays.conv2!).toBe(9);
+      // Without the rule floor(22 * 0.5) = 11 of all go.
+      const all = kept(graph, { rate: 0.5, scope });
+      expect(all.conv0! + all.conv1! + all.conv2!).toBe(11);
+    },
+  );
+
+  it('may be all that is pruned', () => {
+    const layerRates = [{ pattern: 'conv*', rate: 0.5 }];
+    const options = { rate: 0.9, scope: 'global', layerRates } as const;
+    expect(kept(chainGraph([8, 4]), options)).toEqual({ conv0: 4, conv1: 2 });
+  });
+
   it.each([
     [{ layerRates: [{ pattern: 'a', rate: 1 }] }, 'layer rate of a must be in [0, 1), got 1'],
-    [
-      { scope: 'global', layerRates: [{ pattern: 'a', rate: 0.1 }] },
-      'scope must be uniform with layer rates, got global',
-    ],
     [
       { counting: 'paper', layerRates: [{ pattern: 'a', rate: 0.1 }] },
       'counting must be exact with layer rates, got paper',

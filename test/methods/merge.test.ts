@@ -1,9 +1,12 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { startEngine } from '../../backend/engine';
 import type { ChannelGraph } from '../../graph';
 import { NormFilter } from '../../methods';
-import type { MethodOptions } from '../../methods';
-import { KernelShelf, chainGraph, pairGraph, removedOf } from './fixtures';
+import type { Merge, MethodOptions } from '../../methods';
+import { isVote, mergedScores, votes } from '../../methods/merge';
+import { KernelShelf, pairGraph, removedOf } from './fixtures';
 
 let shelf: KernelShelf;
 
@@ -29,28 +32,38 @@ describe('one group of two producers', () => {
     shelf.set('head/kernel', [4, 2], [1, 1, 1, 1, 1, 1, 1, 1]);
   });
 
-  const removedBy = (options: Omit<MethodOptions, 'rate'>): number[] =>
+  const removedBy = (options: Partial<MethodOptions>): number[] =>
     removedOf(new NormFilter({ rate: 0.5, ...options }).choose(graph, shelf.read).groups.get('a'));
 
   it('is one group of four channels', () => {
     expect(graph.prunable.map(({ id, channels }) => [id, channels])).toEqual([['a', 4]]);
   });
 
-  it.each([
-    // 1 + 40, 2 + 5, 19 + 20, 14 + 24 = 41, 7, 39, 38
-    { merge: 'sum', removed: [1, 3] },
-    // halves of these
-    { merge: 'mean', removed: [1, 3] },
-    // 40, 5, 20, 24
-    { merge: 'max', removed: [1, 2] },
-    // by 36 and 89: 1/36 + 40/89, 2/36 + 5/89, 19/36 + 20/89, 14/36 + 24/89 = .48, .11, .75, .66
-    { merge: 'score', removed: [0, 1] },
-    // a would remove 0 and 1, b 1 and 2: both
-    { merge: 'and', removed: [1] },
-    // either
-    { merge: 'or', removed: [0, 1, 2] },
-  ] as const)('$merge removes $removed', ({ merge, removed }) => {
-    expect(removedBy({ merge })).toEqual(removed);
+  const rows = tableRows('merging.md');
+  const [ofA, ofB, ...ofMerges] = rows;
+
+  it('has the scores and choices of docs/merging.md', () => {
+    expect([ofA, ofB]).toEqual([
+      ['a', ...a.map((weight) => String(Math.abs(weight))), '0', '0, 1', '0, 1, 3'],
+      ['b', ...b.map((weight) => String(Math.abs(weight))), '1', '1, 2', '1, 2, 3'],
+    ]);
+    expect(ofMerges.map(([merge]) => merge)).toEqual(['mean', 'sum', 'max', 'score', 'and', 'or']);
+  });
+
+  it.each(ofMerges)('%s does what docs/merging.md says', (merge, ...cells) => {
+    const rule = { merge: merge as Merge };
+    const scores = [a, b].map((weights) => weights.map(Math.abs));
+    const joined = isVote(rule.merge) ? votes(scores, 2, {}) : mergedScores(scores, rule.merge);
+    const choices = [
+      removedBy({ rate: 0.25, ...rule }),
+      removedBy({ rate: 0.5, ...rule }),
+      removedBy({ rate: 0.75, ...rule }),
+      removedBy({ rate: 0.5, scope: 'global', ...rule }),
+    ];
+    expect([
+      ...joined.map((value) => String(Math.round(value * 1000) / 1000)),
+      ...choices.map((removed) => removed.join(', ') || 'none'),
+    ]).toEqual(cells);
   });
 
   it.each([
@@ -97,49 +110,14 @@ describe('one group of two producers', () => {
   });
 });
 
-describe('the scope of the rate over two layers', () => {
-  let graph: ChannelGraph;
-
-  beforeEach(() => {
-    graph = chainGraph([4, 3], 1);
-    shelf.set('conv0/kernel', [1, 1, 1, 4], [1, 2, 3, 4]);
-    // [in, out]: only the first input has a weight, so the norms are 1.5, 10 and 0.5
-    shelf.set('conv1/kernel', [1, 1, 4, 3], [-1.5, 10, 0.5, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
-    shelf.set('head/kernel', [3, 2], [1, 1, 1, 1, 1, 1]);
-  });
-
-  const removedBy = (options: MethodOptions): number[][] =>
-    [...new NormFilter(options).choose(graph, shelf.read).groups.values()].map(removedOf);
-
-  it('uniform takes the rate of each layer', () => {
-    // floor(4 * 0.5) = 2 and floor(3 * 0.5) = 1
-    expect(removedBy({ rate: 0.5 })).toEqual([[0, 1], [2]]);
-  });
-
-  it('global takes the rate of all filters together', () => {
-    // floor(7 * 0.5) = 3 of 0.5, 1, 1.5, 2, 3, 4, 10
-    expect(removedBy({ rate: 0.5, scope: 'global' })).toEqual([[0], [0, 2]]);
-  });
-
-  it('global leaves the best of each layer out of the contest', () => {
-    // floor(7 * 0.9) = 6 are asked for, 5 may go
-    expect(removedBy({ rate: 0.9, scope: 'global' })).toEqual([
-      [0, 1, 2],
-      [0, 2],
-    ]);
-    // minKeep 2: 1, 2 and 0.5 may go; floor(7 * 0.3) = 2 do
-    expect(removedBy({ rate: 0.3, scope: 'global', minKeep: 2 })).toEqual([[0], [2]]);
-  });
-
-  it('global rounds what each layer keeps up', () => {
-    // 3 and 1 stay of 4 and 3; rounded up to 4 and 2
-    expect(removedBy({ rate: 0.5, scope: 'global', roundTo: 2 })).toEqual([[], [2]]);
-  });
-
-  it('global gives a tie to the earlier layer', () => {
-    shelf.set('conv0/kernel', [1, 1, 1, 4], [2, 2, 2, 2]);
-    shelf.set('conv1/kernel', [1, 1, 4, 3], [2, 2, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
-    // floor(7 * 0.3) = 2: of equals the last units go
-    expect(removedBy({ rate: 0.3, scope: 'global' })).toEqual([[], [1, 2]]);
-  });
-});
+/** The cells of the tables of a document, without heads and the ticks of code. */
+function tableRows(file: string): string[][] {
+  const lines = readFileSync(join(__dirname, '../../docs', file), 'utf8').split('\n');
+  const rows = lines.filter((line) => line.startsWith('| `'));
+  return rows.map((line) =>
+    line
+      .slice(1, -1)
+      .split('|')
+      .map((cell) => cell.trim().replaceAll('`', '')),
+  );
+}

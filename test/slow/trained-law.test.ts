@@ -6,13 +6,14 @@ import type { DataSet } from '../../data';
 import { harden, verify } from '../../export';
 import { ChannelGraph, removedUnits } from '../../graph';
 import { prunable } from '../../layers';
-import { methods } from '../../methods';
+import { methods, schedules, startingAt } from '../../methods';
 import type { MethodId } from '../../methods';
 import { resnet20 } from '../../models';
 import { sampleImages } from '../../trainer/hand-over';
 import { Sgd } from '../../trainer/optimizer';
 import { Pruning } from '../../trainer/pruning';
 import { EagerStep } from '../../trainer/step';
+import { Timetable } from '../../trainer/timetable';
 
 /** Two short epochs of ResNet-20 on real digits, pruned after each. */
 async function trained(
@@ -27,16 +28,18 @@ async function trained(
   const graph = ChannelGraph.of(model, { residual });
   const optimizer = new Sgd({ momentum: 0.9, nesterov: true, weightDecay: 5e-4 });
   const step = new EagerStep(model, optimizer);
-  const times = { from: 0, every: 1, atStart: false };
+  const timetable = new Timetable({ from: 0, every: 1, atStart: false }, 2);
+  const schedule = startingAt(schedules.constant);
   const method = new methods[id]({ rate: 0.3, regrowth });
-  const pruning = new Pruning(model, graph, method, optimizer, times, 'unit');
+  const parts = { model, graph, method, optimizer, timetable, schedule, extent: 'unit' } as const;
+  const pruning = new Pruning(parts);
   for (const epoch of [0, 1]) {
     const order = { seed: 1, epoch, batchSize: 64, augment: true };
     for await (const batch of trainingBatches(data, order)) {
       step.run(batch, 0.05).dispose();
       batch.dispose();
     }
-    pruning.event();
+    pruning.event(epoch);
   }
   optimizer.dispose();
   return { model, graph, pruning };

@@ -3,13 +3,14 @@ import { expect, it } from 'vitest';
 import { ChannelGraph, keepAll } from '../../graph';
 import { maskedWeights, prunable, weightsByName } from '../../layers';
 import type { MaskExtent } from '../../layers';
-import { NormFilter } from '../../methods';
-import type { Methodology } from '../../methods';
+import { NormFilter, schedules, startingAt } from '../../methods';
+import type { Methodology, RateSchedule } from '../../methods';
 import { Adam, Sgd } from '../../trainer/optimizer';
 import type { Optimizer } from '../../trainer/optimizer';
 import { Pruning } from '../../trainer/pruning';
-import type { PruningTimes } from '../../trainer/pruning';
 import { EagerStep } from '../../trainer/step';
+import { Timetable } from '../../trainer/timetable';
+import type { PruningTimes } from '../../trainer/timetable';
 import { describeOn } from '../engines';
 import { expectNoLeak, random } from '../tensors';
 import {
@@ -24,6 +25,10 @@ import {
 } from './fixtures/toy-run';
 
 const always: PruningTimes = { from: 0, every: 1, atStart: false };
+const constant = startingAt(schedules.constant);
+
+/** An event after each of many epochs. */
+const endless = new Timetable(always, 1000);
 
 interface Parts {
   readonly model: tf.LayersModel;
@@ -41,7 +46,14 @@ function partsOf(
   {
     extent = 'unit',
     optimizer = decayingSgd(),
-  }: { extent?: MaskExtent; optimizer?: Optimizer } = {},
+    timetable = endless,
+    schedule = constant,
+  }: {
+    extent?: MaskExtent;
+    optimizer?: Optimizer;
+    timetable?: Timetable;
+    schedule?: RateSchedule;
+  } = {},
 ): Parts {
   const model = toyModel();
   const graph = ChannelGraph.of(model);
@@ -52,7 +64,7 @@ function partsOf(
     graph,
     method,
     optimizer,
-    pruning: new Pruning(model, graph, method, optimizer, always, extent),
+    pruning: new Pruning({ model, graph, method, optimizer, timetable, schedule, extent }),
     train: (count) => {
       for (let end = taken + count; taken < end; taken++) {
         const images = random([4, SIZE, SIZE, 1], 100 + taken);
@@ -85,9 +97,18 @@ function channelMagnitudes(values: Float32Array, channels: number): number[] {
   return largest;
 }
 
-/** The channels of a toy layer that the method removed. */
-function removedIn(method: Methodology, layer: string): number[] {
-  const kept = method.keep.groups.get(layer)!;
+/** The channels of a toy layer that the method removed; `none` before its first choice. */
+function removedIn(method: Methodology, layer: string, none?: number[]): number[] {
+  const kept = method.keep.groups.get(layer);
+  return kept ? zerosOf(kept) : none!;
+}
+
+/** Those of them that may no longer return. */
+function heldIn(method: Methodology, layer: string): number[] {
+  return zerosOf(method.held.groups.get(layer)!);
+}
+
+function zerosOf(kept: Uint8Array): number[] {
   return [...kept.keys()].filter((channel) => !kept[channel]);
 }
 
@@ -108,27 +129,6 @@ const belongings = {
 const widths = { conv0: 4, conv1: 6 } as const;
 
 describeOn(['cpu'], 'pruning during training', () => {
-  it.each([
-    // from, every, epochs: the epochs that end with an event; the last always does
-    [0, 1, 4, [0, 1, 2, 3]],
-    [2, 1, 5, [2, 3, 4]],
-    [0, 2, 5, [0, 2, 4]],
-    [1, 2, 5, [1, 3, 4]],
-    [1, 3, 9, [1, 4, 7, 8]],
-    [4, 10, 5, [4]],
-    [0, 100, 3, [0, 2]],
-  ])('is due from %d every %d of %d epochs', (from, every, epochs, expected) => {
-    const parts = partsOf(toyMethod('norm-filter', 'hard'));
-    const times = { from, every, atStart: false };
-    const { model, graph, method, optimizer } = parts;
-    const pruning = new Pruning(model, graph, method, optimizer, times, 'unit');
-    const due = Array.from({ length: epochs }, (_, epoch) => epoch).filter((epoch) =>
-      pruning.isDue(epoch, epochs),
-    );
-    expect(due).toEqual(expected);
-    parts.dispose();
-  });
-
   it('soft: zeroes the kernels alone, lifts the masks, and lets the filters grow again', () => {
     const parts = partsOf(toyMethod('norm-filter', 'soft'));
     const { model, method, pruning } = parts;
@@ -136,7 +136,7 @@ describeOn(['cpu'], 'pruning during training', () => {
     const before = ['conv1/bias', 'bn0/gamma', 'bn0/beta', 'bn1/moving_mean'].map((name) =>
       valuesIn(model, name),
     );
-    pruning.event();
+    pruning.event(0);
     // floor(4 * 0.4) = 1 of conv0, floor(6 * 0.4) = 2 of conv1
     expect([removedIn(method, 'conv0').length, removedIn(method, 'conv1').length]).toEqual([1, 2]);
     for (const [layer, width] of Object.entries(widths)) {
@@ -176,7 +176,7 @@ describeOn(['cpu'], 'pruning during training', () => {
       const slotsOf = (weight: string): [string, tf.Tensor][] =>
         [...optimizer.slots].filter(([name]) => name.slice(name.indexOf('/') + 1) === weight);
       expect(slotsOf('conv0/kernel').length).toBeGreaterThan(0);
-      pruning.event();
+      pruning.event(0);
       for (let step = 0; step <= 20; step++) {
         for (const layer of ['conv0', 'conv1'] as const) {
           for (const name of belongings[layer]) {
@@ -204,7 +204,7 @@ describeOn(['cpu'], 'pruning during training', () => {
     const parts = partsOf(toyMethod('norm-weight', 'hard'));
     const { model, method, optimizer, pruning } = parts;
     parts.train(2);
-    pruning.event();
+    pruning.event(0);
     expect([...method.keep.weights.keys()]).toEqual([
       'conv0/kernel',
       'conv1/kernel',
@@ -231,7 +231,7 @@ describeOn(['cpu'], 'pruning during training', () => {
       (name) => !name.endsWith('/kernel') && !name.endsWith('mask'),
     );
     const before = others.map((name) => valuesIn(model, name));
-    pruning.event();
+    pruning.event(0);
     expect(others.map((name) => valuesIn(model, name))).toEqual(before);
     const isKernelMask = new Map(
       maskedWeights(model).map(({ mask, isKernel }) => [mask, isKernel] as const),
@@ -258,7 +258,7 @@ describeOn(['cpu'], 'pruning during training', () => {
       const parts = partsOf(toyMethod('norm-filter', regrowth), { extent });
       const { model, method, pruning } = parts;
       parts.train(2);
-      pruning.event();
+      pruning.event(0);
       parts.train(2);
       const all = (): Float32Array[] =>
         [...weightsByName(model).keys()].map((name) => valuesIn(model, name));
@@ -297,7 +297,10 @@ describeOn(['cpu'], 'pruning during training', () => {
     const model = prunable(tf.model({ inputs: input, outputs }));
     const graph = ChannelGraph.of(model);
     const method = new NormFilter({ rate: 0.5, regrowth });
-    const pruning = new Pruning(model, graph, method, decayingSgd(), always, 'unit');
+    const pruning = new Pruning({
+      ...{ model, graph, method, optimizer: decayingSgd() },
+      ...{ timetable: endless, schedule: constant, extent: 'unit' },
+    });
     const setFilters = (values: number[]): void => {
       const kernel = tf.tensor(values, [1, 1, 1, 4]);
       weightsByName(model).get('conv/kernel')!.write(kernel);
@@ -305,14 +308,29 @@ describeOn(['cpu'], 'pruning during training', () => {
     };
     expect(method.keep).toBe(keepAll);
     setFilters([1, 2, 3, 4]);
+    const spread = { min: 1, mean: 2.5, max: 4, deviation: Math.sqrt(1.25) };
     // {} -> {0, 1}: nothing in common, 1 - 0/2
-    expect(pruning.event()).toEqual({ removed: 2, units: 4, churn: 1 });
+    expect(pruning.event(0)).toEqual({
+      removed: 2,
+      units: 4,
+      churn: 1,
+      rate: 0.5,
+      held: regrowth === 'soft' ? 0 : 2,
+      kept: 'conv:2/4',
+      // |1|, |2|, |3|, |4|: mean 2.5, deviation sqrt((2.25 + 0.25) * 2 / 4) = sqrt(1.25)
+      norms: {
+        ...spread,
+        relativeDeviation: Math.sqrt(1.25) / 2.5,
+        relativeMin: 0.4,
+        kernels: { 'conv/kernel': spread },
+      },
+    });
     expect(valuesIn(model, 'conv/kernel')).toEqual(Float32Array.of(0, 0, 3, 4));
     // the same again: 1 - 2/2
-    expect(pruning.event()).toEqual({ removed: 2, units: 4, churn: 0 });
+    expect(pruning.event(1)).toMatchObject({ removed: 2, units: 4, churn: 0 });
     setFilters([9, 2, 1, 4]);
     // soft {0, 1} -> {1, 2}: one of three in common, 1 - 1/3; hard stays with what is gone
-    const { churn } = pruning.event();
+    const { churn } = pruning.event(2);
     expect(churn).toBeCloseTo(regrowth === 'soft' ? 2 / 3 : 0, 12);
     expect(removedIn(method, 'conv')).toEqual(regrowth === 'soft' ? [1, 2] : [0, 1]);
     model.dispose();
@@ -323,14 +341,14 @@ describeOn(['cpu'], 'pruning during training', () => {
     (id) => {
       const parts = partsOf(toyMethod(id, 'hard'));
       parts.train(1);
-      parts.pruning.event();
+      parts.pruning.event(0);
       const keep = parts.method.keep;
       const masks = maskedWeights(parts.model).map(({ mask }) =>
         Float32Array.from(mask.read().dataSync()),
       );
-      parts.pruning.restore(keepAll);
+      parts.pruning.restore(keepAll, keepAll);
       expect(areMasksFull(parts.model)).toBe(true);
-      parts.pruning.restore(keep);
+      parts.pruning.restore(keep, null); // as an earlier version saved it
       expect(
         maskedWeights(parts.model).map(({ mask }) => Float32Array.from(mask.read().dataSync())),
       ).toEqual(masks);
@@ -338,11 +356,136 @@ describeOn(['cpu'], 'pruning during training', () => {
     },
   );
 
-  it.each(['soft', 'hard'] as const)('%s: leaves no tensor behind', (regrowth) => {
+  it('gradual: holds a part that grows, which never returns, and lets the rest learn', () => {
+    const method = new NormFilter({ rate: 0.5, regrowth: 'gradual' });
+    const timetable = new Timetable(always, 5); // progress 0, 1/4, 1/2, 3/4, 1
+    const parts = partsOf(method, { timetable });
+    const { model, pruning, optimizer } = parts;
+    const gone = new Map([
+      ['conv0', new Set<number>()],
+      ['conv1', new Set<number>()],
+    ]);
+    let returned = 0;
+    for (let epoch = 0; epoch < 5; epoch++) {
+      const before = new Map(
+        [...gone.keys()].map((layer) => [layer, removedIn(method, layer, [])]),
+      );
+      parts.train(3);
+      const { removed, held } = pruning.event(epoch);
+      // of 4 and 6 filters floor(4 / 2) + floor(6 / 2) = 5 go; held floor(4 p / 2) + floor(6 p / 2)
+      expect([removed, held]).toEqual([5, [0, 0, 2, 3, 5][epoch]]);
+      for (const [layer, earlier] of gone) {
+        const heldNow = heldIn(method, layer);
+        expect(heldNow).toEqual(expect.arrayContaining([...earlier]));
+        expect(removedIn(method, layer)).toEqual(expect.arrayContaining(heldNow));
+        for (const channel of heldNow) earlier.add(channel);
+        returned += before
+          .get(layer)!
+          .filter((one) => !removedIn(method, layer).includes(one)).length;
+      }
+      parts.train(2);
+      for (const [layer, width] of Object.entries(widths) as ['conv0' | 'conv1', number][]) {
+        const magnitudes = channelMagnitudes(valuesIn(model, `${layer}/kernel`), width);
+        const silent = [...gone.get(layer)!].sort((a, b) => a - b);
+        // what is held is zero with all that belongs to it, its velocity too; the rest has grown
+        expect([...magnitudes.keys()].filter((channel) => magnitudes[channel] === 0)).toEqual(
+          silent,
+        );
+        for (const name of belongings[layer]) {
+          const slot = optimizer.slots.get(`velocity/${name}`);
+          const found = [valuesIn(model, name), ...(slot ? [slot.dataSync<'float32'>()] : [])];
+          for (const values of found) {
+            const sizes = channelMagnitudes(Float32Array.from(values), width);
+            expect(silent.map((channel) => sizes[channel])).toEqual(silent.map(() => 0));
+          }
+        }
+      }
+    }
+    expect(returned).toBeGreaterThan(0); // some of what was only zeroed came back
+    expect(pruning.isSilenced).toBe(true);
+    parts.dispose();
+  });
+
+  it('soft: the last event holds what it removes', () => {
+    const timetable = new Timetable({ ...always, until: 1 }, 4);
+    const parts = partsOf(toyMethod('norm-filter', 'soft'), { timetable });
+    const { model, method, pruning } = parts;
+    parts.train(2);
+    expect(pruning.event(0)).toMatchObject({ removed: 3, held: 0 });
+    parts.train(2);
+    expect(pruning.event(1)).toMatchObject({ removed: 3, held: 3 });
+    parts.train(3);
+    const magnitudes = channelMagnitudes(valuesIn(model, 'conv1/kernel'), 6);
+    for (const channel of removedIn(method, 'conv1')) expect(magnitudes[channel]).toBe(0);
+    parts.dispose();
+  });
+
+  it('removes what the schedule asks for, at the last event all of it', () => {
+    const timetable = new Timetable(always, 5);
+    const schedule = startingAt(schedules.linear);
+    const method = new NormFilter({ rate: 0.5, layerRates: [{ pattern: 'conv0', rate: 0.25 }] });
+    const parts = partsOf(method, { timetable, schedule });
+    parts.train(1);
+    const events = [0, 1, 2, 3, 4].map((epoch) => parts.pruning.event(epoch));
+    // progress 0, 1/4 .. 1: conv1 loses floor(6 * p / 2), conv0 floor(4 * p / 4)
+    expect(events.map(({ removed }) => removed)).toEqual([0, 0, 1, 2, 4]);
+    expect(events.map(({ rate }) => rate)).toEqual([0, 0.125, 0.25, 0.375, 0.5]);
+    expect(events.map(({ kept }) => kept)).toEqual([
+      'conv0:4/4;conv1:6/6',
+      'conv0:4/4;conv1:6/6',
+      'conv0:4/4;conv1:5/6',
+      'conv0:4/4;conv1:4/6',
+      'conv0:3/4;conv1:3/6',
+    ]);
+    expect([0, 1, 2, 3, 4].map((epoch) => parts.pruning.hasReachedRate(epoch))).toEqual([
+      ...[false, false, false, false],
+      true,
+    ]);
+    parts.dispose();
+  });
+
+  it('asks for a least rate only as far as the schedule is', () => {
+    const timetable = new Timetable(always, 5);
+    const schedule = startingAt(schedules.linear);
+    const method = new NormFilter({ rate: 0.5, scope: 'global', minRate: 0.4 });
+    const parts = partsOf(method, { timetable, schedule });
+    parts.train(1);
+    const removed = [0, 1, 2, 3, 4].map((epoch) => parts.pruning.event(epoch).removed);
+    expect(removed).toEqual([0, 1, 2, 3, 5]); // floor(10 * p / 2)
+    // floor(4 * 0.4) = 1 and floor(6 * 0.4) = 2 at least
+    expect(removedIn(method, 'conv0').length).toBeGreaterThanOrEqual(1);
+    expect(removedIn(method, 'conv1').length).toBeGreaterThanOrEqual(2);
+    parts.dispose();
+  });
+
+  it('refuses an event that removes nothing once the rate is reached, and names the options', () => {
+    const parts = partsOf(new NormFilter({ rate: 0.4, minKeep: 10 }));
+    expect(() => parts.pruning.event(0)).toThrow(
+      /removed nothing although the schedule has reached its rate 0.4 \(--rate.*--min-keep 10/,
+    );
+    parts.dispose();
+  });
+
+  it.each([
+    ['falls', (rate: number, progress: number) => rate * (progress === 1 ? 1 : 1 - progress)],
+    ['never reaches the rate', (rate: number, progress: number) => (rate * progress) / 2],
+    ['goes beyond the rate', (rate: number, progress: number) => rate * (1 + progress)],
+    ['is no number', () => NaN],
+  ])('refuses a schedule that %s', (_what, schedule) => {
+    expect(() => partsOf(toyMethod('fpgm', 'hard'), { schedule })).toThrow(/^schedule must /);
+  });
+
+  it('refuses several events of a one-shot schedule', () => {
+    const schedule = startingAt(schedules['one-shot']);
+    const build = (): unknown => partsOf(toyMethod('fpgm', 'hard'), { schedule });
+    expect(build).toThrow('schedule one-shot has a single event');
+  });
+
+  it.each(['soft', 'hard', 'gradual'] as const)('%s: leaves no tensor behind', (regrowth) => {
     const parts = partsOf(toyMethod('fpgm', regrowth));
     parts.train(1);
     expectNoLeak(() => {
-      parts.pruning.event();
+      parts.pruning.event(0);
     });
     parts.dispose();
   });
@@ -356,9 +499,9 @@ describeOn(['cpu'], 'pruning during training', () => {
       pruneAt: { from: 0, every: 1, atStart: true },
     });
     const choose = method.choose.bind(method);
-    method.choose = (graph, kernel) => {
+    method.choose = (...given) => {
       toy.progress.phases.push(`event after ${toy.trainer.steps} steps`);
-      return choose(graph, kernel);
+      return choose(...given);
     };
     await toy.trainer.train();
     expect(toy.progress.phases).toEqual([

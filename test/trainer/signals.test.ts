@@ -53,7 +53,8 @@ describe.concurrent('StopRequest', () => {
     ).toEqual({ output: `ready\nrequested ${first}\nexit\n`, code: 75, signal: null });
   });
 
-  it('takes the echo of a signal for the signal', async () => {
+  // An echo comes within 100 ms; a busy machine may send the second one later, which is then no echo.
+  it('takes the echo of a signal for the signal', { retry: 5 }, async () => {
     const { output } = await ending('', [
       ['ready', 0, 'SIGINT'],
       ['ready', 10, 'SIGINT'],

@@ -5,11 +5,13 @@ import { describe, expect, it } from 'vitest';
 import { removedUnits } from '../../graph';
 import { loadNewestCheckpoint } from '../../trainer/checkpoint';
 import type { NamedArray } from '../../trainer/checkpoint';
+import { NormFilter, schedules, startingAt, TaylorFilter } from '../../methods';
 import { Adam, Sgd } from '../../trainer/optimizer';
-import { DivergedError, ResumeMismatchError } from '../../trainer/trainer';
-import type { TrainerOptions } from '../../trainer/trainer';
+import { DivergedError, ResumeMismatchError } from '../../trainer/trainer-errors';
+import type { TrainerOptions } from '../../trainer/trainer-options';
 import { describeOn } from '../engines';
 import {
+  inObservation,
   scratchFolder,
   StopWhen,
   toyData,
@@ -20,11 +22,13 @@ import {
 } from './fixtures/toy-run';
 import type { ToyOptions } from './fixtures/toy-run';
 
-type Row = Record<string, number | null>;
+type Row = Record<string, number | null>; // and `kept`, a text
 
 const columns = [
   ...['step', 'epoch', 'learning_rate', 'train_loss', 'val_loss', 'val_top1', 'val_top5'],
-  ...['masked_loss', 'masked_top1', 'masked_top5', 'removed', 'units', 'churn'],
+  ...['masked_loss', 'masked_top1', 'masked_top5', 'removed', 'units', 'churn', 'rate', 'held'],
+  ...['kept', 'norm_min', 'norm_mean', 'norm_max', 'norm_deviation'],
+  ...['norm_relative_deviation', 'norm_relative_min'],
 ];
 
 function rowsOf(folder: string): Row[] {
@@ -69,7 +73,7 @@ describeOn(['cpu'], 'Trainer', () => {
     const table = readFileSync(join(folder, 'metrics.csv'), 'utf8').trimEnd().split('\n');
     expect(table).toHaveLength(7);
     expect(table[0]).toBe(columns.join());
-    expect(table[1]!.split(',').map(Number)).toEqual(columns.map((column) => rows[0]![column]));
+    expect(table[1]!.split(',')).toEqual(columns.map((column) => String(rows[0]![column])));
     toy.dispose();
   });
 
@@ -116,6 +120,86 @@ describeOn(['cpu'], 'Trainer', () => {
     toy.dispose();
   });
 
+  it('hands over no epoch from before the schedule has reached its rate', async () => {
+    const folder = scratchFolder();
+    const toy = await toyTrainer(folder, {
+      data: toyData(24, 30),
+      epochs: 7,
+      method: new NormFilter({ rate: 0.6 }),
+      schedule: startingAt(schedules.linear, 0.2),
+      pruneAt: { from: 2, every: 1, until: 5, atStart: false },
+      learningRate: (step) => (step < 24 ? 0.1 : 0.5), // good first, bad later
+    });
+    await toy.trainer.train();
+    const rows = rowsOf(folder);
+    // conv0 4 * rate, conv1 6 * rate: 0 + 1, 1 + 2 (0.33), 1 + 2 (0.46), 2 + 3 (0.6)
+    expect(rows.map(({ removed }) => removed)).toEqual([null, null, 1, 3, 3, 5, null]);
+    expect(rows[3]!.rate).toBeCloseTo(0.2 + 0.4 / 3, 12);
+    const best = await toy.trainer.restoreBest();
+    expect(best.epoch).toBeGreaterThanOrEqual(5);
+    const earlier = rows.slice(2, 5).map(({ masked_top1: top1 }) => top1!);
+    expect(Math.max(...earlier)).toBeGreaterThan(best.evaluation.top1); // they would have won
+    expect(removedUnits(toy.trainer.keep)).toBe(5);
+    toy.dispose();
+  });
+
+  it('prunes between two steps, with a row for each event', async () => {
+    const folder = scratchFolder();
+    const toy = await toyTrainer(folder, {
+      epochs: 2,
+      method: new NormFilter({ rate: 0.5, regrowth: 'soft' }),
+      pruneAt: { from: 1, every: 3, until: 6, by: 'step', atStart: false },
+    });
+    const choose = toy.method!.choose.bind(toy.method);
+    const chosenAfter: number[] = [];
+    toy.method!.choose = (...given) => {
+      chosenAfter.push(toy.trainer.steps);
+      return choose(...given);
+    };
+    await toy.trainer.train();
+    expect(chosenAfter).toEqual([2, 5, 7]); // at the ends of steps 1, 4 and 6
+    const rows = rowsOf(folder);
+    expect(rows.map(({ step, epoch, removed, held }) => [step, epoch, removed, held])).toEqual([
+      [2, 0, 5, 0],
+      [4, 0, null, null],
+      [5, 1, 5, 0],
+      [7, 1, 5, 5], // the last event holds what it removes
+      [8, 1, null, null],
+    ]);
+    for (const row of rows) {
+      const isEpoch = row.step! % 4 === 0;
+      expect(row.train_loss !== null).toBe(isEpoch);
+      expect(row.masked_top1 !== null).toBe(isEpoch);
+      expect(row.kept).toBe(isEpoch ? null : 'conv0:2/4;conv1:3/6');
+      expect(row.norm_min !== null).toBe(!isEpoch);
+    }
+    const notes = toy.progress.notes.filter((note) => note.startsWith('after step'));
+    expect(notes[0]).toBe('after step 2: removed 5/10, churn 100.00 %');
+    expect(notes).toHaveLength(3);
+    toy.dispose();
+  });
+
+  it('says once, at the first event, whether the norms suit a norm criterion', async () => {
+    const folder = scratchFolder();
+    const toy = await toyTrainer(folder, {
+      epochs: 3,
+      pruneAt: { from: 1, every: 1, atStart: false },
+    });
+    await toy.trainer.train();
+    const [row] = rowsOf(folder).filter(({ removed }) => removed !== null);
+    const percent = (share: number): string => `${(100 * share).toFixed(0)} %`;
+    const notes = toy.progress.notes.filter((note) => note.startsWith('norms:'));
+    expect(notes).toHaveLength(1);
+    expect(notes[0]).toContain(
+      `norms: deviation ${percent(row!.norm_relative_deviation!)} of the mean, ` +
+        `smallest ${percent(row!.norm_relative_min!)}: `,
+    );
+    const log = readFileSync(join(folder, 'log.jsonl'), 'utf8').trimEnd().split('\n');
+    const lines = log.map((line) => JSON.parse(line) as { event: string; msg: string });
+    expect(lines.filter(({ event }) => event === 'norms').map(({ msg }) => msg)).toEqual(notes);
+    toy.dispose();
+  });
+
   it.each([
     [{ epochs: 0 }, 'epochs must be a whole number from 1, got 0'],
     [{ epochs: 1.5 }, 'epochs must be a whole number from 1, got 1.5'],
@@ -135,6 +219,12 @@ describeOn(['cpu'], 'Trainer', () => {
       { pruneAt: { from: 0, every: 0, atStart: false } },
       'pruneAt.every must be a whole number from 1, got 0',
     ],
+    [
+      { pruneAt: { from: 0, every: 1, until: 8, by: 'step', atStart: false } },
+      'last pruning step (8) must be below the number of steps 8',
+    ],
+    [{ observeBatches: 0 }, 'observeBatches must be a whole number from 1, got 0'],
+    [{ schedule: (rate) => rate / 2 }, 'schedule must reach the final rate 0.4 at its last event'],
     [{ data: toyData(0) }, 'training images must be a whole number from 1, got 0'],
     [{ data: toyData(8, 0) }, 'validation images (the best epoch is chosen by them) must be'],
   ] satisfies [Partial<TrainerOptions>, string][])('refuses %o', async (options, message) => {
@@ -193,6 +283,16 @@ describeOn(['cpu'], 'a run that diverges', () => {
       'the step after which it would be saved',
       { ...breakAt(5), data: toyData(48), checkpointEvery: 1 },
       5,
+      'is no longer finite',
+    ],
+    [
+      'the step after which it would be pruned',
+      {
+        ...breakAt(2),
+        data: toyData(48),
+        pruneAt: { from: 2, every: 1, by: 'step', atStart: false },
+      },
+      2,
       'is no longer finite',
     ],
     ['the last step of an epoch', { ...breakAt(3), data: toyData(16) }, 3, 'validation images'],
@@ -280,6 +380,18 @@ describeOn(['cpu'], 'memory of a run', () => {
     if (!stop) await toy.trainer.restoreBest();
     toy.dispose();
     expect(tf.memory().numTensors).toBe(before);
+  });
+
+  it('is all given back after a run that observes the network', async () => {
+    const before = tf.memory().numTensors;
+    for (const stop of [undefined, new StopWhen(inObservation)]) {
+      const method = new TaylorFilter({ rate: 0.4 });
+      const toy = await toyTrainer(scratchFolder(), { stop, method, observeBatches: 2 });
+      expect(await toy.trainer.train()).toBe(stop ? 'stopped' : 'finished');
+      expect(method.evidence).toBeNull();
+      toy.dispose();
+      expect(tf.memory().numTensors).toBe(before);
+    }
   });
 
   it('is given back after a failure in a step', async () => {

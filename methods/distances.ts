@@ -1,0 +1,90 @@
+import * as tf from '@tensorflow/tfjs';
+
+/** How far apart two filters are; see `distanceSums`. */
+export type Distance = 'l1' | 'l2' | 'cosine';
+
+/**
+ * Per filter the sum of its distances to all others; no [out, out, n] tensor is made.
+ *
+ * Formula: with filters a and b of n weights, l1: sum_k |a_k - b_k|; l2: (sum_k (a_k - b_k)^2)^(1/2);
+ *   cosine: 1 - <a, b> / (|a| |b|), 0 where a or b is zero. A filter's own distance is 0.
+ *
+ * @param columns [n, out], a filter a column; not disposed.
+ * @returns [out]; the caller owns it.
+ */
+export function distanceSums(columns: tf.Tensor2D, distance: Distance): tf.Tensor1D {
+  return tf.tidy(() => {
+    switch (distance) {
+      case 'l1':
+        return manhattanSums(columns);
+      case 'l2':
+        return euclideanSums(tf.sub(columns, tf.mean(columns, 1, true)));
+      case 'cosine':
+        return cosineSums(columns);
+    }
+  });
+}
+
+/** Filters up to which one product of all with all is faster than products of halves. */
+const SMALL = 256;
+
+/**
+ * By |a|^2 + |b|^2 - 2ab of filters that are centred on their mean, which moves no distance and cancels
+ * less. Distances of one half to the other are computed once and serve both.
+ */
+function euclideanSums(columns: tf.Tensor2D): tf.Tensor1D {
+  const filters = columns.shape[1];
+  if (filters <= SMALL) {
+    const elsewhere = tf.sub(1, tf.eye(filters)); // a filter's own distance is exactly zero
+    return tf.sum(tf.mul(gapsBetween(columns, columns), elsewhere), 0);
+  }
+  const left = Math.floor(filters / 2);
+  const halves = tf.split(columns, [left, filters - left], 1) as [tf.Tensor2D, tf.Tensor2D];
+  const gaps = gapsBetween(...halves);
+  return tf.concat1d([
+    tf.add<tf.Tensor1D>(euclideanSums(halves[0]), tf.sum(gaps, 1)),
+    tf.add<tf.Tensor1D>(euclideanSums(halves[1]), tf.sum(gaps, 0)),
+  ]);
+}
+
+/** Euclidean distances of each filter of [n, a] to each of [n, b], [a, b]. */
+function gapsBetween(a: tf.Tensor2D, b: tf.Tensor2D): tf.Tensor2D {
+  const products = tf.matMul(tf.mul(a, -2), b, true, false); // -2 ab
+  const ofA = tf.reshape(tf.sum(tf.square(a), 0), [-1, 1]); // [a, 1]
+  const ofB = tf.sum(tf.square(b), 0); // [b]
+  const squares = tf.add<tf.Tensor2D>(tf.add(products, ofA), ofB);
+  return tf.sqrt(tf.relu(squares)); // rounding may fall below 0
+}
+
+/**
+ * Weight by weight over the sorted filters: of m values x_0 >= x_1 >= ..., the r-th has r above it, so
+ * that sum_i |x_i - x_r| = 2 sum of those above - sum of all + (m - 2r) x_r. Sorting costs out log out
+ * a weight where pairs cost out^2; sums are in double precision.
+ */
+function manhattanSums(columns: tf.Tensor2D): tf.Tensor1D {
+  const [rows, filters] = columns.shape;
+  const sorted = tf.topk(columns, filters);
+  const [values, places] = [sorted.values.dataSync<'float32'>(), sorted.indices.dataSync()];
+  const sums = new Float64Array(filters);
+  for (let start = 0; start < rows * filters; start += filters) {
+    let all = 0;
+    for (let rank = 0; rank < filters; rank++) all += values[start + rank]!;
+    let above = 0;
+    for (let rank = 0; rank < filters; rank++) {
+      const value = values[start + rank]!;
+      sums[places[start + rank]!]! += 2 * above - all + (filters - 2 * rank) * value;
+      above += value;
+    }
+  }
+  return tf.tensor1d(Float32Array.from(sums));
+}
+
+/** Of m unit vectors u, sum_i (1 - <u_i, u_j>) = m - <sum_i u_i, u_j>: no pairs are needed. */
+function cosineSums(columns: tf.Tensor2D): tf.Tensor1D {
+  const lengths = tf.sqrt(tf.sum(tf.square(columns), 0)); // [out]
+  const isZero = tf.cast(tf.equal(lengths, 0), 'float32');
+  const units = tf.div(columns, tf.add(lengths, isZero)); // [n, out], zero stays zero
+  const alignment = tf.sum(tf.mul(units, tf.sum(units, 1, true)), 0); // [out]
+  const others = tf.sub(1, isZero);
+  return tf.mul(tf.sub(tf.sum(others), alignment), others);
+}

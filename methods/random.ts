@@ -1,0 +1,27 @@
+import * as tf from '@tensorflow/tfjs';
+import { seedOf } from '../backend/random';
+import { Methodology } from './methodology';
+import type { ScoreContext } from './methodology';
+
+/**
+ * Removes filters by lot: what every other method must beat.
+ *
+ * Formula: s_j uniform in [0, 1), drawn anew from the seed and the kernel's name, so that the same
+ *   filters are drawn at every event.
+ */
+export class RandomFilter extends Methodology {
+  protected override score(kernel: tf.Tensor, { name }: ScoreContext): tf.Tensor {
+    return drawn([kernel.shape.at(-1)!], this.options.seed, name);
+  }
+}
+
+/** Removes single weights by lot; the formula is that of RandomFilter. */
+export class RandomWeight extends Methodology {
+  protected override score(kernel: tf.Tensor, { name }: ScoreContext): tf.Tensor {
+    return drawn(kernel.shape, this.options.seed, name);
+  }
+}
+
+function drawn(shape: number[], seed: number, name: string): tf.Tensor {
+  return tf.randomUniform(shape, 0, 1, 'float32', seedOf('score', seed, name));
+}

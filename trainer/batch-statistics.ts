@@ -1,0 +1,82 @@
+import * as tf from '@tensorflow/tfjs';
+import { batchCount, trainingBatches } from '../data';
+import type { Batch, DataSet } from '../data';
+import type { ChannelGraph, KeepSet } from '../graph';
+import { BatchStatistics, clearMasks, setMasks } from '../layers';
+
+/** Which training images are looked at. */
+export interface SampleOptions {
+  readonly seed: number;
+  readonly batchSize: number;
+  /** Batches in all. */
+  readonly batches: number;
+  /** Called before each batch; what it throws ends the work. */
+  readonly onBatch?: (() => void) | undefined;
+}
+
+/**
+ * The first training batches in the order of the seed, without augmentation; further epochs follow
+ * where one is too short. A last, smaller batch is left out unless it is the only one.
+ *
+ * Each batch is freed when the next is asked for.
+ */
+export async function* sampleBatches(
+  data: DataSet,
+  { seed, batchSize, batches, onBatch }: SampleOptions,
+): AsyncGenerator<Batch> {
+  const dropLast = batchCount(data.train.count, batchSize, true) > 0;
+  let left = batches;
+  for (let epoch = 0; left > 0; epoch++) {
+    for await (const batch of trainingBatches(data, {
+      seed,
+      epoch,
+      batchSize,
+      augment: false,
+      dropLast,
+    })) {
+      try {
+        onBatch?.();
+        yield batch;
+      } finally {
+        batch.dispose();
+      }
+      if (--left === 0) break;
+    }
+  }
+}
+
+/**
+ * Measures the moving mean and variance of every BatchNormalization anew, on the network that `keep`
+ * leaves: what they learnt was of the whole one.
+ *
+ * Each becomes the plain mean over the batches of the batch's own mean and (unbiased) variance, each
+ * batch normalized by itself as in training, dropout off as in use. Nothing else changes; no gradient
+ * is taken.
+ *
+ * @param model prunable; its masks are full after.
+ * @param batches borrowed one by one.
+ * @throws {RangeError} when the model has no BatchNormalization.
+ */
+export async function reestimate(
+  model: tf.LayersModel,
+  graph: ChannelGraph,
+  keep: KeepSet,
+  batches: AsyncIterable<{ readonly images: tf.Tensor }>,
+): Promise<void> {
+  const statistics = new BatchStatistics(model);
+  if (statistics.count === 0) {
+    throw new RangeError('the network has no BatchNormalization whose averages could be measured');
+  }
+  setMasks(model, graph.layerKeeps(keep), 'unit');
+  try {
+    for await (const { images } of batches) {
+      statistics.during(() => {
+        tf.tidy(() => void model.apply(images, { training: false }));
+      });
+      await new Promise((resolve) => setImmediate(resolve)); // lets signals have a turn
+    }
+  } finally {
+    clearMasks(model);
+  }
+  statistics.write();
+}

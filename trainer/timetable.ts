@@ -1,0 +1,93 @@
+/** What a run's pruning is timed by. */
+export type PruningClock = 'epoch' | 'step';
+
+/** When a run prunes, in epochs or steps counted from 0; an event comes at the end of its epoch or step. */
+export interface PruningTimes {
+  /** First epoch or step that ends with an event. */
+  readonly from: number;
+  /** Epochs or steps between two events. */
+  readonly every: number;
+  /** Last epoch or step that ends with an event. Default the last of the run. */
+  readonly until?: number | undefined;
+  /** Default epoch. */
+  readonly by?: PruningClock | undefined;
+  /** Whether there is one more event before the first epoch, as in the published codes. */
+  readonly atStart: boolean;
+}
+
+/** The events of a run: which epochs or steps end with one, and how far the schedule is by then. */
+export class Timetable {
+  readonly from: number;
+  readonly until: number;
+  readonly by: PruningClock;
+  readonly atStart: boolean;
+  private readonly every: number;
+
+  /**
+   * @param units epochs or steps of the run, whichever the times are in.
+   * @throws {RangeError} when a time is outside the run.
+   */
+  constructor({ from, every, until, by = 'epoch', atStart }: PruningTimes, units: number) {
+    atLeast('pruneAt.from', from, 0);
+    atLeast('pruneAt.every', every, 1);
+    if (from >= units) {
+      throw new RangeError(
+        `the first pruning ${by} (${from}) must be below the number of ${by}s ${units}`,
+      );
+    }
+    if (until !== undefined) {
+      atLeast('pruneAt.until', until, from);
+      if (until >= units) {
+        throw new RangeError(
+          `the last pruning ${by} (${until}) must be below the number of ${by}s ${units}`,
+        );
+      }
+    }
+    this.from = from;
+    this.every = every;
+    this.until = until ?? units - 1;
+    this.by = by;
+    this.atStart = atStart;
+  }
+
+  /** Whether epoch or step `unit` ends with an event; that at `until` always does. */
+  isDue(unit: number): boolean {
+    if (unit < this.from || unit > this.until) return false;
+    return unit === this.until || (unit - this.from) % this.every === 0;
+  }
+
+  /**
+   * How far the schedule is at the event of `unit`, in [0, 1]; 1 where there is a single event.
+   *
+   * @param unit -1 for the event before the first epoch.
+   */
+  progressAt(unit: number): number {
+    if (unit < this.from) return 0;
+    if (unit >= this.until) return 1;
+    return (unit - this.from) / (this.until - this.from);
+  }
+
+  /** The progress of the newest event up to the end of `unit`; null before the first. */
+  newestProgress(unit: number): number | null {
+    if (unit < this.from) return this.atStart ? 0 : null;
+    if (unit >= this.until) return 1;
+    return this.progressAt(unit - ((unit - this.from) % this.every));
+  }
+
+  /** The events' progress, in their order. */
+  *progresses(): Generator<number> {
+    if (this.atStart) yield 0;
+    for (let unit = this.from; unit < this.until; unit += this.every) yield this.progressAt(unit);
+    yield 1;
+  }
+
+  /** Whether the event of `unit` is the first of all. */
+  isFirst(unit: number): boolean {
+    return unit === (this.atStart ? -1 : this.from);
+  }
+}
+
+function atLeast(name: string, value: number, least: number): void {
+  if (Number.isInteger(value) && value >= least) return;
+  throw new RangeError(`${name} must be a whole number from ${least}, got ${value}`);
+}

@@ -341,9 +341,8 @@ export class ChannelGraph {
 }
 
 function requireFlags(name: string, kept: Uint8Array): void {
-  const other = kept.find((flag) => flag > 1);
-  if (other !== undefined) {
-    throw new RangeError(`keep of ${name} must hold 0 and 1 only, got ${other}`);
+  for (const flag of kept) {
+    if (flag > 1) throw new RangeError(`keep of ${name} must hold 0 and 1 only, got ${flag}`);
   }
 }
 

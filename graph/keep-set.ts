@@ -42,21 +42,15 @@ export function similarity(a: KeepSet, b: KeepSet): number {
   let either = 0;
   for (const part of ['groups', 'weights'] as const) {
     for (const name of new Set([...a[part].keys(), ...b[part].keys()])) {
-      const [one, other] = [removedIn(a[part].get(name)), removedIn(b[part].get(name))];
-      const shared = [...one].filter((unit) => other.has(unit)).length;
-      both += shared;
-      either += one.size + other.size - shared;
+      const [one, other] = [a[part].get(name), b[part].get(name)];
+      for (let unit = 0; unit < Math.max(one?.length ?? 0, other?.length ?? 0); unit++) {
+        const [first, second] = [one?.[unit] === 0, other?.[unit] === 0];
+        if (first && second) both++;
+        if (first || second) either++;
+      }
     }
   }
   return either === 0 ? 1 : both / either;
-}
-
-function removedIn(vector: Uint8Array | undefined): Set<number> {
-  const removed = new Set<number>();
-  vector?.forEach((kept, unit) => {
-    if (!kept) removed.add(unit);
-  });
-  return removed;
 }
 
 type KeepJson = Record<'groups' | 'weights', Record<string, string>>;

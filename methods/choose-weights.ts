@@ -5,7 +5,7 @@ import { limited } from './limits';
 import type { Methodology } from './methodology';
 import { cellsOf, keptOfRuns, rankedBlocks } from './patterns';
 import type { Pattern } from './patterns';
-import { globalCounts, lowest, without } from './ranking';
+import { globalCounts, keptWithout } from './ranking';
 import type { Contestant } from './ranking';
 import type { ScoreBook } from './scores';
 
@@ -46,7 +46,7 @@ export function chooseWeights(
   const kernels = graph.kernels.map((name) => rankedKernel(name, scores, pattern, left));
   const counts = countsOf(kernels, method, rates);
   const weights = kernels.map(({ name, scores: ranked, pieces, ...ranking }) => {
-    const stays = without(ranked.length, lowest(ranked, counts.get(name)!, ranking));
+    const stays = keptWithout(ranked, counts.get(name)!, ranking);
     return [name, pieces ? Uint8Array.from(pieces, (piece) => stays[piece]!) : stays] as const;
   });
   return { groups: new Map(), weights: new Map(weights) };

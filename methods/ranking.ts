@@ -1,6 +1,7 @@
 import { removedCount } from './counts';
 import type { CountingRule } from './counts';
 import { RateLimitError } from './limits';
+import { radixKept } from './radix-kept';
 import { radixOrder } from './radix-order';
 
 /** From this length on a list is sorted by bits: below it comparisons are as fast. */
@@ -49,6 +50,18 @@ export function without(length: number, removed: Iterable<number>): Uint8Array {
   return keep;
 }
 
+/** 0/1 per unit, 0 for those that `lowest` names; quicker for long lists, since no order is needed. */
+export function keptWithout(
+  scores: ArrayLike<number>,
+  count: number,
+  ranking: Ranking = {},
+): Uint8Array {
+  const gone = goneBefore(ranking);
+  const isQuick = scores instanceof Float32Array && ranking.ties !== 'paper' && count >= gone;
+  if (isQuick) return radixKept(scores, count - gone, ranking.left);
+  return without(scores.length, lowest(scores, count, ranking));
+}
+
 /**
  * Makes the scores of one list comparable to those of others: each one's square as a share of the
  * squares of all that go no sooner (LAMP; see `Methodology.normalised`).
@@ -84,7 +97,10 @@ export interface Contestant extends Ranking {
 
 /** How many units an earlier choice removed. */
 export function goneBefore({ left }: Ranking): number {
-  return left ? left.reduce((count, stays) => count + 1 - stays, 0) : 0;
+  if (!left) return 0;
+  let gone = 0;
+  for (const stays of left) gone += 1 - stays;
+  return gone;
 }
 
 /**

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { RandomStream } from '../../backend/random';
-import { lowest } from '../../methods/ranking';
+import { keptWithout, lowest, without } from '../../methods/ranking';
 
 /** Scores with many ties, of both signs, with zeros of both signs. */
 function scoresOf(length: number, seed: number): number[] {
@@ -49,6 +49,25 @@ describe.each([7, 3000])('the lowest of %d scores', (length) => {
       );
     },
   );
+
+  it('leave the others, whatever was gone before', () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 1000 }),
+        fc.constantFrom('exact' as const, 'paper' as const),
+        fc.boolean(),
+        fc.nat(length),
+        (seed, ties, isHeld, count) => {
+          const scores = Float32Array.from(scoresOf(length, seed));
+          const flags = Uint8Array.from({ length }, (_, unit) => Math.min(1, (unit * seed) % 3));
+          const left = isHeld ? flags : undefined;
+          const gone = lowest(scores, count, { ties, left });
+          expect(keptWithout(scores, count, { ties, left })).toEqual(without(length, gone));
+        },
+      ),
+      { numRuns: 30 },
+    );
+  });
 
   it('takes 0 and -0 as equal', () => {
     const zeros = Float32Array.from({ length }, (_, unit) => (unit % 2 ? 0 : -0));

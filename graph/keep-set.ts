@@ -38,18 +38,9 @@ export function removedUnits(keep: KeepSet): number {
  * removes anything. Mask churn is 1 - this.
  */
 export function similarity(a: KeepSet, b: KeepSet): number {
-  let both = 0;
-  let either = 0;
-  for (const part of ['groups', 'weights'] as const) {
-    for (const name of new Set([...a[part].keys(), ...b[part].keys()])) {
-      const [one, other] = [a[part].get(name), b[part].get(name)];
-      for (let unit = 0; unit < Math.max(one?.length ?? 0, other?.length ?? 0); unit++) {
-        const [first, second] = [one?.[unit] === 0, other?.[unit] === 0];
-        if (first && second) both++;
-        if (first || second) either++;
-      }
-    }
-  }
+  const [before, after] = [removedUnits(a), removedUnits(b)];
+  const both = removedUnits(union(a, b));
+  const either = before + after - both;
   return either === 0 ? 1 : both / either;
 }
 

@@ -422,13 +422,13 @@ export const schema = named({
   }),
   bnBatches: option({
     doc:
-      'training batches on which the averages of BatchNormalization are measured anew after pruning; 0 keeps ' +
-      'those of the whole network',
+      'training batches on which the averages of BatchNormalization are measured anew before the network is written; ' +
+      '0 keeps those of the training',
     group: 'Pruning',
     format: optional(whole({ from: 0 })),
     default: null,
     defaultDoc: '0; 10 with --max-drop',
-    commands: ['prune'],
+    commands: wherePruned,
   }),
   norm: option({
     doc: 'norm that ranks filters: sum of absolute values or Euclidean length',

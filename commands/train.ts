@@ -9,11 +9,12 @@ import { batchCount, dataSets } from '../data';
 import type { DataSet, Recipe } from '../data';
 import { removedUnits } from '../graph';
 import type { ChannelGraph, KeepSet } from '../graph';
-import { prunable, weightsByName } from '../layers';
+import { BatchStatistics, prunable, weightsByName } from '../layers';
 import type { Methodology } from '../methods';
 import { comparisonTable, formatBytes } from '../report/table';
 import type { JsonObject } from '../files/durable-files';
 import { observedBatches, withEvidence } from '../trainer/evidence';
+import { reestimate, sampleBatches } from '../trainer/batch-statistics';
 import { classifier, handOver, sampleImages } from '../trainer/hand-over';
 import type { HandedOver } from '../trainer/hand-over';
 import { constant, cosine, multiStep } from '../trainer/learning-rate';
@@ -165,6 +166,7 @@ async function prepared(given: Config, terminal: Terminal): Promise<Parts> {
   const teacher = await teacherOf(given, network, inputShape, data.classes.length);
   const model = prunable(network.model);
   if (teacher?.model !== network.model) network.model.dispose();
+  requireStatistics(model, given);
   const graph = await asUsage(() => graphOf(model, given));
   const config = await targeted({ model, graph, config: given, data }, terminal);
   const method = await asUsage(() => methodOf(config));
@@ -214,6 +216,7 @@ async function trainIn(
     if (parts.config.resume) await resume(trainer, terminal);
     if ((await trainer.train()) === 'stopped') throw new Stopped();
     const best = await trainer.restoreBest();
+    await remeasureStatistics(parts, trainer.keep, stop);
     const result = await handOverOf(run, parts, trainer.keep, stop, terminal);
     sayAttained(parts, trainer.keep, terminal);
     report(result, best.epoch, run, parts.config, terminal);
@@ -280,6 +283,33 @@ function trainerOf(
     identity: identityOf(config, data, teacher),
     progress: terminal.progress,
     stop,
+  });
+}
+
+/** What BatchNormalization expects, measured on what the masks leave: soft pruning never trained that. */
+async function remeasureStatistics(
+  { config, data, model, graph }: Parts,
+  keep: KeepSet,
+  stop: StopRequest,
+): Promise<void> {
+  const { seed, bnBatches } = config;
+  if (bnBatches === null || bnBatches === 0) return;
+  const batchSize = config.batchSize ?? dataSets[config.dataset].recipe.batchSize;
+  const onBatch = (): void => {
+    if (stop.requested !== null) throw new Stopped();
+  };
+  const batches = sampleBatches(data, { seed, batchSize, batches: bnBatches, onBatch });
+  await reestimate(model, graph, keep, batches);
+}
+
+/** @throws {ConfigError} when there are no statistics that --bn-batches could measure. */
+function requireStatistics(model: tf.LayersModel, { bnBatches }: Config): void {
+  if (bnBatches === null || bnBatches === 0 || new BatchStatistics(model).count > 0) return;
+  throw new ConfigError({
+    key: '--bn-batches',
+    problem: 'has no effect: the network has no BatchNormalization',
+    received: bnBatches,
+    source: 'command line, environment or file',
   });
 }
 

@@ -2,6 +2,8 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync } from 'no
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { readModel } from '../../export';
+import { weightsByName } from '../../layers';
 import { RunDirectory } from '../../trainer/run-directory';
 import { quickest } from '../engines';
 import { CommandLine, commandLine } from '../trainer/fixtures/command-line';
@@ -61,6 +63,29 @@ describe('train', () => {
     expect(result.after.macs).toBeLessThan(0.6 * result.before.macs!);
     expect(result.after.accuracy).toBe(result.before.accuracy);
     expect(result.peakMemoryBytes).toBeGreaterThan(1e7);
+  });
+
+  it('measures the statistics of BatchNormalization anew with --bn-batches, and nothing else', async () => {
+    const other = join(parent, 'anew');
+    const args = [...small, '--run-dir', other, '--bn-batches', '2', '--json', '--quiet'];
+    expect(await commandLine(args, { cwd: parent })).toMatchObject({ code: 0, stderr: '' });
+    const [usual, anew] = await Promise.all(
+      [folder, other].map((run) => readModel(join(run, 'export', 'model.json'))),
+    );
+    const changed = [...weightsByName(usual!)].flatMap(([name, weight]) => {
+      const values = weightsByName(anew!).get(name)!.read().dataSync();
+      return weight
+        .read()
+        .dataSync()
+        .every((value, at) => value === values[at])
+        ? []
+        : [name];
+    });
+    expect(changed.length).toBe(2 * 19); // of 19 layers the mean and the variance
+    for (const name of changed) expect(name).toMatch(/moving_(mean|variance)$/);
+    usual!.dispose();
+    anew!.dispose();
+    rmSync(other, { recursive: true });
   });
 
   it('leaves a whole run folder and nothing beside it', () => {

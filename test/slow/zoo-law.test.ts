@@ -18,6 +18,8 @@ import { randomInputs, randomKeep, recount } from '../graph/networks';
 
 const ids = Object.keys(architectures) as ArchitectureId[];
 const rates = [0.1, 0.3, 0.5, 0.9];
+/** In one ranking over layers of two to eight channels, of which one stays: 0.9 is out of reach. */
+const reachable = [0.1, 0.3, 0.5];
 const residuals = ['coupled', 'inner'] as const;
 
 /** All that fit in 4 GB beside their masked twin, but for VGG-16's siblings: each would take ten seconds. */
@@ -75,7 +77,7 @@ describe('narrow twins on cpu: hard = masked, bit for bit', () => {
       const graph = ChannelGraph.of(model, { residual });
       const keeps = [
         ...rates.map((rate) => chosen(new GeometricMedian({ rate }), model, graph)),
-        ...rates.map((rate) => chosen(new NormFilter({ rate, scope: 'global' }), model, graph)),
+        ...reachable.map((rate) => chosen(new NormFilter({ rate, scope: 'global' }), model, graph)),
         ...[1, 2, 3].map((seed) => randomKeep(graph, seed)),
       ];
       for (const keep of keeps) {

@@ -18,7 +18,7 @@ export function distanceSums(columns: tf.Tensor2D, distance: Distance): tf.Tenso
       case 'l1':
         return manhattanSums(columns);
       case 'l2':
-        return euclideanSums(tf.sub(columns, tf.mean(columns, 1, true)));
+        return euclideanSums(centred(columns));
       case 'cosine':
         return cosineSums(columns);
     }
@@ -26,34 +26,50 @@ export function distanceSums(columns: tf.Tensor2D, distance: Distance): tf.Tenso
 }
 
 /** Filters up to which one product of all with all is faster than products of halves. */
-const SMALL = 256;
+const SMALL = 512;
+
+function centred(filters: tf.Tensor2D): Centred {
+  const columns = tf.sub<tf.Tensor2D>(filters, tf.mean(filters, 1, true));
+  const squares: tf.Tensor1D = tf.sum(tf.square(columns), 0);
+  return { columns, squares };
+}
+
+/** Filters, centred on their mean, and the squares of their lengths. */
+interface Centred {
+  /** [n, out] */
+  readonly columns: tf.Tensor2D;
+  /** [out] */
+  readonly squares: tf.Tensor1D;
+}
 
 /**
  * By |a|^2 + |b|^2 - 2ab of filters that are centred on their mean, which moves no distance and cancels
  * less. Distances of one half to the other are computed once and serve both.
  */
-function euclideanSums(columns: tf.Tensor2D): tf.Tensor1D {
+function euclideanSums({ columns, squares }: Centred): tf.Tensor1D {
   const filters = columns.shape[1];
   if (filters <= SMALL) {
+    const all = { columns, squares };
     const elsewhere = tf.sub(1, tf.eye(filters)); // a filter's own distance is exactly zero
-    return tf.sum(tf.mul(gapsBetween(columns, columns), elsewhere), 0);
+    return tf.sum(tf.mul(gapsBetween(all, all), elsewhere), 0);
   }
-  const left = Math.floor(filters / 2);
-  const halves = tf.split(columns, [left, filters - left], 1) as [tf.Tensor2D, tf.Tensor2D];
-  const gaps = gapsBetween(...halves);
+  const sizes = [Math.floor(filters / 2), Math.ceil(filters / 2)];
+  const halves = tf.split(columns, sizes, 1) as [tf.Tensor2D, tf.Tensor2D];
+  const parts = tf.split(squares, sizes) as [tf.Tensor1D, tf.Tensor1D];
+  const left = { columns: halves[0], squares: parts[0] };
+  const right = { columns: halves[1], squares: parts[1] };
+  const gaps = gapsBetween(left, right);
   return tf.concat1d([
-    tf.add<tf.Tensor1D>(euclideanSums(halves[0]), tf.sum(gaps, 1)),
-    tf.add<tf.Tensor1D>(euclideanSums(halves[1]), tf.sum(gaps, 0)),
+    tf.add<tf.Tensor1D>(euclideanSums(left), tf.sum(gaps, 1)),
+    tf.add<tf.Tensor1D>(euclideanSums(right), tf.sum(gaps, 0)),
   ]);
 }
 
-/** Euclidean distances of each filter of [n, a] to each of [n, b], [a, b]. */
-function gapsBetween(a: tf.Tensor2D, b: tf.Tensor2D): tf.Tensor2D {
-  const products = tf.matMul(tf.mul(a, -2), b, true, false); // -2 ab
-  const ofA = tf.reshape(tf.sum(tf.square(a), 0), [-1, 1]); // [a, 1]
-  const ofB = tf.sum(tf.square(b), 0); // [b]
-  const squares = tf.add<tf.Tensor2D>(tf.add(products, ofA), ofB);
-  return tf.sqrt(tf.relu(squares)); // rounding may fall below 0
+/** Euclidean distances of each filter of `a` to each of `b`, [a, b]. */
+function gapsBetween(a: Centred, b: Centred): tf.Tensor2D {
+  const products = tf.matMul(a.columns, b.columns, true, false); // [a, b]
+  const lengths = tf.add(tf.reshape(a.squares, [-1, 1]), b.squares); // [a, b]
+  return tf.sqrt(tf.relu(tf.sub<tf.Tensor2D>(lengths, tf.mul(products, 2)))); // rounding may fall below 0
 }
 
 /**

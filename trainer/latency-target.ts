@@ -57,7 +57,7 @@ export async function solveLatency(
   const known: { readonly keep: KeepSet; readonly ms: number }[] = [{ keep: keepAll, ms: whole }];
   const measured = async (step: number): Promise<number> => {
     const keep = propose(step / COARSE);
-    const same = known.find((one) => isSame(one.keep, keep));
+    const same = known.find((one) => similarity(one.keep, keep) === 1);
     if (same) return same.ms;
     const ms = await decisive((runs) => timed(keep, runs), most);
     known.push({ keep, ms });
@@ -108,8 +108,4 @@ function stopwatchOf(model: tf.LayersModel, graph: ChannelGraph, isShare: boolea
       hard.dispose();
     }
   };
-}
-
-function isSame(a: KeepSet, b: KeepSet): boolean {
-  return removedUnits(a) === removedUnits(b) && similarity(a, b) === 1;
 }

@@ -1,5 +1,5 @@
 import type * as tf from '@tensorflow/tfjs';
-import { removedUnits } from '../graph';
+import { removedUnits, similarity } from '../graph';
 import type { ChannelGraph, KeepSet } from '../graph';
 import { clearMasks, setMasks } from '../layers';
 import type { Progress } from '../report/progress';
@@ -83,7 +83,7 @@ class Scanner {
   private async qualityOf(group: string, keep: KeepSet): Promise<Quality> {
     if (removedUnits(keep) === 0) return this.intact!;
     const last = this.last.get(group);
-    return last && isSame(last.keep, keep) ? last.quality : this.measured(keep);
+    return last && similarity(last.keep, keep) === 1 ? last.quality : this.measured(keep);
   }
 
   private async finished(
@@ -122,15 +122,6 @@ function partsOf(graph: ChannelGraph, keep: KeepSet): Map<string, KeepSet> {
     ([name, kept]) => [name, { groups: new Map(), weights: new Map([[name, kept]]) }] as const,
   );
   return new Map<string, KeepSet>([...groups, ...kernels]);
-}
-
-function isSame(a: KeepSet, b: KeepSet): boolean {
-  const vectors = ({ groups, weights }: KeepSet): Uint8Array[] => [
-    ...groups.values(),
-    ...weights.values(),
-  ];
-  const others = vectors(b);
-  return vectors(a).every((vector, index) => Buffer.compare(vector, others[index]!) === 0);
 }
 
 function groupOf(

@@ -7,7 +7,7 @@ import { removedUnits } from '../graph';
 import type { ChannelGraph, KeepSet, Unit } from '../graph';
 import { weightsByName } from '../layers';
 import type { KernelReader, Methodology } from '../methods';
-import { observedBatches } from '../trainer/evidence';
+import { observedBatches, seen } from '../trainer/evidence';
 import { highestRate } from '../trainer/max-drop';
 import type { CountedTarget } from '../trainer/target';
 import { PrunedCopy } from '../trainer/pruned-copy';
@@ -15,7 +15,7 @@ import { evaluate } from '../trainer/validation';
 import { methodOf } from './network';
 import { bnBatchesOf } from './prune-images';
 import type { Images } from './prune-images';
-import { askedTarget, HIGHEST_RATE, seen, solveTarget, sparseBytes } from './targets';
+import { askedTarget, HIGHEST_RATE, solveTarget, sparseBytes } from './targets';
 import type { Terminal } from './terminal';
 import { asUsage } from './usage';
 

@@ -8,9 +8,7 @@ import { harden, sparseWeights, weightBytes } from '../export';
 import type { ChannelGraph, KeepSet } from '../graph';
 import { keepAll } from '../graph';
 import { formatMilliseconds } from '../report/table';
-import { observed } from '../trainer/observation';
 import { solveLatency } from '../trainer/latency-target';
-import type { LabelledBatch } from '../trainer/step';
 import { rangeText, solveRate } from '../trainer/target';
 import type { CountedTarget, Solvable, SolvedRate, Target } from '../trainer/target';
 import type { Terminal } from './terminal';
@@ -127,26 +125,6 @@ export async function solveTarget(
 export function attainedText({ option, most, show, costOf }: CountedTarget, keep: KeepSet): string {
   const [cost, whole] = [costOf(keep), costOf(keepAll)];
   return `${option}: at most ${show(most)}; attained ${show(cost)} (${percent(cost / whole)})`;
-}
-
-/**
- * Shows a method what it wants to see of the network at work, for as long as the answer is not disposed.
- *
- * @param batches asked for only where the method observes; borrowed one by one.
- */
-export async function seen(
-  { model, graph, method }: Pick<Solvable, 'method' | 'graph'> & { readonly model: tf.LayersModel },
-  batches: AsyncIterable<LabelledBatch>,
-): Promise<Disposable> {
-  if (method.observes === 'nothing') return { [Symbol.dispose]: () => undefined };
-  const evidence = await observed(model, graph, method, batches);
-  method.evidence = evidence;
-  return {
-    [Symbol.dispose]: () => {
-      method.evidence = null;
-      for (const tensor of evidence.values()) tensor.dispose();
-    },
-  };
 }
 
 /** What is attainable and attained, in two lines. */

@@ -13,7 +13,7 @@ import { BatchStatistics, prunable, weightsByName } from '../layers';
 import type { Methodology } from '../methods';
 import { comparisonTable, formatBytes } from '../report/table';
 import type { JsonObject } from '../files/durable-files';
-import { observedBatches, withEvidence } from '../trainer/evidence';
+import { observedBatches, seen, withEvidence } from '../trainer/evidence';
 import { reestimate, sampleBatches } from '../trainer/batch-statistics';
 import { classifier, handOver, sampleImages } from '../trainer/hand-over';
 import type { HandedOver } from '../trainer/hand-over';
@@ -31,14 +31,7 @@ import { startedEngine } from './engine';
 import { filesOf, requireWritable } from './formats';
 import { layerRatesOf } from './layer-rate-file';
 import { checkFits, graphOf, methodOf, networkOf } from './network';
-import {
-  askedTarget,
-  attainedText,
-  countedTarget,
-  HIGHEST_RATE,
-  seen,
-  solveTarget,
-} from './targets';
+import { askedTarget, attainedText, countedTarget, HIGHEST_RATE, solveTarget } from './targets';
 import { pruningTimes, rateSchedule, requireEvents } from './pruning-times';
 import { teacherOf } from './teacher';
 import type { Teacher } from './teacher';

@@ -26,23 +26,43 @@ export async function* observedBatches(
   }
 }
 
+/** A method, and the network that it is to see. */
+interface Observer {
+  readonly model: tf.LayersModel;
+  readonly graph: ChannelGraph;
+  readonly method: Methodology;
+}
+
 /**
- * Runs `act` while the method has what it wants to see of the network at work.
+ * Shows a method what it wants to see of the network at work, for as long as the answer is not disposed.
  *
- * @param batches asked for only where the method observes.
+ * @param batches asked for only where the method observes; borrowed one by one.
  */
+export async function seen(
+  { model, graph, method }: Observer,
+  batches: AsyncIterable<LabelledBatch>,
+): Promise<Disposable> {
+  if (method.observes === 'nothing') return { [Symbol.dispose]: () => undefined };
+  const evidence = await observed(model, graph, method, batches);
+  method.evidence = evidence;
+  return {
+    [Symbol.dispose]: () => {
+      method.evidence = null;
+      for (const tensor of evidence.values()) tensor.dispose();
+    },
+  };
+}
+
+/** Runs `act` while the method has what it wants to see; `batches` as in `seen`. */
 export async function withEvidence<T>(
-  { model, graph, method }: { model: tf.LayersModel; graph: ChannelGraph; method: Methodology },
+  observer: Observer,
   batches: () => AsyncIterable<LabelledBatch>,
   act: () => T,
 ): Promise<T> {
-  if (method.observes === 'nothing') return act();
-  const evidence = await observed(model, graph, method, batches());
-  method.evidence = evidence;
+  const evidence = await seen(observer, batches());
   try {
     return act();
   } finally {
-    method.evidence = null;
-    for (const tensor of evidence.values()) tensor.dispose();
+    evidence[Symbol.dispose]();
   }
 }

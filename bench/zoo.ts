@@ -16,7 +16,7 @@ import { verify } from '../export';
 import { builtFrom, planHard } from '../export/harden';
 import { ChannelGraph } from '../graph';
 import type { KeepSet } from '../graph';
-import { weightsByName } from '../layers';
+import { weightReader } from '../layers';
 import { NormFilter } from '../methods';
 import { architectures, publishedSize } from '../models';
 import type { ArchitectureId } from '../models';
@@ -111,12 +111,9 @@ function page(rows: readonly string[], engine: string): string {
 async function measure(id: ArchitectureId): Promise<string> {
   const model = architectures[id]({ ...publishedSize(id), seed: null });
   fillWithNoise(model, seedOf('zoo', 'weights'));
-  const weights = weightsByName(model);
   const trace = best(() => ChannelGraph.of(model));
   const graph = trace.result;
-  const choose = best(() =>
-    new NormFilter({ rate: RATE }).choose(graph, (name) => weights.get(name)!.read()),
-  );
+  const choose = best(() => new NormFilter({ rate: RATE }).choose(graph, weightReader(model)));
   const keep = choose.result;
   const plan = best(() => planHard(model, graph, keep));
   const build = bestBuild(model, graph, keep);

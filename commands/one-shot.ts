@@ -5,7 +5,7 @@ import type { ConfigOf } from '../config';
 import { ConfigError } from '../config/error';
 import { removedUnits } from '../graph';
 import type { ChannelGraph, KeepSet, Unit } from '../graph';
-import { weightsByName } from '../layers';
+import { weightReader } from '../layers';
 import type { KernelReader, Methodology } from '../methods';
 import { observedBatches, seen } from '../trainer/evidence';
 import { highestRate } from '../trainer/max-drop';
@@ -67,9 +67,12 @@ export async function choosable(
   const evidence = images
     ? await seen({ model, graph, method }, observedBatches(images.data, order, observeBatches))
     : null; // needsImages: the method wants to see nothing
-  const weights = weightsByName(model);
-  const kernel: KernelReader = (name) => weights.get(name)!.read();
-  return { ...trained, method, kernel, [Symbol.dispose]: () => evidence?.[Symbol.dispose]() };
+  return {
+    ...trained,
+    method,
+    kernel: weightReader(model),
+    [Symbol.dispose]: () => evidence?.[Symbol.dispose](),
+  };
 }
 
 /**

@@ -9,7 +9,7 @@ import { batchCount, dataSets } from '../data';
 import type { DataSet, Recipe } from '../data';
 import { removedUnits } from '../graph';
 import type { ChannelGraph, KeepSet } from '../graph';
-import { BatchStatistics, prunable, weightsByName } from '../layers';
+import { BatchStatistics, prunable, weightReader } from '../layers';
 import type { Methodology } from '../methods';
 import { comparisonTable, formatBytes } from '../report/table';
 import type { JsonObject } from '../files/durable-files';
@@ -355,11 +355,10 @@ async function targeted(
   const asked = askedTarget(config);
   if (!asked || config.resume) return config;
   const method = await asUsage(() => methodOf({ ...config, rate: HIGHEST_RATE }));
-  const weights = weightsByName(model);
   const { seed } = config;
   const batchSize = config.batchSize ?? dataSets[config.dataset].recipe.batchSize;
   const batches = observedBatches(data, { seed, epoch: 0, batchSize }, 1); // enough for counts
-  const on = { model, graph, method: method!, kernel: (name: string) => weights.get(name)!.read() };
+  const on = { model, graph, method: method!, kernel: weightReader(model) };
   const evidence = await seen(on, batches);
   try {
     const { rate, summary } = await asUsage(() => solveTarget(asked, on, terminal));
@@ -400,13 +399,12 @@ async function announce(
     terminal.progress.note(`no pruning; ${graph.macs()} MACs, ${graph.params()} parameters`);
     return;
   }
-  const weights = weightsByName(model);
   const batchSize = config.batchSize ?? dataSets[config.dataset].recipe.batchSize;
   const keep = await asUsage(() =>
     withEvidence(
       { model, graph, method: trial },
       () => observedBatches(data, { seed: config.seed, epoch: 0, batchSize }, 1), // enough for counts
-      () => trial.choose(graph, (name) => weights.get(name)!.read()),
+      () => trial.choose(graph, weightReader(model)),
     ),
   );
   if (removedUnits(keep) === 0) {

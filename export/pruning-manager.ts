@@ -2,7 +2,7 @@ import type * as tf from '@tensorflow/tfjs';
 import { sumWithoutBlocks } from '../backend/cpu-sums';
 import { ChannelGraph, NotPrunableError } from '../graph';
 import type { GraphOptions } from '../graph';
-import { modelOf, stockConfigOf, weightsByName } from '../layers';
+import { layerOf, modelOf, stockConfigOf, weightsByName } from '../layers';
 import { disposeWeights } from './build-model';
 import { selecting } from './channel-selection';
 import { harden, mask } from './harden';
@@ -122,7 +122,7 @@ export class PruningManager {
   }
 
   private readerOf(weight: string, channel: number): Reader {
-    const layer = weight.slice(0, weight.lastIndexOf('/'));
+    const layer = layerOf(weight);
     const reader = this.readers.get(layer);
     const own = reader?.weights.find((reading) => reading.weight === weight);
     if (!reader || !own) {
@@ -170,7 +170,7 @@ export class PruningManager {
 }
 
 function notFollowed(weight: string): NotPrunableError {
-  const layer = weight.slice(0, weight.lastIndexOf('/'));
+  const layer = layerOf(weight);
   return new NotPrunableError(layer, `the channels of ${weight} cannot be followed`);
 }
 

@@ -1,5 +1,5 @@
 import type * as tf from '@tensorflow/tfjs';
-import { configOf, forEachLayer, weightsByName } from '../layers';
+import { configOf, forEachLayer, layerOf, weightsByName } from '../layers';
 import { UnsupportedLayerError } from './unsupported-layer-error';
 import { quoted } from './source/literal';
 import { ModelSource } from './source/model-source';
@@ -63,7 +63,7 @@ function weightOrder(model: tf.LayersModel): string[] {
     const name = names.get(weight)!;
     if (weight.dtype !== 'float32') {
       const reason = `has the weight ${name} of type ${weight.dtype}; the weight file holds float32 only`;
-      throw new UnsupportedLayerError(name.slice(0, name.lastIndexOf('/')), 'weight', reason);
+      throw new UnsupportedLayerError(layerOf(name), 'weight', reason);
     }
     return name;
   });

@@ -1,5 +1,5 @@
 import type * as tf from '@tensorflow/tfjs';
-import { maskedWeights, weightsByName } from '../layers';
+import { layerOf, maskedWeights, weightsByName } from '../layers';
 import type { LayerKeep } from '../layers';
 import { outputsBehind } from './behind';
 import type { ChannelClasses, Channels } from './channels';
@@ -144,7 +144,7 @@ export class ChannelGraph {
    * for each call of the kernel's layer, as `outputs` of `calls` names it. See `outputsBehind`.
    */
   outputsBehind(kernel: string): Channels[] {
-    return outputsBehind(this, kernel.slice(0, kernel.lastIndexOf('/')));
+    return outputsBehind(this, layerOf(kernel));
   }
 
   /** The group with this id; a wrong id is a RangeError. */
@@ -238,7 +238,7 @@ export class ChannelGraph {
       if (kept.includes(0)) keeps.set(path, { outputs: kept });
     }
     for (const [name, kernel] of keep.weights) {
-      const path = name.slice(0, name.lastIndexOf('/'));
+      const path = layerOf(name);
       keeps.set(path, { ...keeps.get(path), kernel });
     }
     return keeps;
@@ -309,7 +309,7 @@ export class ChannelGraph {
   private paramsOf(path: string, kept: Map<string, Map<number, number[]>>): number {
     let params = 0;
     for (const [name, shape] of this.weightShapes) {
-      if (name.slice(0, name.lastIndexOf('/')) !== path) continue;
+      if (layerOf(name) !== path) continue;
       const axes = kept.get(name);
       params += shape.reduce((size, length, axis) => size * (axes?.get(axis)?.length ?? length), 1);
     }

@@ -1,5 +1,5 @@
 import type * as tf from '@tensorflow/tfjs';
-import { forEachLayer, hasPrunableTwin, isPrunable } from '../layers';
+import { forEachLayer, hasPrunableTwin, isPrunable, layerOf } from '../layers';
 import type { ChannelGraph } from './channel-graph';
 import { NotPrunableError } from './not-prunable-error';
 
@@ -56,7 +56,7 @@ function* bareKernels(
   bare: ReadonlyMap<string, string>,
 ): Generator<[layer: string, producer: string]> {
   for (const name of graph.kernels) {
-    const layer = name.slice(0, name.lastIndexOf('/'));
+    const layer = layerOf(name);
     if (bare.has(layer)) yield [layer, layer];
   }
 }

@@ -14,6 +14,8 @@ export {
   forEachLayer,
   isModel,
   modelOf,
+  layerOf,
+  weightReader,
   weightsByName,
 } from './rebuild';
 export type { InboundNode, InboundReference, LayerConfig, ModelConfig } from './rebuild';

@@ -112,6 +112,25 @@ export function weightsByName(model: tf.LayersModel): Map<string, tf.LayerVariab
 }
 
 /**
+ * Answers the current value of a weight by its name; the model keeps the tensor.
+ *
+ * @returns throws a RangeError on an unknown name.
+ */
+export function weightReader(model: tf.LayersModel): (name: string) => tf.Tensor {
+  const weights = weightsByName(model);
+  return (name) => {
+    const weight = weights.get(name);
+    if (!weight) throw new RangeError(`no weight is named ${name}`);
+    return weight.read();
+  };
+}
+
+/** The path of the layer that a weight belongs to: `conv1` of `conv1/kernel`. */
+export function layerOf(weight: string): string {
+  return weight.slice(0, weight.lastIndexOf('/'));
+}
+
+/**
  * Gives a weight exactly this value, where `weight.write` would apply its constraint once more and
  * so change the last bits of a value that fulfils it.
  *

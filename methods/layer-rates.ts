@@ -1,4 +1,5 @@
 import type { ChannelGraph, ChannelGroup } from '../graph';
+import { layerOf } from '../layers';
 
 /** A rate of its own for the layers that a pattern names, as `Selection` reads patterns. */
 export interface LayerRate {
@@ -88,11 +89,6 @@ export class LayerRates {
 
 function nameOf({ pattern, rate }: LayerRate): string {
   return `${pattern}=${rate}`;
-}
-
-/** The layer of `path/kernel`. */
-function layerOf(kernel: string): string {
-  return kernel.slice(0, kernel.lastIndexOf('/'));
 }
 
 /** Layers from which the method may remove something. */

@@ -3,6 +3,7 @@ import type { ChannelGraph } from '../graph';
 import { l1Norm } from './l1-norm';
 import { Methodology } from './methodology';
 import type { KernelReader, MethodOptions, ScoreContext } from './methodology';
+import { layerOf } from '../layers';
 
 export interface SlimmingOptions extends MethodOptions {
   /** What the sum of the scales' magnitudes is weighted with in the loss; 0 adds none. Default 1e-4. */
@@ -55,7 +56,7 @@ function scalesOf(graph: ChannelGraph): string[] {
 }
 
 function withoutScale(kernel: string): RangeError {
-  const layer = kernel.slice(0, kernel.lastIndexOf('/'));
+  const layer = layerOf(kernel);
   return new RangeError(
     `no BatchNormalization with a scale (gamma) follows the filters of ${layer}: leave the layer whole ` +
       `(--skip ${layer}) or choose another method`,

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { softmaxCrossEntropy } from '../backend/fused';
 import type { ChannelGraph } from '../graph';
-import { maskedWeights, readMasked, weightsByName } from '../layers';
+import { maskedWeights, readMasked, weightReader, weightsByName } from '../layers';
 import type { KernelReader, Methodology } from '../methods';
 import { logitsOf } from './logits';
 
@@ -120,12 +120,11 @@ export function penaltyOf(
 
 /** Reads weights by name, times their masks where they have some; for a tape or a tidy. */
 function maskedReader(model: tf.LayersModel): KernelReader {
-  const weights = weightsByName(model);
-  const masked = new Map(maskedWeights(model).map((entry) => [entry.weight, entry]));
+  const read = weightReader(model);
+  const names = new Map([...weightsByName(model)].map(([name, weight]) => [weight, name]));
+  const masked = new Map(maskedWeights(model).map((entry) => [names.get(entry.weight)!, entry]));
   return (name) => {
-    const weight = weights.get(name);
-    if (!weight) throw new RangeError(`no weight is named ${name}`);
-    const entry = masked.get(weight);
-    return entry ? readMasked(entry) : weight.read();
+    const entry = masked.get(name);
+    return entry ? readMasked(entry) : read(name);
   };
 }

@@ -1,4 +1,5 @@
 import type { ChannelGraph, KeepSet } from '../graph';
+import { layerOf } from '../layers';
 import type { FilterNorms } from './filter-norms';
 
 /** What one pruning event did. */
@@ -62,6 +63,6 @@ export function keptPerLayer(graph: ChannelGraph, keep: KeepSet): string {
     const vector = keep.groups.get(id);
     if (vector) for (const { layer } of producers) add(layer, vector);
   }
-  for (const [name, vector] of keep.weights) add(name.slice(0, name.lastIndexOf('/')), vector);
+  for (const [name, vector] of keep.weights) add(layerOf(name), vector);
   return [...counts].map(([layer, { kept, units }]) => `${layer}:${kept}/${units}`).join(';');
 }

@@ -1,9 +1,9 @@
 import * as tf from '@tensorflow/tfjs';
 import type { ChannelGraph, KeepSet } from '../graph';
 import { keepAll, removedUnits, requireMasks, similarity } from '../graph';
-import { maskedWeights, setMasks, weightsByName, zeroMasked } from '../layers';
+import { maskedWeights, setMasks, weightReader, weightsByName, zeroMasked } from '../layers';
 import type { MaskExtent } from '../layers';
-import type { KernelReader, Methodology, RateSchedule } from '../methods';
+import type { Methodology, RateSchedule } from '../methods';
 import { filterNorms } from './filter-norms';
 import type { Optimizer } from './optimizer';
 import { keptPerLayer } from './pruning-event';
@@ -42,7 +42,7 @@ export class Pruning {
    */
   constructor(private readonly parts: PruningParts) {
     const { model, graph, method } = parts;
-    requireMasks(model, graph, method.unit(graph, readerOf(model)));
+    requireMasks(model, graph, method.unit(graph, weightReader(model)));
     this.checkSchedule();
   }
 
@@ -79,7 +79,7 @@ export class Pruning {
    */
   event(unit: number): PruningEvent {
     const { model, graph, method, schedule, finalRate } = this.parts;
-    const read = readerOf(model);
+    const read = weightReader(model);
     const before = method.keep;
     const norms = filterNorms(graph, read, method.held);
     const progress = this.timetable.progressAt(unit);
@@ -200,9 +200,4 @@ export function hold(
       optimizer.mask(names.get(weight)!, mask.read());
     });
   }
-}
-
-function readerOf(model: tf.LayersModel): KernelReader {
-  const weights = weightsByName(model);
-  return (name) => weights.get(name)!.read();
 }

@@ -1,7 +1,7 @@
 import type * as tf from '@tensorflow/tfjs';
 import { removedUnits, similarity } from '../graph';
 import type { ChannelGraph, KeepSet } from '../graph';
-import { clearMasks, setMasks } from '../layers';
+import { clearMasks, layerOf, setMasks } from '../layers';
 import type { Progress } from '../report/progress';
 import type {
   Quality,
@@ -132,7 +132,7 @@ function groupOf(
 ): SensitivityGroup {
   const kernel = keep.weights.get(id);
   if (kernel) {
-    return { id, layers: [id.slice(0, id.lastIndexOf('/'))], units: kernel.length, points };
+    return { id, layers: [layerOf(id)], units: kernel.length, points };
   }
   const { channels, producers } = graph.group(id);
   return { id, layers: producers.map(({ layer }) => layer), units: channels, points };

@@ -1,7 +1,7 @@
 /** The public library: everything a program needs to train, prune, prove and write a network. */
 export { describeEngine, startEngine } from './backend/engine';
 export type { Engine, EngineChoice } from './backend/engine';
-export { permutation, RandomStream, seedOf } from './backend/random';
+export { permutation, RandomStream, seedOf } from './random/seeds';
 export {
   batchCount,
   channelStatistics,
@@ -21,6 +21,7 @@ export type {
   DataSetEntry,
   DataSetId,
   ImageSet,
+  LabelledBatch,
   OpenedDataSet,
   Recipe,
 } from './data';
@@ -28,44 +29,42 @@ export {
   composeKeep,
   harden,
   inflate,
-  levelPath,
   mask,
-  ModelFileError,
-  onnxModel,
   PruningManager,
   pruningManifest,
   pruningOf,
+  strip,
+  TOLERANCE,
+  VerificationError,
+  verify,
+} from './surgery';
+export {
+  levelPath,
+  ModelFileError,
+  onnxModel,
   readModel,
   readSparse,
   sparseWeights,
-  strip,
-  TOLERANCE,
   typescriptSource,
   unpackSparse,
   UnsupportedLayerError,
-  VerificationError,
-  verify,
   weightBytes,
   weightFileSizes,
   writeLevel,
   writeLevels,
   writeModel,
-} from './export';
+} from './formats';
+export type { Comparison, ManifestFacts, PrunedChannel, Pruning, Verification } from './surgery';
 export type {
-  Comparison,
   Extras,
   Level,
   LevelFiles,
   LevelPlace,
-  ManifestFacts,
-  PrunedChannel,
-  Pruning,
   SourceBlock,
   SourceOptions,
   SparseEntry,
-  Verification,
   WeightFileSizes,
-} from './export';
+} from './formats';
 export {
   ChannelGraph,
   dotOf,
@@ -133,11 +132,11 @@ export type {
   ScoreContext,
 } from './methods';
 export * from './models';
-export { measureLatency } from './report/latency';
+export { measureLatency } from './measure/latency';
 export { createProgress } from './report/progress';
 export type { Progress } from './report/progress';
-export { Distillation, weightsHash } from './trainer/distillation';
-export type { DistillationOptions } from './trainer/distillation';
+export { Distillation, weightsHash } from './trainer/step/distillation';
+export type { DistillationOptions } from './trainer/step/distillation';
 export { dotPlot, linePlot } from './report/plot';
 export type { DotPlot, LinePlot, Point, Sample, Series } from './report/plot';
 export { sensitivityCsv, sensitivityPlot, tolerableRates } from './report/sensitivity';
@@ -147,37 +146,37 @@ export type {
   SensitivityGroup,
   SensitivityPoint,
 } from './report/sensitivity';
-export { classifier, handOver, sampleImages } from './trainer/hand-over';
-export type { HandedOver, HandOver } from './trainer/hand-over';
-export { constant, cosine, multiStep } from './trainer/learning-rate';
-export type { LearningRate } from './trainer/learning-rate';
-export type { LossContext, LossTerm } from './trainer/loss';
-export { Adam, Sgd } from './trainer/optimizer';
-export type { AdamOptions, Optimizer, SgdOptions } from './trainer/optimizer';
-export { firstBatches, observed } from './trainer/observation';
-export { hold } from './trainer/pruning';
-export { RunDirectory } from './trainer/run-directory';
-export { scanSensitivity } from './trainer/sensitivity';
-export type { SensitivityScan } from './trainer/sensitivity';
-export { OtherScanError, SensitivityLog } from './trainer/sensitivity-log';
-export { StopRequest } from './trainer/signals';
-export { EagerStep } from './trainer/step';
-export type { LabelledBatch, TrainingStep } from './trainer/step';
+export { classifier, handOver, sampleImages } from './jobs/hand-over';
+export type { HandedOver, HandOver } from './jobs/hand-over';
+export { constant, cosine, multiStep } from './trainer/step/learning-rate';
+export type { LearningRate } from './trainer/step/learning-rate';
+export type { LossContext, LossTerm } from './trainer/step/loss';
+export { Adam, Sgd } from './trainer/step/optimizer';
+export type { AdamOptions, Optimizer, SgdOptions } from './trainer/step/optimizer';
+export { firstBatches, observed } from './measure/observe/observation';
+export { hold } from './trainer/pruning/pruning';
+export { RunDirectory } from './files/run/run-directory';
+export { scanSensitivity } from './measure/search/sensitivity';
+export type { SensitivityScan } from './measure/search/sensitivity';
+export { OtherScanError, SensitivityLog } from './measure/search/sensitivity-log';
+export { StopRequest } from './files/run/signals';
+export { EagerStep } from './trainer/step/eager-step';
+export type { TrainingStep } from './trainer/step/step';
 export { captureTensors, restoreTensors } from './trainer/training-state';
-export type { PruningClock, PruningTimes } from './trainer/timetable';
+export type { PruningClock, PruningTimes } from './trainer/pruning/timetable';
 export { Trainer } from './trainer/trainer';
 export type { Best } from './trainer/trainer';
 export { DivergedError } from './trainer/trainer-errors';
 export type { TrainerOptions } from './trainer/trainer-options';
-export { reestimate, sampleBatches } from './trainer/batch-statistics';
-export type { SampleOptions } from './trainer/batch-statistics';
-export { solveLatency } from './trainer/latency-target';
-export type { LatencyTarget } from './trainer/latency-target';
-export { AccuracyDropError, highestRate } from './trainer/max-drop';
-export type { DropSearch, JudgedRate } from './trainer/max-drop';
-export { PrunedCopy } from './trainer/pruned-copy';
-export type { PrunedCopyOptions } from './trainer/pruned-copy';
-export { solveRate, TargetedRate, UnreachableTargetError } from './trainer/target';
-export type { CountedTarget, FinalRate, SolvedRate, Target } from './trainer/target';
-export { evaluate } from './trainer/validation';
-export type { Evaluation } from './trainer/validation';
+export { reestimate, sampleBatches } from './measure/batch-statistics';
+export type { SampleOptions } from './measure/batch-statistics';
+export { solveLatency } from './measure/search/latency-target';
+export type { LatencyTarget } from './measure/search/latency-target';
+export { AccuracyDropError, highestRate } from './measure/search/max-drop';
+export type { DropSearch, JudgedRate } from './measure/search/max-drop';
+export { PrunedCopy } from './measure/pruned-copy';
+export type { PrunedCopyOptions } from './measure/pruned-copy';
+export { solveRate, TargetedRate, UnreachableTargetError } from './measure/search/target';
+export type { CountedTarget, FinalRate, SolvedRate, Target } from './measure/search/target';
+export { evaluate } from './measure/accuracy';
+export type { Evaluation } from './measure/accuracy';

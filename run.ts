@@ -3,7 +3,7 @@
 import { parse } from './config/parse';
 import type { Run } from './config/parse';
 import type { Terminal } from './commands/terminal';
-import { ignoreStopSignals } from './trainer/signals';
+import { ignoreStopSignals } from './files/run/signals';
 import { createProgress } from './report/progress';
 
 const program = __filename.endsWith('.ts') ? 'npx ts-node run.ts' : 'secateur';

@@ -14,7 +14,7 @@ import path from 'node:path';
 import { parseArgs } from 'node:util';
 import * as tf from '@tensorflow/tfjs';
 import { describeEngine, startEngine } from '../backend/engine';
-import { seedOf } from '../backend/random';
+import { seedOf } from '../random/seeds';
 import { ChannelGraph } from '../graph';
 import { weightReader } from '../layers';
 import { methods } from '../methods';

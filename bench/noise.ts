@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
-import { RandomStream } from '../backend/random';
+import { RandomStream } from '../random/seeds';
 import { assignWeight, weightsByName } from '../layers';
 
 /** Noise drawn once and used over and over: drawing 138 million numbers would take half a minute. */

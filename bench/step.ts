@@ -9,7 +9,7 @@
  */
 import * as path from 'node:path';
 import { parseArgs } from 'node:util';
-import { permutation, seedOf } from '../backend/random';
+import { permutation, seedOf } from '../random/seeds';
 import { formatTable } from '../report/table';
 import { Worker, quantile } from './turns';
 

@@ -9,8 +9,8 @@ import * as tf from '@tensorflow/tfjs';
 import { startEngine } from '../backend/engine';
 import { prunable } from '../layers';
 import { cifarResNet } from '../models';
-import { Sgd } from '../trainer/optimizer';
-import { EagerStep } from '../trainer/step';
+import { Sgd } from '../trainer/step/optimizer';
+import { EagerStep } from '../trainer/step/eager-step';
 
 async function main(): Promise<void> {
   const [depth, batch, size, channels] = process.argv.slice(2).map(Number) as [

@@ -1,8 +1,8 @@
 import type { ConfigOf } from '../config';
 import { dataSets } from '../data';
-import { readModel } from '../export';
+import { readModel } from '../formats';
 import { formatPercent, formatTable } from '../report/table';
-import { evaluate as measure } from '../trainer/validation';
+import { evaluate as measure } from '../measure/accuracy';
 import { dataOf } from './data';
 import { startedEngine } from './engine';
 import { checkFits } from './network';

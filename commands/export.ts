@@ -1,7 +1,8 @@
 import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
 import type { ConfigOf } from '../config';
-import { requireFree, strip, writeModel } from '../export';
+import { strip } from '../surgery';
+import { requireFree, writeModel } from '../formats';
 import { ChannelGraph } from '../graph';
 import { formatMacs } from '../report/table';
 import { startedEngine } from './engine';

@@ -1,7 +1,7 @@
 import type * as tf from '@tensorflow/tfjs';
 import type { ids } from '../config';
-import { onnxModel, SPARSE_FILE, sparseWeights, typescriptSource } from '../export';
-import type { Extras } from '../export';
+import { onnxModel, SPARSE_FILE, sparseWeights, typescriptSource } from '../formats';
+import type { Extras } from '../formats';
 import { stock } from '../layers';
 import { blockLayers } from '../models';
 

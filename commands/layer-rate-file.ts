@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import type { ConfigOf } from '../config';
-import { checkRate } from '../methods/counts';
+import { checkRate } from '../methods/select/counts';
 import { isJsonObject } from '../files/durable-files';
 import type { JsonValue } from '../files/durable-files';
 import { UsageError } from './usage';

@@ -1,15 +1,9 @@
 import type * as tf from '@tensorflow/tfjs';
 import type { ConfigOf } from '../config';
-import {
-  harden,
-  levelPath,
-  modelBytes,
-  pruningManifest,
-  requireFree,
-  verify,
-  writeLevel,
-} from '../export';
-import type { LevelPlace, Verification } from '../export';
+import { harden, pruningManifest, verify } from '../surgery';
+import { levelPath, modelBytes, requireFree, writeLevel } from '../formats';
+import type { Verification } from '../surgery';
+import type { LevelPlace } from '../formats';
 import type { KeepSet } from '../graph';
 import { blockLayers } from '../models';
 import { formatTable } from '../report/table';

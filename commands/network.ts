@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import type * as tf from '@tensorflow/tfjs';
 import { ConfigError } from '../config/error';
 import type { ConfigOf } from '../config';
-import { readModel } from '../export';
+import { readModel } from '../formats';
 import type { JsonValue } from '../files/durable-files';
 import { ChannelGraph } from '../graph';
 import type { GraphOptions } from '../graph';

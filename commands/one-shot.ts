@@ -1,17 +1,17 @@
 /** What pruning without training needs, at one rate or several: a choice, and inputs for the proof. */
 import * as tf from '@tensorflow/tfjs';
-import { seedOf } from '../backend/random';
+import { seedOf } from '../random/seeds';
 import type { ConfigOf } from '../config';
 import { ConfigError } from '../config/error';
 import { removedUnits } from '../graph';
 import type { ChannelGraph, KeepSet, Unit } from '../graph';
 import { weightReader } from '../layers';
 import type { KernelReader, Methodology } from '../methods';
-import { observedBatches, seen } from '../trainer/evidence';
-import { highestRate } from '../trainer/max-drop';
-import type { CountedTarget } from '../trainer/target';
-import { PrunedCopy } from '../trainer/pruned-copy';
-import { evaluate } from '../trainer/validation';
+import { observedBatches, seen } from '../measure/observe/evidence';
+import { highestRate } from '../measure/search/max-drop';
+import type { CountedTarget } from '../measure/search/target';
+import { PrunedCopy } from '../measure/pruned-copy';
+import { evaluate } from '../measure/accuracy';
 import { methodOf } from './network';
 import { bnBatchesOf } from './prune-images';
 import type { Images } from './prune-images';

@@ -1,9 +1,10 @@
 import type { ConfigOf } from '../config';
 import type { Run } from '../config/parse';
-import { mask, readModel, requireFree } from '../export';
+import { mask } from '../surgery';
+import { readModel, requireFree } from '../formats';
 import { keepAll } from '../graph';
 import { comparisonTable } from '../report/table';
-import { classifier, handOver } from '../trainer/hand-over';
+import { classifier, handOver } from '../jobs/hand-over';
 import { startedEngine } from './engine';
 import { filesOf } from './formats';
 import { layerRatesOf } from './layer-rate-file';

@@ -4,7 +4,7 @@ import { batchCount, dataSets } from '../data';
 import type { DataSet } from '../data';
 import { schedules, startingAt } from '../methods';
 import type { RateSchedule } from '../methods';
-import type { PruningTimes } from '../trainer/timetable';
+import type { PruningTimes } from '../trainer/pruning/timetable';
 
 type Config = ConfigOf<'train'>;
 

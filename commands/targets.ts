@@ -4,13 +4,14 @@ import type { ConfigOf } from '../config';
 import { amountOf, units } from '../config/formats';
 import type { Amount, Units } from '../config/formats';
 import { kebab } from '../config/nearest';
-import { harden, sparseWeights, weightBytes } from '../export';
+import { harden } from '../surgery';
+import { sparseWeights, weightBytes } from '../formats';
 import type { ChannelGraph, KeepSet } from '../graph';
 import { keepAll } from '../graph';
 import { formatMilliseconds } from '../report/table';
-import { solveLatency } from '../trainer/latency-target';
-import { rangeText, solveRate } from '../trainer/target';
-import type { CountedTarget, Solvable, SolvedRate, Target } from '../trainer/target';
+import { solveLatency } from '../measure/search/latency-target';
+import { rangeText, solveRate } from '../measure/search/target';
+import type { CountedTarget, Solvable, SolvedRate, Target } from '../measure/search/target';
 import type { Terminal } from './terminal';
 
 /** The options that set a target. */

@@ -1,9 +1,9 @@
 import type * as tf from '@tensorflow/tfjs';
 import { ConfigError } from '../config/error';
 import type { ConfigOf } from '../config';
-import { readModel } from '../export';
-import { CheckpointStateError } from '../trainer/checkpoint';
-import { Distillation, weightsHash } from '../trainer/distillation';
+import { readModel } from '../formats';
+import { CheckpointStateError } from '../files/run/checkpoint';
+import { Distillation, weightsHash } from '../trainer/step/distillation';
 import { checkFits } from './network';
 import type { Network } from './network';
 

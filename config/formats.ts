@@ -4,7 +4,7 @@
  * A format is a function that throws on a wrong value, which is what convict calls; the rest of it serves
  * the command line and the help. Text is read strictly: what is not wholly a number is no number.
  */
-import { isPattern, PATTERN_FORMS } from '../methods/patterns';
+import { isPattern, PATTERN_FORMS } from '../methods/select/patterns';
 
 /** One kind of value: how it is read, checked and described. */
 export interface Format<T> {

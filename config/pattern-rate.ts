@@ -1,7 +1,7 @@
 /** `--pattern N:M` says what `--rate` would say. */
 import type { Key } from '../config';
 import { options } from '../config';
-import { patternOf, patternRate } from '../methods/patterns';
+import { patternOf, patternRate } from '../methods/select/patterns';
 import { ConfigError } from './error';
 import type { Setting } from './settings';
 

@@ -1,4 +1,4 @@
-import { RandomStream, seedOf } from '../backend/random';
+import { RandomStream, seedOf } from '../random/seeds';
 import type { Augmentation, ImageSet } from './data-set';
 
 /** Where a training image is cut and whether it is mirrored. */

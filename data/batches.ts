@@ -1,7 +1,15 @@
 import * as tf from '@tensorflow/tfjs';
-import { permutation, seedOf } from '../backend/random';
+import { permutation, seedOf } from '../random/seeds';
 import { normalisation, placementOf, UNMOVED, writeImage, type Placement } from './augmentation';
 import type { DataSet, ImageSet } from './data-set';
+
+/** Normalised images and their labels, as a step and a method that observes take them; borrowed. */
+export interface LabelledBatch {
+  /** [n, h, w, c], normalised. */
+  readonly images: tf.Tensor;
+  /** [n] int32. */
+  readonly labels: tf.Tensor1D;
+}
 
 /** Some images and their labels as tensors; whoever receives it disposes it. */
 export interface Batch {

@@ -6,7 +6,7 @@ import { readDataSet } from './load';
 import { mnist } from './mnist';
 
 export { batchCount, evaluationBatches, trainingBatches } from './batches';
-export type { Batch, TrainingBatchOptions } from './batches';
+export type { Batch, LabelledBatch, TrainingBatchOptions } from './batches';
 export { DataError } from './data-error';
 export type {
   Augmentation,

@@ -1,4 +1,4 @@
-import { seedOf } from '../backend/random';
+import { seedOf } from '../random/seeds';
 import { DataError } from './data-error';
 import type { DataOptions, DataSet, DataSetEntry, FileDigest, ImageSet } from './data-set';
 import { sha256 } from './files';

@@ -1,4 +1,4 @@
-import { permutation } from '../backend/random';
+import { permutation } from '../random/seeds';
 import type { ImageSet } from './data-set';
 
 /**

@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
-import { seedOf } from '../backend/random';
+import { seedOf } from '../random/seeds';
 import { forEachLayer } from './rebuild';
 
 /** Dropout and its subclasses, with the seed that the next training call draws by. */

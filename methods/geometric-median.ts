@@ -1,10 +1,10 @@
 import * as tf from '@tensorflow/tfjs';
-import { checkRate, removedCount } from './counts';
+import { checkRate, removedCount } from './select/counts';
 import { distanceSums } from './distances';
 import type { Distance } from './distances';
 import { Methodology } from './methodology';
 import type { MethodOptions } from './methodology';
-import { lowest, without } from './ranking';
+import { lowest, without } from './select/ranking';
 
 export interface GeometricMedianOptions extends MethodOptions {
   /** Fraction of the filters, at most `rate`, that goes by smallest L2 norm first. Default 0. */

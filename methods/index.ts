@@ -24,13 +24,13 @@ export type {
   Scope,
   ScoreContext,
 } from './methodology';
-export type { LayerRate } from './layer-rates';
-export type { Merge } from './merge';
+export type { LayerRate } from './select/layer-rates';
+export type { Merge } from './select/merge';
 export { schedules, startingAt } from './schedules';
 export type { RateSchedule, Schedule, ScheduleId } from './schedules';
-export { patternOf, patternRate, patternText } from './patterns';
-export type { Pattern } from './patterns';
-export { filterAxes, filtersLast } from './filter-axis';
+export { patternOf, patternRate, patternText } from './select/patterns';
+export type { Pattern } from './select/patterns';
+export { filterAxes, filtersLast } from './select/filter-axis';
 export { filterRows } from './filters';
 export { importances } from './importances';
 export {

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { Methodology } from './methodology';
-import { layerAdaptive } from './ranking';
+import { layerAdaptive } from './select/ranking';
 
 /**
  * Removes the single weights that are small beside those of their kernel that outlast them.

@@ -1,18 +1,18 @@
 import * as tf from '@tensorflow/tfjs';
 import type { ChannelGraph, KeepSet, Unit } from '../graph';
 import { keepAll, union } from '../graph';
-import { chooseFilters } from './choose-filters';
-import { chooseWeights } from './choose-weights';
-import { checkRate } from './counts';
-import type { CountingRule, Rounding } from './counts';
-import { LayerRates } from './layer-rates';
-import type { LayerRate } from './layer-rates';
-import type { Merge } from './merge';
-import { checkPattern } from './patterns';
-import type { Pattern } from './patterns';
-import { layerAdaptive } from './ranking';
-import type { Ranking } from './ranking';
-import { ScoreBook } from './scores';
+import { chooseFilters } from './select/choose-filters';
+import { chooseWeights } from './select/choose-weights';
+import { checkRate } from './select/counts';
+import type { CountingRule, Rounding } from './select/counts';
+import { LayerRates } from './select/layer-rates';
+import type { LayerRate } from './select/layer-rates';
+import type { Merge } from './select/merge';
+import { checkPattern } from './select/patterns';
+import type { Pattern } from './select/patterns';
+import { layerAdaptive } from './select/ranking';
+import type { Ranking } from './select/ranking';
+import { ScoreBook } from './select/scores';
 
 /**
  * Over what the rate is taken: `uniform` each group by itself, `global` one ranking over all groups,

@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
-import { seedOf } from '../backend/random';
+import { seedOf } from '../random/seeds';
 import { Methodology } from './methodology';
 import type { ScoreContext } from './methodology';
 

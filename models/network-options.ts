@@ -1,4 +1,4 @@
-import type { Shortcut } from './shortcut';
+import type { Shortcut } from './blocks/shortcut';
 
 /** Where a network's stem comes from: small images cannot afford ImageNet's five halvings. */
 export type Variant = 'imagenet' | 'cifar';

@@ -1,13 +1,13 @@
 import * as tf from '@tensorflow/tfjs';
 import { afterEach, beforeAll, beforeEach, expect, it, vi } from 'vitest';
 import { startEngine } from '../backend/engine';
-import { harden } from '../export/harden';
+import { harden } from '../surgery/harden';
 import { ChannelGraph } from '../graph';
 import { prunable, weightsByName } from '../layers';
 import { GeometricMedian } from '../methods';
-import { cifarResNet } from '../models/cifar-resnet';
-import { Sgd } from '../trainer/optimizer';
-import { EagerStep } from '../trainer/step';
+import { cifarResNet } from '../models/networks/cifar-resnet';
+import { Sgd } from '../trainer/step/optimizer';
+import { EagerStep } from '../trainer/step/eager-step';
 
 beforeAll(async () => {
   await startEngine('cpu');

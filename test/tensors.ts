@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { expect } from 'vitest';
-import { RandomStream } from '../backend/random';
+import { RandomStream } from '../random/seeds';
 
 /** Largest difference over largest magnitude: float32 sums of some hundred terms, in other orders. */
 const tolerance = 1e-5;

@@ -1,6 +1,6 @@
-import { eventColumnNames } from './pruning-event';
-import type { PruningEvent } from './pruning-event';
-import type { Evaluation } from './validation';
+import { eventColumnNames } from './pruning/pruning-event';
+import type { PruningEvent } from './pruning/pruning-event';
+import type { Evaluation } from '../measure/accuracy';
 
 /** The columns of metrics.csv after `step`. */
 export const metricsColumns: readonly string[] = [

@@ -5,13 +5,13 @@ import type { ChannelGraph } from '../graph';
 import type { MaskExtent } from '../layers';
 import type { Methodology, RateSchedule } from '../methods';
 import type { Progress } from '../report/progress';
-import type { LearningRate } from './learning-rate';
-import type { LossTerm } from './loss';
-import type { Optimizer } from './optimizer';
-import type { RunDirectory } from './run-directory';
-import type { StopRequest } from './signals';
-import type { FinalRate } from './target';
-import type { PruningTimes } from './timetable';
+import type { LearningRate } from './step/learning-rate';
+import type { LossTerm } from './step/loss';
+import type { Optimizer } from './step/optimizer';
+import type { RunDirectory } from '../files/run/run-directory';
+import type { StopRequest } from '../files/run/signals';
+import type { FinalRate } from '../measure/search/target';
+import type { PruningTimes } from './pruning/timetable';
 
 /** The parts of a run; the Trainer borrows them all. */
 export interface TrainerOptions {

@@ -9,29 +9,29 @@ import {
   loadCheckpoint,
   loadNewestCheckpoint,
   saveCheckpoint,
-} from './checkpoint';
-import type { TrainingState } from './checkpoint';
+} from '../files/run/checkpoint';
+import type { TrainingState } from '../files/run/checkpoint';
 import type { JsonObject } from '../files/durable-files';
 import { epochLine, evaluationColumns, metricsColumns, stepEventLine } from './epoch-report';
 import type { EpochEnd } from './epoch-report';
-import { observedBatches, withEvidence } from './evidence';
-import { normAdvice } from './filter-norms';
-import { penaltyOf } from './loss';
-import { LossMean } from './loss-mean';
-import { MetricsLog, openEventLog } from './metrics-log';
-import type { EventLog, MetricsRow } from './metrics-log';
-import { Pruning } from './pruning';
-import { eventColumns } from './pruning-event';
-import type { PruningEvent } from './pruning-event';
-import { EagerStep } from './step';
-import type { TrainingStep } from './step';
-import { Timetable } from './timetable';
+import { observedBatches, withEvidence } from '../measure/observe/evidence';
+import { normAdvice } from './pruning/filter-norms';
+import { penaltyOf } from './step/loss';
+import { LossMean } from './step/loss-mean';
+import { MetricsLog, openEventLog } from '../files/run/metrics-log';
+import type { EventLog, MetricsRow } from '../files/run/metrics-log';
+import { Pruning } from './pruning/pruning';
+import { eventColumns } from './pruning/pruning-event';
+import type { PruningEvent } from './pruning/pruning-event';
+import { EagerStep } from './step/eager-step';
+import type { TrainingStep } from './step/step';
+import { Timetable } from './pruning/timetable';
 import { DivergedError, requireSameRun } from './trainer-errors';
 import { checkTrainerOptions } from './trainer-options';
 import type { TrainerOptions } from './trainer-options';
 import { captureTensors, restoreTensors, weightNotFinite } from './training-state';
-import { evaluate } from './validation';
-import type { Evaluation } from './validation';
+import { evaluate } from '../measure/accuracy';
+import type { Evaluation } from '../measure/accuracy';
 
 /** The epoch whose network the run hands over. */
 export interface Best {

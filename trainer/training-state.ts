@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { weightsByName } from '../layers';
-import type { NamedArray } from './checkpoint';
-import type { Optimizer } from './optimizer';
+import type { NamedArray } from '../files/run/checkpoint';
+import type { Optimizer } from './step/optimizer';
 
 /** Copies tensors to the host, by `prefix/name`. */
 export function readAll(

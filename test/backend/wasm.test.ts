@@ -2,7 +2,7 @@ import path from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import * as fc from 'fast-check';
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { RandomStream } from '../../backend/random';
+import { RandomStream } from '../../random/seeds';
 import { batchNormalizeTraining } from '../../backend/fused';
 import { batchNormForward } from '../../backend/fused/normalized-batch';
 import { installWasmKernels } from '../../backend/wasm';

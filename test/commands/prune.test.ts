@@ -2,7 +2,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { readOnnx } from '../export/onnx-reader';
+import { readOnnx } from '../formats/onnx/onnx-reader';
 import { invoke, refusal } from './fixtures/invoke';
 
 const folder = mkdtempSync(join(tmpdir(), 'secateur-prune-'));

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startEngine } from '../../backend/engine';
-import { writeModel } from '../../export';
+import { writeModel } from '../../formats';
 import { randomizeWeights } from '../tensors';
 import { invoke, refusal } from './fixtures/invoke';
 

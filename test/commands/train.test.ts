@@ -2,9 +2,9 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync } from 'no
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { readModel } from '../../export';
+import { readModel } from '../../formats';
 import { weightsByName } from '../../layers';
-import { RunDirectory } from '../../trainer/run-directory';
+import { RunDirectory } from '../../files/run/run-directory';
 import { quickest } from '../engines';
 import { CommandLine, commandLine } from '../trainer/fixtures/command-line';
 import type { Ending } from '../trainer/fixtures/command-line';

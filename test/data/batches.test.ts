@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 import * as fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { startEngine } from '../../backend/engine';
-import { permutation, seedOf } from '../../backend/random';
+import { permutation, seedOf } from '../../random/seeds';
 import {
   batchCount,
   evaluationBatches,

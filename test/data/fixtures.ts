@@ -7,7 +7,7 @@ import { onTestFinished } from 'vitest';
 import type { CifarLayout } from '../../data/cifar';
 import type { DataSet, DataSetEntry, ImageSet } from '../../data/data-set';
 import { sha256 } from '../../data/files';
-import { RandomStream } from '../../backend/random';
+import { RandomStream } from '../../random/seeds';
 
 /** An empty folder that goes when the test ends. */
 export function scratchFolder(): string {

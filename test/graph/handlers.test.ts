@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { mask } from '../../export/harden';
+import { mask } from '../../surgery/harden';
 import { ChannelGraph, layerHandler, NotPrunableError, requireMasks } from '../../graph';
 import { prunable, setMasks } from '../../layers';
 import {

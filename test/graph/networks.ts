@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
-import { RandomStream } from '../../backend/random';
+import { RandomStream } from '../../random/seeds';
 import type { ChannelGraph, KeepSet } from '../../graph';
 import { weightsByName } from '../../layers';
 

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startEngine } from '../../backend/engine';
-import { harden } from '../../export/harden';
+import { harden } from '../../surgery/harden';
 import { ChannelGraph } from '../../graph';
 import type { ChannelGroup, KeepSet } from '../../graph';
 import { weightsByName } from '../../layers';

@@ -6,7 +6,7 @@ import { ChannelGraph } from '../../graph';
 import { dotOf } from '../../graph/dot';
 import { readSchema, schemaOf } from '../../graph/schema';
 import { architectures } from '../../models';
-import { mobileNetV2Like, residualBlock, separableNet } from '../export/pruned-models';
+import { mobileNetV2Like, residualBlock, separableNet } from '../surgery/pruned-models';
 
 /** The base schema of VGG-9-BN as the KETI pruner's documentation prints it. */
 const published = {

@@ -20,7 +20,7 @@ import type {
   Moment,
   ScoreContext,
 } from '../../methods';
-import type { ScoreBook } from '../../methods/scores';
+import type { ScoreBook } from '../../methods/select/scores';
 import { cifarResNet } from '../../models';
 import { withoutNative } from '../engines';
 import {

@@ -13,7 +13,7 @@ import {
   TaylorWeight,
 } from '../../methods';
 import type { Methodology } from '../../methods';
-import { ScoreBook } from '../../methods/scores';
+import { ScoreBook } from '../../methods/select/scores';
 import { random } from '../tensors';
 import { KernelShelf, chainGraph } from './fixtures';
 

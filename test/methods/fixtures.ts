@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { expect } from 'vitest';
-import { RandomStream, seedOf } from '../../backend/random';
+import { RandomStream, seedOf } from '../../random/seeds';
 import { ChannelGraph } from '../../graph';
 import type { KernelReader, Methodology } from '../../methods';
 

@@ -1,17 +1,17 @@
 import * as path from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { startEngine } from '../../backend/engine';
-import { writeModel } from '../../export';
-import { disposeWeights } from '../../export/build-model';
+import { writeModel } from '../../formats';
+import { disposeWeights } from '../../layers/build-model';
 import {
   functionalModel,
   nestedModel,
   readLoose,
   scratchFolder,
   sequentialModel,
-} from '../export/model-folders';
-import type { LooseModel } from '../export/model-folders';
-import { fuzzReader } from '../export/mutations';
+} from '../formats/tfjs/model-folders';
+import type { LooseModel } from '../formats/tfjs/model-folders';
+import { fuzzReader } from '../formats/tfjs/mutations';
 
 const scratch = scratchFolder();
 const bases: LooseModel[] = [];

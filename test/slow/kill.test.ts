@@ -2,8 +2,8 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { RandomStream, seedOf } from '../../backend/random';
-import { loadNewestCheckpoint, stateHash } from '../../trainer/checkpoint';
+import { RandomStream, seedOf } from '../../random/seeds';
+import { loadNewestCheckpoint, stateHash } from '../../files/run/checkpoint';
 import { quickest } from '../engines';
 import { CommandLine, commandLine, pause } from '../trainer/fixtures/command-line';
 import type { Ending } from '../trainer/fixtures/command-line';

@@ -3,17 +3,17 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { startEngine } from '../../backend/engine';
 import { loadDataSet, trainingBatches } from '../../data';
 import type { DataSet } from '../../data';
-import { harden, verify } from '../../export';
+import { harden, verify } from '../../surgery';
 import { ChannelGraph, removedUnits } from '../../graph';
 import { prunable } from '../../layers';
 import { methods, schedules, startingAt } from '../../methods';
 import type { MethodId } from '../../methods';
 import { resnet20 } from '../../models';
-import { sampleImages } from '../../trainer/hand-over';
-import { Sgd } from '../../trainer/optimizer';
-import { Pruning } from '../../trainer/pruning';
-import { EagerStep } from '../../trainer/step';
-import { Timetable } from '../../trainer/timetable';
+import { sampleImages } from '../../jobs/hand-over';
+import { Sgd } from '../../trainer/step/optimizer';
+import { Pruning } from '../../trainer/pruning/pruning';
+import { EagerStep } from '../../trainer/step/eager-step';
+import { Timetable } from '../../trainer/pruning/timetable';
 
 /** Two short epochs of ResNet-20 on real digits, pruned after each. */
 async function trained(

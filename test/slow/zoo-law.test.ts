@@ -1,10 +1,10 @@
 import * as tf from '@tensorflow/tfjs';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { seedOf } from '../../backend/random';
+import { seedOf } from '../../random/seeds';
 import { startEngine } from '../../backend/engine';
 import { fillWithNoise } from '../../bench/noise';
-import { harden, verify } from '../../export';
-import type { Verification } from '../../export';
+import { harden, verify } from '../../surgery';
+import type { Verification } from '../../surgery';
 import { ChannelGraph, removedUnits } from '../../graph';
 import type { KeepSet } from '../../graph';
 import { weightsByName } from '../../layers';

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { NormFilter } from '../../methods';
 import type { Regrowth } from '../../methods';
-import { Distillation, weightsHash } from '../../trainer/distillation';
+import { Distillation, weightsHash } from '../../trainer/step/distillation';
 import { ResumeMismatchError } from '../../trainer/trainer-errors';
 import { describeOn, quickest } from '../engines';
 import { scratchFolder, StopWhen, toyModel, toyTrainer } from './fixtures/toy-run';

@@ -1,12 +1,12 @@
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { loadNewestCheckpoint, saveCheckpoint, stateHash } from '../../trainer/checkpoint';
+import { loadNewestCheckpoint, saveCheckpoint, stateHash } from '../../files/run/checkpoint';
 import { methods, schedules, startingAt } from '../../methods';
 import type { MethodId, Regrowth, ScheduleId } from '../../methods';
-import { Adam, Sgd } from '../../trainer/optimizer';
-import type { Optimizer } from '../../trainer/optimizer';
-import type { PruningTimes } from '../../trainer/timetable';
+import { Adam, Sgd } from '../../trainer/step/optimizer';
+import type { Optimizer } from '../../trainer/step/optimizer';
+import type { PruningTimes } from '../../trainer/pruning/timetable';
 import { describeOn, quickest } from '../engines';
 import { inObservation, scratchFolder, StopWhen, toyMethods, toyTrainer } from './fixtures/toy-run';
 import type { Toy, ToyOptions } from './fixtures/toy-run';

@@ -1,0 +1,15 @@
+export { ModelFileError } from './model-file-error';
+export { onnxModel } from './onnx/onnx';
+export { readSparse, sparseWeights, weightFileSizes } from './sparse/sparse';
+export type { WeightFileSizes } from './sparse/sparse';
+export { SPARSE_FILE, unpackSparse } from './sparse/sparse-unpack';
+export type { SparseEntry } from './sparse/sparse-unpack';
+export { FolderInUseError, modelBytes, requireFree, writeModel } from './tfjs/model-files';
+export type { Extras } from './tfjs/model-files';
+export { readModel } from './tfjs/read-model';
+export { weightBytes } from './tfjs/weight-bytes';
+export { levelPath, writeLevel, writeLevels } from './typescript/levels';
+export type { Level, LevelFiles, LevelPlace } from './typescript/levels';
+export { typescriptSource } from './typescript/typescript-source';
+export type { SourceBlock, SourceOptions } from './typescript/typescript-source';
+export { UnsupportedLayerError } from './unsupported-layer-error';

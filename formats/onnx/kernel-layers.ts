@@ -1,0 +1,138 @@
+import type * as tf from '@tensorflow/tfjs';
+import type { HostWeight } from '../../layers/host-weights';
+import { activated } from './activations';
+import type { Attribute } from './messages';
+import type { OnnxWriter, Site, Value } from './site';
+
+/** The window of a convolution or pooling. */
+export interface Window {
+  readonly size: readonly number[];
+  readonly strides: readonly number[];
+  readonly dilations: readonly number[];
+}
+
+/**
+ * The attributes of a window over [n, h, w, c].
+ *
+ * `same` puts the odd zero behind, so its padding is written out; where the map's size is free,
+ * SAME_UPPER says the same.
+ */
+export function windowOf(
+  site: Site,
+  { size, strides, dilations }: Window,
+): Record<string, Attribute> {
+  site.require('dataFormat', 'channelsLast');
+  const attributes = { kernel_shape: { ints: size }, strides: { ints: strides } };
+  const dilated = dilations.some((step) => step !== 1) ? { dilations: { ints: dilations } } : {};
+  const { padding } = site.config;
+  if (padding === 'valid') return { ...attributes, ...dilated };
+  if (padding !== 'same') site.refuse(`has the padding ${String(padding)}, which is not written`);
+  const lengths = site.input.shape.slice(1, 3);
+  if (lengths.includes(null))
+    return { ...attributes, ...dilated, auto_pad: { text: 'SAME_UPPER' } };
+  const totals = (lengths as number[]).map((length, axis) => {
+    const extent = (size[axis]! - 1) * dilations[axis]! + 1;
+    const end = (Math.ceil(length / strides[axis]!) - 1) * strides[axis]! + extent;
+    return Math.max(0, end - length);
+  });
+  const before = totals.map((total) => Math.floor(total / 2));
+  const pads = [...before, ...totals.map((total, axis) => total - before[axis]!)];
+  return { ...attributes, ...dilated, pads: { ints: pads } };
+}
+
+/** Conv2D: kernel [kh, kw, in, out] becomes [out, in, kh, kw]. */
+export const conv2d: OnnxWriter = (site) => {
+  const kernel = permuted(site.weight('kernel')!, [3, 2, 0, 1]);
+  const inputs = [site.input.name, site.floats('kernel', kernel), ...biasOf(site)];
+  const attributes = windowOf(site, kernelWindow(site));
+  return [activated(site, site.node('Conv', inputs, site.outputShape, attributes))];
+};
+
+/** DepthwiseConv2D: output channel c * multiplier + m is the m-th of group c. */
+export const depthwiseConv2d: OnnxWriter = (site) => {
+  return [activated(site, depthwise(site, site.outputShape, biasOf(site)))];
+};
+
+/** SeparableConv2D: a depthwise convolution and a 1x1 one behind it. */
+export const separableConv2d: OnnxWriter = (site) => {
+  const { shape } = site.weight('depthwise_kernel')!;
+  const between = [...site.outputShape.slice(0, 3), shape[2]! * shape[3]!];
+  const { name } = depthwise(site, between, []);
+  const pointwise = permuted(site.weight('pointwise_kernel')!, [3, 2, 0, 1]);
+  const inputs = [name, site.floats('pointwise_kernel', pointwise), ...biasOf(site)];
+  const attributes = { kernel_shape: { ints: [1, 1] } };
+  return [activated(site, site.node('Conv', inputs, site.outputShape, attributes))];
+};
+
+function depthwise(site: Site, shape: tf.Shape, bias: readonly string[]): Value {
+  const kernel = site.weight('depthwise_kernel')!;
+  const [height, width, channels, multiplier] = kernel.shape as [number, number, number, number];
+  const { values } = permuted(kernel, [2, 3, 0, 1]);
+  const grouped = { shape: [channels * multiplier, 1, height, width], values };
+  const inputs = [site.input.name, site.floats('depthwise_kernel', grouped), ...bias];
+  const attributes = { ...windowOf(site, kernelWindow(site)), group: { int: channels } };
+  return site.node('Conv', inputs, shape, attributes);
+}
+
+/** Dense over the last axis: on NHWC a 1x1 convolution, on [n, in] a Gemm, else a MatMul. */
+export const dense: OnnxWriter = (site) => {
+  const { input, outputShape } = site;
+  const kernel = site.weight('kernel')!;
+  const [inputs, outputs] = kernel.shape as [number, number];
+  if (input.shape.length === 4) {
+    const point = { shape: [outputs, inputs, 1, 1], values: permuted(kernel, [1, 0]).values };
+    const read = [input.name, site.floats('kernel', point), ...biasOf(site)];
+    return [
+      activated(site, site.node('Conv', read, outputShape, { kernel_shape: { ints: [1, 1] } })),
+    ];
+  }
+  const read = [input.name, site.floats('kernel', kernel)];
+  if (input.shape.length === 2) {
+    return [activated(site, site.node('Gemm', [...read, ...biasOf(site)], outputShape))];
+  }
+  const product = site.node('MatMul', read, outputShape);
+  const [bias] = biasOf(site);
+  const sum = bias === undefined ? product : site.node('Add', [product.name, bias], outputShape);
+  return [activated(site, sum)];
+};
+
+function biasOf(site: Site): string[] {
+  const bias = site.weight('bias');
+  return bias ? [site.floats('bias', bias)] : [];
+}
+
+function kernelWindow({ config }: Site): Window {
+  const { kernelSize, strides, dilationRate } = config;
+  return { size: pair(kernelSize), strides: pair(strides), dilations: pair(dilationRate) };
+}
+
+/** Two numbers of one, or of a list; 1 where the layer says nothing. */
+export function pair(value: unknown): readonly [number, number] {
+  if (Array.isArray(value)) return [value[0] as number, (value[1] ?? value[0]) as number];
+  const number = (value ?? 1) as number;
+  return [number, number];
+}
+
+/** The weight with its axes in another order. */
+export function permuted({ shape, values }: HostWeight, order: readonly number[]): HostWeight {
+  const strides = shape.map((_, axis) =>
+    shape.slice(axis + 1).reduce((n, length) => n * length, 1),
+  );
+  const target = order.map((axis) => shape[axis]!);
+  const steps = order.map((axis) => strides[axis]!);
+  const moved = new Float32Array(values.length);
+  const place = target.map(() => 0);
+  let from = 0;
+  for (let at = 0; at < moved.length; at++) {
+    moved[at] = values[from]!;
+    // Counts `place` up by one, the last axis first, and keeps `from` at its value.
+    for (let axis = target.length - 1; axis >= 0; axis--) {
+      place[axis]!++;
+      from += steps[axis]!;
+      if (place[axis]! < target[axis]!) break;
+      from -= steps[axis]! * target[axis]!;
+      place[axis] = 0;
+    }
+  }
+  return { shape: target, values: moved };
+}

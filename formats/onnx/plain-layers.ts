@@ -1,0 +1,224 @@
+import type { HostWeight } from '../../layers/host-weights';
+import { activated } from './activations';
+import { pair, permuted, windowOf } from './kernel-layers';
+import type { Attribute } from './messages';
+import { PLAIN as plainShape, storedAxis } from './site';
+import type { OnnxWriter, Site, Value } from './site';
+
+/** A layer that at inference does nothing. */
+export const identity: OnnxWriter = ({ inputs }) => [...inputs];
+
+/** Activation: the function by its name. */
+export const activation: OnnxWriter = (site) => [activated(site, site.input)];
+
+/** ReLU, up to a largest value where it has one. */
+export const relu: OnnxWriter = (site) => {
+  const { name, shape } = site.input;
+  const { maxValue } = site.config;
+  if (typeof maxValue !== 'number') return [site.node('Relu', [name], shape)];
+  return [site.node('Clip', [name, site.scalar(0), site.scalar(maxValue)], shape)];
+};
+
+/** An operator with one number, which the layer calls `option` and ONNX `alpha`. */
+const withAlpha =
+  (operator: string, option: string): OnnxWriter =>
+  (site) => {
+    const alpha = { float: site.config[option] as number };
+    return [site.node(operator, [site.input.name], site.input.shape, { alpha })];
+  };
+
+export const leakyReLU: OnnxWriter = withAlpha('LeakyRelu', 'alpha');
+export const elu: OnnxWriter = withAlpha('Elu', 'alpha');
+export const thresholdedReLU: OnnxWriter = withAlpha('ThresholdedRelu', 'theta');
+
+/** PReLU: alpha is [h, w, c], 1 along shared axes. */
+export const prelu: OnnxWriter = (site) => {
+  const alpha = site.weight('alpha')!;
+  const slope = alpha.shape.length === 3 ? permuted(alpha, [2, 0, 1]) : alpha;
+  return [site.node('PRelu', [site.input.name, site.floats('alpha', slope)], site.input.shape)];
+};
+
+/** Softmax along the layer's axis. */
+export const softmax: OnnxWriter = (site) => {
+  const { name, shape } = site.input;
+  const axis = storedAxis((site.config.axis ?? -1) as number, shape.length);
+  return [site.node('Softmax', [name], shape, { axis: { int: axis } })];
+};
+
+/** BatchNormalization over the last axis; without scale or center with ones or zeros. */
+export const batchNormalization: OnnxWriter = (site) => {
+  const { input, config } = site;
+  const rank = input.shape.length;
+  const axis = (config.axis ?? -1) as number;
+  if (axis !== -1 && axis !== rank - 1) site.refuse(`normalizes axis ${axis}, written is the last`);
+  const width = input.shape.at(-1)!;
+  const filled = (value: number): HostWeight => ({
+    shape: [width],
+    values: new Float32Array(width).fill(value),
+  });
+  const weights = [
+    site.floats('gamma', site.weight('gamma') ?? filled(1)),
+    site.floats('beta', site.weight('beta') ?? filled(0)),
+    site.floats('moving_mean', site.weight('moving_mean')!),
+    site.floats('moving_variance', site.weight('moving_variance')!),
+  ];
+  if (rank !== 2 && rank !== 4)
+    site.refuse(`normalizes a tensor of rank ${rank}, written are 2 and 4`);
+  const epsilon = { float: config.epsilon as number };
+  return [site.node('BatchNormalization', [input.name, ...weights], input.shape, { epsilon })];
+};
+
+/** A pooling: padding never wins a maximum and is not counted in a mean. */
+const pooling =
+  (operator: string): OnnxWriter =>
+  (site) => {
+    const size = pair(site.config.poolSize);
+    const strides = pair(site.config.strides ?? size);
+    const attributes = windowOf(site, { size, strides, dilations: [1, 1] });
+    return [site.node(operator, [site.input.name], site.outputShape, attributes)];
+  };
+
+export const maxPooling2d: OnnxWriter = pooling('MaxPool');
+export const averagePooling2d: OnnxWriter = pooling('AveragePool');
+
+/** A pooling of the whole map to [n, c]. */
+const globalPooling =
+  (operator: string): OnnxWriter =>
+  (site) => {
+    site.require('dataFormat', 'channelsLast');
+    const { name, shape } = site.input;
+    const pooled = site.node(operator, [name], [shape[0]!, 1, 1, shape[3]!]);
+    return [site.node('Flatten', [pooled.name], site.outputShape, { axis: { int: 1 } })];
+  };
+
+export const globalAveragePooling2d: OnnxWriter = globalPooling('GlobalAveragePool');
+export const globalMaxPooling2d: OnnxWriter = globalPooling('GlobalMaxPool');
+
+type Sides = [number, number];
+
+/** What is added to or cut from each axis of the file: over space, or over [n, h, w, c]'s last two. */
+function sidesOf(site: Site, option: 'padding' | 'cropping'): Sides[] {
+  const both = site.config[option] as number | [number | Sides, number | Sides];
+  const [first, second] = (typeof both === 'number' ? [both, both] : both).map((side): Sides =>
+    typeof side === 'number' ? [side, side] : side,
+  ) as [Sides, Sides];
+  const none: Sides = [0, 0];
+  // With channelsFirst the layer takes axes 2 and 3, which of NHWC are width and channels.
+  return site.config.dataFormat === 'channelsFirst'
+    ? [none, second, none, first]
+    : [none, none, first, second];
+}
+
+/** ZeroPadding2D; with channelsFirst it appends zero channels to NHWC. */
+export const zeroPadding2d: OnnxWriter = (site) => {
+  const sides = sidesOf(site, 'padding');
+  const pads = site.integers(
+    ...sides.map(([before]) => before),
+    ...sides.map(([, after]) => after),
+  );
+  return [site.node('Pad', [site.input.name, pads, site.scalar(0)], site.outputShape)];
+};
+
+/** Cropping2D; with channelsFirst it slices the channels of NHWC. */
+export const cropping2d: OnnxWriter = (site) => {
+  const sides = sidesOf(site, 'cropping').slice(1);
+  const starts = site.integers(...sides.map(([before]) => before));
+  // Counted from the end; the far end is any number too large.
+  const ends = site.integers(...sides.map(([, after]) => (after === 0 ? 2 ** 31 - 1 : -after)));
+  const axes = site.integers(1, 2, 3);
+  return [site.node('Slice', [site.input.name, starts, ends, axes], site.outputShape)];
+};
+
+/** UpSampling2D: position y reads floor(y / factor), or between it and the next. */
+export const upSampling2d: OnnxWriter = (site) => {
+  site.require('dataFormat', 'channelsLast');
+  const [height, width] = pair(site.config.size);
+  const isLinear = site.config.interpolation === 'bilinear';
+  const attributes: Record<string, Attribute> = {
+    mode: { text: isLinear ? 'linear' : 'nearest' },
+    coordinate_transformation_mode: { text: 'asymmetric' },
+    ...(isLinear ? {} : { nearest_mode: { text: 'floor' } }),
+  };
+  const scales = { shape: [4], values: Float32Array.of(1, 1, height, width) };
+  const inputs = [site.input.name, '', site.floats('scales', scales)];
+  return [site.node('Resize', inputs, site.outputShape, attributes)];
+};
+
+/** Flatten in the order of NHWC; with channelsFirst axis 1 goes behind the others first. */
+export const flatten: OnnxWriter = (site) => {
+  const { shape } = site.input;
+  let name = site.plain(site.input);
+  if (site.config.dataFormat === 'channelsFirst' && shape.length > 2) {
+    const order = [0, ...shape.slice(2).keys()].map((axis, at) => (at === 0 ? 0 : axis + 2));
+    const perm = [...order, 1];
+    name = site.transposed(
+      name,
+      perm,
+      perm.map((axis) => shape[axis]!),
+      plainShape,
+    );
+  }
+  return [{ name: site.reshaped(name, site.outputShape), shape: site.outputShape }];
+};
+
+/** Reshape of the values in the order of tfjs. */
+export const reshape: OnnxWriter = (site) => {
+  const name = site.reshaped(site.plain(site.input), site.outputShape);
+  return [site.stored(name, site.outputShape)];
+};
+
+/** Permute: axes counted from 1, the batch is not among them. */
+export const permute: OnnxWriter = (site) => {
+  const perm = [0, ...(site.config.dims as number[])];
+  const name = site.transposed(site.plain(site.input), perm, site.outputShape, plainShape);
+  return [site.stored(name, site.outputShape)];
+};
+
+/** Rescaling: scale * x + offset. */
+export const rescaling: OnnxWriter = (site) => {
+  const { name, shape } = site.input;
+  const { scale, offset } = site.config as { scale: number; offset: number };
+  const scaled = site.node('Mul', [name, site.scalar(scale)], shape);
+  return [site.node('Add', [scaled.name, site.scalar(offset)], shape)];
+};
+
+/** All inputs at one rank: tfjs puts axes of length 1 behind the batch of those of lower rank. */
+function aligned(site: Site): Value[] {
+  const rank = Math.max(...site.inputs.map(({ shape }) => shape.length));
+  return site.inputs.map((input) => {
+    const missing = rank - input.shape.length;
+    if (missing === 0) return input;
+    const shape = [input.shape[0]!, ...Array<number>(missing).fill(1), ...input.shape.slice(1)];
+    return site.stored(site.reshaped(site.plain(input), shape), shape);
+  });
+}
+
+/** An operator that takes any number of inputs. */
+const merge =
+  (operator: string): OnnxWriter =>
+  (site) => [
+    site.node(
+      operator,
+      aligned(site).map(({ name }) => name),
+      site.outputShape,
+    ),
+  ];
+
+export const add: OnnxWriter = merge('Sum');
+export const average: OnnxWriter = merge('Mean');
+export const maximum: OnnxWriter = merge('Max');
+export const minimum: OnnxWriter = merge('Min');
+
+/** Multiply: the product of two, times the next, and so on. */
+export const multiply: OnnxWriter = (site) => {
+  const [first, ...others] = aligned(site) as [Value, ...Value[]];
+  const shape = site.outputShape;
+  return [others.reduce((left, { name }) => site.node('Mul', [left.name, name], shape), first)];
+};
+
+/** Concatenate along any axis. */
+export const concatenate: OnnxWriter = (site) => {
+  const axis = storedAxis((site.config.axis ?? -1) as number, site.outputShape.length);
+  const names = site.inputs.map(({ name }) => name);
+  return [site.node('Concat', names, site.outputShape, { axis: { int: axis } })];
+};

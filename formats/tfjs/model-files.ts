@@ -1,0 +1,233 @@
+import * as fs from 'node:fs/promises';
+import * as path from 'node:path';
+import * as tf from '@tensorflow/tfjs';
+import {
+  asDiskError,
+  ensureFolder,
+  errorCode,
+  Leftover,
+  nodeFiles,
+  removeTree,
+  sweepLeftovers,
+  writeNewFile,
+} from '../../files/durable-files';
+import type { FileLayer } from '../../files/durable-files';
+import { ModelFileError } from '../model-file-error';
+
+/** Bytes of one weight file: browsers cache files of this size. */
+const SHARD_BYTES = 4 * 1024 * 1024;
+/** The files that an export consists of. */
+const ownFile =
+  /^(model\.json|pruning\.json|network\.ts|network\.onnx|weights\.sparse|group1-shard\d+of\d+\.bin)$/;
+/** Those of them that a caller gives. */
+const givenFile = /^(pruning\.json|network\.ts|network\.onnx|weights\.sparse)$/;
+
+/** Further files beside model.json by name: text in UTF-8, or bytes. */
+export type Extras = Readonly<Record<string, string | Uint8Array>>;
+
+/** The folder that was to be written holds something that is not an earlier export. */
+export class FolderInUseError extends Error {
+  override readonly name = 'FolderInUseError';
+  readonly exitCode = 2;
+}
+
+/**
+ * Writes a network as `model.json` and weight files of 4 MB, with further files beside it.
+ *
+ * The folder appears whole or not at all: it is written under another name, brought to the disk and
+ * renamed. An earlier export in its place is replaced: whoever is stopped in between leaves the
+ * earlier one, the new one, or for an instant none at that name; the next call puts back or removes
+ * what was left beside it. The model is borrowed; neither it nor the number of tensors changes.
+ *
+ * @param extras further files by name, such as pruning.json.
+ * @param files the disk; a test may give one that fails.
+ * @throws {FolderInUseError} when the folder holds anything else.
+ * @throws {DiskError} when the disk is full or failing; an earlier export is still there.
+ * @throws {ModelFileError} when two weights have one name, so that no loader could tell them apart.
+ */
+export async function writeModel(
+  model: tf.LayersModel,
+  folder: string,
+  extras: Extras = {},
+  files: FileLayer = nodeFiles,
+): Promise<void> {
+  const target = await placeOf(folder);
+  const weights = weightsOf(model, target);
+  checkExtras(extras);
+  const parent = path.dirname(target);
+  await sweepLeftovers(parent, files);
+  await requireFree(target, Object.keys(extras));
+  const draft = new Leftover('tmp', path.basename(target));
+  const place = path.join(parent, draft.name);
+  try {
+    await ensureFolder(parent, files);
+    await files.makeFolder(place);
+    await writeFiles(model, weights, place, extras, files);
+    await files.syncFolder(place);
+    await swapIn(place, target, files);
+  } catch (error) {
+    await removeTree(place, files).catch(() => undefined); // the next call sweeps it
+    throw await asDiskError(error, target, sizeOf(weights), files);
+  } finally {
+    draft.settle();
+  }
+}
+
+/** Bytes that the model's own files take. */
+export function modelBytes(model: tf.LayersModel): Promise<number> {
+  const weights = weightsOf(model, model.name);
+  return Promise.resolve(sizeOf(weights) + Buffer.byteLength(modelJson(model, weights)));
+}
+
+/**
+ * Refuses a folder that is neither missing, nor empty, nor an earlier export: nothing that this
+ * project did not write is ever replaced.
+ *
+ * @param extras names of further files that an earlier export may have had.
+ * @throws {FolderInUseError} naming what is in the way.
+ */
+export async function requireFree(folder: string, extras: readonly string[] = []): Promise<void> {
+  const names = await fs.readdir(folder).catch((error: unknown): string[] => {
+    if (errorCode(error) === 'ENOENT') return [];
+    if (errorCode(error) !== 'ENOTDIR') throw error;
+    throw new FolderInUseError(`${folder} must be a folder or not there yet, it is a file`);
+  });
+  const others = names.filter((name) => !ownFile.test(name) && !extras.includes(name));
+  const isExport = others.length === 0 && names.includes('model.json');
+  if (names.length === 0 || isExport) return;
+  const held = (others.length > 0 ? others : names).slice(0, 3).join(', ');
+  throw new FolderInUseError(`${folder} must be empty or hold an earlier export, it holds ${held}`);
+}
+
+/** Where a folder really is: replacing a link would leave the old export where it leads. */
+async function placeOf(folder: string): Promise<string> {
+  return fs.realpath(folder).catch(async (error: unknown) => {
+    if (errorCode(error) !== 'ENOENT') throw error;
+    if ((await nodeFiles.status(folder)) === null) return path.resolve(folder);
+    throw new FolderInUseError(`${folder} must be a folder or not there yet, it is a dead link`);
+  });
+}
+
+function checkExtras(extras: Extras): void {
+  for (const name of Object.keys(extras)) {
+    const isOfModel = ownFile.test(name) && !givenFile.test(name);
+    if (isOfModel || !/^[\w-][\w.-]*$/.test(name)) {
+      throw new RangeError(`a further file must have a plain name of its own, got ${name}`);
+    }
+  }
+}
+
+/** A weight as the manifest lists it. */
+interface NamedWeight {
+  readonly name: string;
+  readonly shape: number[];
+  readonly dtype: 'float32' | 'int32' | 'bool';
+  readonly bytes: number;
+  readonly variable: tf.LayerVariable;
+}
+
+function weightsOf(model: tf.LayersModel, place: string): NamedWeight[] {
+  const names = new Set<string>();
+  return model.weights.map((variable) => {
+    const { originalName: name } = variable;
+    if (names.has(name)) {
+      throw new ModelFileError(
+        place,
+        `two weights have the name ${name}, so that the model could not be loaded again; ` +
+          'layers need names of their own, in nested models too',
+      );
+    }
+    names.add(name);
+    const { shape, dtype } = variable.read();
+    const bytes = tf.util.sizeFromShape(shape) * tf.util.bytesPerElement(dtype);
+    return { name, shape: [...shape], dtype: dtype as NamedWeight['dtype'], bytes, variable };
+  });
+}
+
+function sizeOf(weights: readonly NamedWeight[]): number {
+  return weights.reduce((sum, { bytes }) => sum + bytes, 0);
+}
+
+/** Names of the weight files; a model without weights has an empty one, as tfjs writes it. */
+function shardNames(bytes: number): string[] {
+  const count = Math.max(1, Math.ceil(bytes / SHARD_BYTES));
+  return Array.from({ length: count }, (_, index) => `group1-shard${index + 1}of${count}.bin`);
+}
+
+function modelJson(model: tf.LayersModel, weights: readonly NamedWeight[]): string {
+  const userDefinedMetadata = model.getUserDefinedMetadata() as object | undefined;
+  return JSON.stringify({
+    format: 'layers-model',
+    generatedBy: `TensorFlow.js tfjs-layers v${tf.version_layers}`,
+    convertedBy: null,
+    ...(userDefinedMetadata && { userDefinedMetadata }),
+    modelTopology: model.toJSON(null, false) as object,
+    weightsManifest: [
+      {
+        paths: shardNames(sizeOf(weights)),
+        weights: weights.map(({ name, shape, dtype }) => ({ name, shape, dtype })),
+      },
+    ],
+  });
+}
+
+async function writeFiles(
+  model: tf.LayersModel,
+  weights: readonly NamedWeight[],
+  folder: string,
+  extras: Extras,
+  files: FileLayer,
+): Promise<void> {
+  const names = shardNames(sizeOf(weights));
+  for await (const shard of shardsOf(weights)) {
+    await writeNewFile(path.join(folder, names.shift()!), shard, files);
+  }
+  const others: Extras = { ...extras, 'model.json': modelJson(model, weights) };
+  for (const [name, content] of Object.entries(others)) {
+    const bytes = typeof content === 'string' ? Buffer.from(content) : content;
+    await writeNewFile(path.join(folder, name), bytes, files);
+  }
+}
+
+/** The weights' bytes one after the other, cut into files; a part is used up before the next. */
+async function* shardsOf(weights: readonly NamedWeight[]): AsyncGenerator<Uint8Array> {
+  const shard = new Uint8Array(Math.min(SHARD_BYTES, sizeOf(weights)));
+  let filled = 0;
+  let sent = 0;
+  for (const { variable } of weights) {
+    const values = await variable.read().data();
+    let bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+    while (bytes.length > 0) {
+      const part = bytes.subarray(0, shard.length - filled);
+      shard.set(part, filled);
+      filled += part.length;
+      bytes = bytes.subarray(part.length);
+      if (filled < shard.length) continue;
+      yield shard;
+      sent++;
+      filled = 0;
+    }
+  }
+  if (filled > 0 || sent === 0) yield shard.subarray(0, filled);
+}
+
+/** Puts the finished folder in its place; one that was there goes aside first and then away. */
+async function swapIn(place: string, target: string, files: FileLayer): Promise<void> {
+  const parent = path.dirname(target);
+  const aside = new Leftover('old', path.basename(target));
+  const previous = path.join(parent, aside.name);
+  try {
+    const hasPrevious = (await files.status(target)) !== null;
+    if (hasPrevious) await files.rename(target, previous);
+    try {
+      await files.rename(place, target);
+    } catch (error) {
+      if (hasPrevious) await files.rename(previous, target);
+      throw error;
+    }
+    await files.syncFolder(parent);
+    await removeTree(previous, files).catch(() => undefined); // the next call sweeps it
+  } finally {
+    aside.settle();
+  }
+}

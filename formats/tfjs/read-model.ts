@@ -1,0 +1,164 @@
+import * as fs from 'node:fs/promises';
+import * as path from 'node:path';
+import * as tf from '@tensorflow/tfjs';
+import { MalformedFileError, nodeFiles } from '../../files/durable-files';
+import type { JsonObject } from '../../files/durable-files';
+import { buildModel, disposeWeights } from '../../layers/build-model';
+import { ModelFileError } from '../model-file-error';
+import { MODEL_JSON_LIMIT, parseModelJson } from './model-json';
+import type { ModelJson, WeightGroup } from './model-json';
+import { checkedTopology } from './topology';
+
+/**
+ * Reads a LayersModel from its `model.json`, as tfjs, Keras' converter and Teachable Machine write
+ * it; quantized weights become float32. The caller owns the model.
+ *
+ * Everything is checked before anything is built: the weight files lie in the same folder under
+ * plain names, are no links, have exactly the bytes that the weights' shapes ask for, and the layers
+ * have no more weights than that. Nothing outside the folder is read.
+ *
+ * @throws {ModelFileError} when the file is no such model, with the reason.
+ */
+export async function readModel(file: string): Promise<tf.LayersModel> {
+  const json = parseModelJson(file, await readModelJson(file));
+  const topology = checkedTopology(file, json.topology);
+  await checkWeightFiles(file, json.groups);
+  return builtWith(file, { json, topology }, () => readWeights(file, json.groups));
+}
+
+/**
+ * Builds a network and gives it its weights; the caller owns it.
+ *
+ * @param file named in the errors.
+ * @param topology what `checkedTopology` returned.
+ * @param read the layers' weights by name, which are freed.
+ * @throws {ModelFileError} when tfjs cannot build it, or the weights do not fit; whatever `read` throws.
+ */
+export async function builtWith(
+  file: string,
+  { json, topology }: { readonly json: ModelJson; readonly topology: JsonObject },
+  read: () => Promise<tf.NamedTensorMap> | tf.NamedTensorMap,
+): Promise<tf.LayersModel> {
+  const model = await buildModel(topology, valuesOf(json)).catch((error: unknown) => {
+    throw unbuildable(file, error);
+  });
+  try {
+    const weights = await read();
+    try {
+      tf.tidy(() => {
+        model.loadWeights(weights, true); // a weight with a constraint makes tensors of its own
+      });
+    } finally {
+      tf.dispose(weights);
+    }
+    if (json.metadata) model.setUserDefinedMetadata(json.metadata);
+    return model;
+  } catch (error) {
+    disposeWeights(model);
+    throw error instanceof ModelFileError ? error : unbuildable(file, error);
+  }
+}
+
+function valuesOf({ groups }: ModelJson): number {
+  const own = groups.flatMap(({ weights }) => weights).filter(({ isOfLayer }) => isOfLayer);
+  return own.reduce((sum, { size }) => sum + size, 0);
+}
+
+function unbuildable(file: string, error: unknown): ModelFileError {
+  const reason = error instanceof Error ? error.message : String(error);
+  return new ModelFileError(file, `it is no network that TensorFlow.js can build: ${reason}`, {
+    cause: error,
+  });
+}
+
+/** Only the file that the user names may be a link. */
+async function readModelJson(file: string): Promise<Buffer> {
+  const target = await fs.realpath(file).catch((error: unknown) => {
+    throw unreadable(file, file, error);
+  });
+  return readFile(file, target, MODEL_JSON_LIMIT);
+}
+
+/** Compares the sizes of the weight files with what the shapes ask for, before anything is read. */
+async function checkWeightFiles(file: string, groups: readonly WeightGroup[]): Promise<void> {
+  for (const { paths, weights } of groups) {
+    let held = 0;
+    for (const name of paths) held += await sizeOf(file, weightFile(file, name));
+    const wanted = weights.reduce((sum, { bytes }) => sum + bytes, 0);
+    if (held !== wanted) {
+      throw new ModelFileError(
+        file,
+        `its weight files ${paths.slice(0, 3).join(', ')} must hold ${wanted} bytes, they hold ${held}`,
+      );
+    }
+  }
+}
+
+async function sizeOf(model: string, file: string): Promise<number> {
+  const status = await nodeFiles.status(file).catch((error: unknown) => {
+    throw unreadable(model, file, error);
+  });
+  if (status?.kind === 'file') return status.bytes;
+  const wrong = status === null ? 'does not exist' : 'must be a regular file, not a link or folder';
+  throw new ModelFileError(model, `its weight file ${file} ${wrong}`);
+}
+
+/** The layers' weights by name; the caller owns them. */
+async function readWeights(
+  file: string,
+  groups: readonly WeightGroup[],
+): Promise<tf.NamedTensorMap> {
+  const tensors: tf.NamedTensorMap = {};
+  try {
+    for (const { paths, weights } of groups) {
+      const wanted = weights.reduce((sum, { bytes }) => sum + bytes, 0);
+      const data = await readGroup(file, paths, wanted);
+      let at = 0;
+      for (const { bytes, entry, isOfLayer } of weights) {
+        const part = data.slice(at, (at += bytes));
+        if (isOfLayer) Object.assign(tensors, tf.io.decodeWeights(part, [entry]));
+      }
+    }
+    return tensors;
+  } catch (error) {
+    tf.dispose(tensors);
+    throw error;
+  }
+}
+
+/** The bytes of the files one after the other. */
+async function readGroup(
+  file: string,
+  paths: readonly string[],
+  bytes: number,
+): Promise<ArrayBuffer> {
+  const data = new Uint8Array(bytes);
+  let at = 0;
+  for (const name of paths) {
+    const part = await readFile(file, weightFile(file, name), bytes - at);
+    data.set(part, at);
+    at += part.length;
+  }
+  if (at === bytes) return data.buffer;
+  throw new ModelFileError(file, `its weight files changed while they were read`);
+}
+
+function weightFile(file: string, name: string): string {
+  return path.join(path.dirname(file), name);
+}
+
+async function readFile(model: string, file: string, limit: number): Promise<Buffer> {
+  try {
+    return await nodeFiles.read(file, limit);
+  } catch (error) {
+    throw unreadable(model, file, error);
+  }
+}
+
+function unreadable(model: string, file: string, error: unknown): ModelFileError {
+  const reason =
+    error instanceof MalformedFileError
+      ? error.message
+      : `cannot read ${file} (${error instanceof Error ? error.message : String(error)})`;
+  return new ModelFileError(model, reason, { cause: error });
+}

@@ -1,0 +1,26 @@
+import * as tf from '@tensorflow/tfjs';
+import type { ChannelGraph, KeepSet } from '../../graph';
+import { maskedWeights, weightsByName } from '../../layers';
+
+/**
+ * Answers how many bytes the weight files of the small network take, without building it.
+ *
+ * Counted are the weights of the stock layers, moving statistics and the layers that export adds
+ * among them; model.json, which hardly changes, is not. Single weights that are zero take their bytes.
+ *
+ * @param graph of this model (a prunable model or its stock twin).
+ */
+export function weightBytes(model: tf.LayersModel, graph: ChannelGraph): (keep: KeepSet) => number {
+  const masks = new Set(maskedWeights(model).map(({ mask }) => mask));
+  const statistics = [...weightsByName(model)]
+    .filter(([name, weight]) => !graph.weightShapes.has(name) && !masks.has(weight))
+    .map(([name, { shape }]) => ({ name, shape: shape as number[] }));
+  return (keep) => {
+    const kept = graph.keptIndices(keep);
+    const sizes = statistics.map(({ name, shape }) =>
+      shape.reduce((size, length, axis) => size * (kept.get(name)?.get(axis)?.length ?? length), 1),
+    );
+    const values = sizes.reduce((sum, size) => sum + size, graph.params(keep));
+    return values * tf.util.bytesPerElement('float32');
+  };
+}

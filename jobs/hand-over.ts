@@ -1,0 +1,160 @@
+import type * as tf from '@tensorflow/tfjs';
+import { evaluationBatches } from '../data';
+import type { DataSet, ImageSet } from '../data';
+import { harden, mask, pruningManifest, verify } from '../surgery';
+import { modelBytes, weightFileSizes, writeModel } from '../formats';
+import type { ManifestFacts, Verification } from '../surgery';
+import type { Extras } from '../formats';
+import type { ChannelGraph, KeepSet } from '../graph';
+import { measureLatency } from '../measure/latency';
+import type { Progress } from '../report/progress';
+import type { Measures } from '../report/table';
+import { evaluate } from '../measure/accuracy';
+
+/** A network and what stays of it. */
+export interface HandOver {
+  /** Prunable or stock; borrowed. */
+  readonly model: tf.LayersModel;
+  readonly graph: ChannelGraph;
+  readonly keep: KeepSet;
+  /** The network that `before` measures, at full width; borrowed. Default the masked one. */
+  readonly whole?: tf.LayersModel | null;
+  /** Where the small network goes. */
+  readonly folder: string;
+  readonly facts: Omit<ManifestFacts, 'verification'>;
+  /** Further files of the small network, which is borrowed; none without it. */
+  readonly extras?: (hard: tf.LayersModel) => Extras;
+  /** Inputs for the proof, borrowed one by one. */
+  readonly samples: () => AsyncIterable<tf.Tensor> | Iterable<tf.Tensor>;
+  /** Measures accuracy and loss of a network; null where there is nothing to measure them on. */
+  readonly classify:
+    ((model: tf.LayersModel) => Promise<Pick<Measures, 'accuracy' | 'loss'>>) | null;
+  readonly progress: Progress;
+  /** Called between pieces of work, once signals had a turn; what it throws abandons the hand-over. */
+  readonly interrupt?: () => void;
+}
+
+/** What was handed over: the network at full width (see `whole`) and the small one. */
+export interface HandedOver {
+  readonly before: Measures;
+  readonly after: Measures;
+  readonly verification: Verification;
+  /** The content of pruning.json. */
+  readonly manifest: object;
+}
+
+/**
+ * Makes the small network, proves that it computes what the masked one computes, writes it and
+ * measures both.
+ *
+ * Nothing is written unless the proof holds.
+ *
+ * @throws {VerificationError} when the two networks part.
+ */
+export async function handOver(options: HandOver): Promise<HandedOver> {
+  const { model, graph, keep, folder, facts, progress } = options;
+  const interrupt = async (): Promise<void> => {
+    await new Promise((resolve) => setImmediate(resolve));
+    options.interrupt?.();
+  };
+  const hard = harden(model, graph, keep);
+  const masked = mask(model, graph, keep);
+  try {
+    progress.note('verify: the small network against the masked one');
+    const samples = between(options.samples(), interrupt);
+    const verification = await verify({ model, graph, keep, hard }, samples);
+    const manifest = pruningManifest(graph, keep, { ...facts, verification });
+    await interrupt();
+    await writeModel(hard, folder, {
+      ...options.extras?.(hard),
+      'pruning.json': `${JSON.stringify(manifest, null, 2)}\n`,
+    });
+    await interrupt();
+    const whole = options.whole ?? masked;
+    const [slow, fast] = await measureLatency([whole, hard]);
+    const measured = async (
+      network: tf.LayersModel,
+      latencyMs: number,
+      left: KeepSet | undefined,
+    ): Promise<Measures> => ({
+      ...((await options.classify?.(network)) ?? { accuracy: null, loss: null }),
+      macs: graph.macs(left),
+      params: graph.params(left),
+      bytes: await modelBytes(network),
+      latencyMs,
+    });
+    return {
+      before: await measured(whole, slow!.medianMs, undefined),
+      after: {
+        ...(await measured(hard, fast!.medianMs, keep)),
+        ...(keep.weights.size > 0 && { weightFile: weightFileSizes(hard) }),
+      },
+      verification,
+      manifest,
+    };
+  } finally {
+    hard.dispose();
+    masked.dispose();
+  }
+}
+
+/** The same samples, with `work` before each. */
+async function* between(
+  samples: AsyncIterable<tf.Tensor> | Iterable<tf.Tensor>,
+  work: () => Promise<void>,
+): AsyncGenerator<tf.Tensor> {
+  for await (const sample of samples) {
+    await work();
+    yield sample;
+  }
+}
+
+/** The first `count` images of a split, normalised, in batches; each is freed when the next is asked for. */
+export async function* sampleImages(
+  split: ImageSet,
+  data: Pick<DataSet, 'mean' | 'deviation'>,
+  count: number,
+): AsyncGenerator<tf.Tensor> {
+  const size = split.height * split.width * split.channels;
+  const images = Math.min(count, split.count);
+  const first: ImageSet = {
+    ...split,
+    count: images,
+    pixels: split.pixels.subarray(0, images * size),
+    labels: split.labels.subarray(0, images),
+  };
+  for await (const batch of evaluationBatches(first, data, Math.min(64, images))) {
+    try {
+      yield batch.images;
+    } finally {
+      batch.dispose();
+    }
+  }
+}
+
+/**
+ * Accuracy and loss on a split, with progress.
+ *
+ * @param interrupt as in HandOver, called after each batch.
+ */
+export function classifier(
+  split: () => ImageSet,
+  data: DataSet,
+  batchSize: number,
+  progress: Progress,
+  interrupt?: () => void,
+): NonNullable<HandOver['classify']> {
+  return async (model) => {
+    const images = split();
+    progress.start(images.count, 'test');
+    try {
+      const { top1, loss } = await evaluate(model, images, data, batchSize, (done) => {
+        progress.update(done);
+        interrupt?.();
+      });
+      return { accuracy: top1, loss };
+    } finally {
+      progress.stop();
+    }
+  };
+}

@@ -1,0 +1,118 @@
+import * as tf from '@tensorflow/tfjs';
+import { softmaxCrossEntropy } from '../../backend/fused';
+import type { Batch, LabelledBatch } from '../../data';
+import type { ChannelGraph, Channels } from '../../graph';
+import { watchingCalls, weightsByName } from '../../layers';
+import type { WatchedCall } from '../../layers';
+import { filterAxes, filtersLast } from '../../methods';
+import type { Methodology } from '../../methods';
+import { Gathered } from './gathered';
+import { logitsOf } from '../logits';
+import { TracedTensors } from './traced-pass';
+
+/**
+ * Lets a method see the network at work: the gradients of the loss by the kernels, or what the next
+ * layers read of their filters. The layers are as in inference, and nothing of the network changes.
+ *
+ * Source of what is read: docs of `Methodology.observe`. The loss is the batch's mean cross entropy; a
+ * layer that is called several times counts with the mean over its calls.
+ *
+ * @param batches each borrowed until the next one is asked for.
+ * @returns by kernel name what the method's `observe` made of all batches; empty for a method that
+ *   observes nothing. The caller owns the tensors.
+ * @throws {RangeError} when there is no batch.
+ */
+export async function observed(
+  model: tf.LayersModel,
+  graph: ChannelGraph,
+  method: Methodology,
+  batches: AsyncIterable<LabelledBatch> | Iterable<LabelledBatch>,
+): Promise<Map<string, tf.Tensor>> {
+  if (method.observes === 'nothing') return new Map();
+  using gathered = new Gathered(method.gathers);
+  const kernels = new ObservedKernels(model, graph, method, gathered);
+  let count = 0;
+  for await (const batch of batches) {
+    if (method.observes === 'gradients') kernels.observeGradients(batch);
+    else kernels.observeActivations(batch);
+    count++;
+  }
+  if (count === 0) throw new RangeError('observed needs at least one batch, got 0');
+  return gathered.take();
+}
+
+/** The first `count` batches of a feed, each freed when the next one is asked for. */
+export async function* firstBatches(
+  batches: AsyncIterable<Batch>,
+  count: number,
+): AsyncGenerator<LabelledBatch, void> {
+  let taken = 0;
+  for await (const batch of batches) {
+    try {
+      yield batch;
+    } finally {
+      batch.dispose();
+    }
+    if (++taken >= count) return;
+  }
+}
+
+/** The kernels of a network, each with its filters along the last axis when it is shown to the method. */
+class ObservedKernels {
+  private readonly axes: ReadonlyMap<string, number>;
+  private readonly kernels: ReadonlyMap<string, tf.Tensor>;
+  private readonly tensors: TracedTensors;
+  /** By the tensor that the kernel's readers see. */
+  private readonly readers = new Map<Channels, string[]>();
+
+  constructor(
+    private readonly model: tf.LayersModel,
+    graph: ChannelGraph,
+    private readonly method: Methodology,
+    private readonly gathered: Gathered,
+  ) {
+    const weights = weightsByName(model);
+    this.axes = filterAxes(graph);
+    this.kernels = new Map(graph.kernels.map((name) => [name, weights.get(name)!.read()]));
+    this.tensors = new TracedTensors(graph);
+    for (const name of graph.kernels) {
+      for (const output of graph.outputsBehind(name)) {
+        const tensor = this.tensors.nameOf(output);
+        this.readers.set(tensor, [...(this.readers.get(tensor) ?? []), name]);
+      }
+    }
+  }
+
+  observeGradients({ images, labels }: LabelledBatch): void {
+    tf.tidy(() => {
+      const loss = (): tf.Scalar =>
+        tf.mean(softmaxCrossEntropy(logitsOf(this.model, images, false), labels));
+      // Not variableGrads, which leaves out what a network does not train.
+      const gradients = tf.grads(loss)([...this.kernels.values()]);
+      [...this.kernels.keys()].forEach((name, index) => {
+        this.observe(name, filtersLast(gradients[index]!, this.axes.get(name)!));
+      });
+    });
+  }
+
+  observeActivations({ images }: LabelledBatch): void {
+    const pass = this.tensors.pass(images);
+    const onCall = (call: WatchedCall): void => {
+      for (const [index, tensor] of pass.outputsOf(call).entries()) {
+        const names = this.readers.get(tensor) ?? [];
+        for (const name of names) this.observe(name, call.outputs[index]!);
+      }
+    };
+    tf.tidy(() => {
+      watchingCalls(this.model, onCall, () => logitsOf(this.model, images, false));
+    });
+  }
+
+  private observe(name: string, seen: tf.Tensor): void {
+    const kernel = this.kernels.get(name)!;
+    const result = tf.tidy(() =>
+      this.method.observe(filtersLast(kernel, this.axes.get(name)!), seen),
+    );
+    this.gathered.add(name, result);
+  }
+}

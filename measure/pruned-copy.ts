@@ -1,0 +1,76 @@
+import type * as tf from '@tensorflow/tfjs';
+import type { DataSet } from '../data';
+import { requireMasks } from '../graph';
+import type { ChannelGraph, KeepSet, Unit } from '../graph';
+import { BatchStatistics, clearMasks, prunable, setMasks } from '../layers';
+import { reestimate, sampleBatches } from './batch-statistics';
+import { evaluate } from './accuracy';
+
+/** How a copy is settled and judged. */
+export interface PrunedCopyOptions {
+  readonly data: DataSet;
+  /** Images per batch. */
+  readonly batchSize: number;
+  readonly seed: number;
+  /** Training batches on which BatchNormalization is measured anew; 0 leaves its averages. */
+  readonly bnBatches: number;
+  /** Called after each batch; what it throws ends the work. */
+  readonly onBatch?: () => void;
+}
+
+/**
+ * A copy of a trained network on which pruning is tried out: the network itself stays as it is.
+ *
+ * Its BatchNormalization averages are those of the last keep set that it was settled on.
+ */
+export class PrunedCopy {
+  /** Prunable; its masks are full between two calls. The copy owns it. */
+  readonly model: tf.LayersModel;
+  /** Whether there is a BatchNormalization to measure anew. */
+  readonly hasStatistics: boolean;
+
+  /**
+   * @param model stock or prunable; borrowed.
+   * @param graph of it.
+   * @throws {NotPrunableError} when a layer that could lose units has no masks.
+   */
+  constructor(
+    model: tf.LayersModel,
+    private readonly graph: ChannelGraph,
+    unit: Unit,
+    private readonly options: PrunedCopyOptions,
+  ) {
+    this.model = prunable(model);
+    try {
+      requireMasks(this.model, graph, unit);
+    } catch (error) {
+      this.model.dispose();
+      throw error;
+    }
+    this.hasStatistics = new BatchStatistics(this.model).count > 0;
+  }
+
+  /** Measures BatchNormalization anew on what `keep` leaves, where there is one and that is asked for. */
+  async settle(keep: KeepSet): Promise<void> {
+    const { data, batchSize, seed, bnBatches, onBatch } = this.options;
+    if (bnBatches === 0 || !this.hasStatistics) return;
+    const batches = sampleBatches(data, { seed, batchSize, batches: bnBatches, onBatch });
+    await reestimate(this.model, this.graph, keep, batches);
+  }
+
+  /** Top-1 on the validation images of what `keep` leaves, once it is settled; in [0, 1]. */
+  async accuracyOf(keep: KeepSet): Promise<number> {
+    const { data, batchSize, onBatch } = this.options;
+    await this.settle(keep);
+    setMasks(this.model, this.graph.layerKeeps(keep), 'unit');
+    try {
+      return (await evaluate(this.model, data.validation, data, batchSize, onBatch)).top1;
+    } finally {
+      clearMasks(this.model);
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.model.dispose();
+  }
+}

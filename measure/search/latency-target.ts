@@ -1,0 +1,111 @@
+import type * as tf from '@tensorflow/tfjs';
+import { harden } from '../../surgery';
+import type { ChannelGraph, KeepSet } from '../../graph';
+import { keepAll, removedUnits, similarity } from '../../graph';
+import { COARSE, bisectMeasured, rateRange } from './rate-search';
+import { measureLatency } from '../latency';
+import type { Latency } from '../latency';
+import { requireReachable } from './target';
+import type { Attainable, SolvedRate, Target } from './target';
+
+/** What a time is measured on; all of it is borrowed. */
+export interface Timeable {
+  /** With one image input of a known size. */
+  readonly model: tf.LayersModel;
+  readonly graph: ChannelGraph;
+  /** What stays at a rate, as `Methodology.proposals` answers. */
+  readonly propose: (rate: number) => KeepSet;
+}
+
+/** A time that is asked for, before the whole network has been measured. */
+export interface LatencyTarget {
+  readonly option: string;
+  /** Share of the whole network's time, or milliseconds. */
+  readonly amount: { readonly kind: 'share' | 'figure'; readonly value: number };
+  readonly show: Target['show'];
+}
+
+/** Passes of a network; near the target four times as many decide. */
+const RUNS = 30;
+
+/** Times networks by the keep sets they come from; none is timed twice. */
+export type Stopwatch = (keep: KeepSet, runs: number) => Promise<Latency>;
+
+/**
+ * The rate, to 1e-3, at which the small network answers one image within a time, on the engine in use.
+ *
+ * Each candidate is built and timed, a dozen at most: rates that leave the same network share a
+ * measurement. Noise is met in three ways. What counts is the median of 30 passes; where the target
+ * lies within the middle half of the passes, the median of 120 more decides; a share is taken of the
+ * whole network's time in the same turns, so that a machine that slows down is fair to both. What
+ * remains: two measurements of one network differ, times do not fall evenly with the rate, and so a
+ * lower rate may do as well. The answer's network was within the target when it was measured.
+ *
+ * @param onCandidate told of each measured rate.
+ * @throws {UnreachableTargetError} with the attainable range, when the target is outside.
+ */
+export async function solveLatency(
+  { model, graph, propose }: Timeable,
+  { option, amount, show }: LatencyTarget,
+  onCandidate: (rate: number, ms: number) => void = () => undefined,
+  stopwatch: (isShare: boolean) => Stopwatch = (isShare) => stopwatchOf(model, graph, isShare),
+): Promise<SolvedRate & { readonly target: Target }> {
+  const timed = stopwatch(amount.kind === 'share');
+  const whole = (await timed(keepAll, RUNS)).medianMs;
+  const most = amount.kind === 'share' ? amount.value * whole : amount.value;
+  const target: Target = { option, most, show };
+  const known: { readonly keep: KeepSet; readonly ms: number }[] = [{ keep: keepAll, ms: whole }];
+  const measured = async (step: number): Promise<number> => {
+    const keep = propose(step / COARSE);
+    const same = known.find((one) => similarity(one.keep, keep) === 1);
+    if (same) return same.ms;
+    const ms = await decisive((runs) => timed(keep, runs), most);
+    known.push({ keep, ms });
+    onCandidate(step / COARSE, ms);
+    return ms;
+  };
+  const range = rateRange(propose, COARSE);
+  const end = async (step: number): Promise<Attainable['lowest']> => ({
+    rate: step / COARSE,
+    cost: await measured(step),
+  });
+  const highest = await end(range.highest);
+  const attainable: Attainable = { whole, highest, lowest: await end(range.lowest) };
+  requireReachable(target, attainable);
+  const [, step] =
+    attainable.lowest.cost <= most
+      ? [null, range.lowest]
+      : await bisectMeasured(
+          range.lowest,
+          range.highest,
+          async (one) => (await measured(one)) <= most,
+        );
+  const keep = propose(step / COARSE);
+  return { rate: step / COARSE, keep, cost: await measured(step), attainable, target };
+}
+
+/** The median, of more passes where the first leave it open. */
+async function decisive(timed: (runs: number) => Promise<Latency>, most: number): Promise<number> {
+  const first = await timed(RUNS);
+  if (Math.abs(first.medianMs - most) > first.spreadMs) return first.medianMs;
+  return (await timed(4 * RUNS)).medianMs;
+}
+
+/** Times small networks beside the whole one; as a share of its first time, or as they are. */
+function stopwatchOf(model: tf.LayersModel, graph: ChannelGraph, isShare: boolean): Stopwatch {
+  let first: number | null = null;
+  return async (keep, runs) => {
+    const whole = harden(model, graph, keepAll);
+    const hard = harden(model, graph, keep);
+    try {
+      const [slow, fast] = await measureLatency([whole, hard], { runs });
+      first ??= slow!.medianMs;
+      const drift = isShare ? first / slow!.medianMs : 1;
+      const { medianMs, spreadMs } = removedUnits(keep) === 0 ? slow! : fast!;
+      return { medianMs: medianMs * drift, spreadMs: spreadMs * drift, runs };
+    } finally {
+      whole.dispose();
+      hard.dispose();
+    }
+  };
+}

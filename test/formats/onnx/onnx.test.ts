@@ -1,0 +1,274 @@
+import { createRequire } from 'node:module';
+import * as tf from '@tensorflow/tfjs';
+import type * as ort from 'onnxruntime-node';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { startEngine } from '../../../backend/engine';
+import { onnxModel } from '../../../formats/onnx/onnx';
+import { UnsupportedLayerError } from '../../../formats/unsupported-layer-error';
+import { ChannelGraph } from '../../../graph';
+import { prunable } from '../../../layers';
+import { quickest } from '../../engines';
+import { randomInputs, randomize } from '../../graph/networks';
+import { readOnnx, recountOnnx } from './onnx-reader';
+import { prunedOf, trainedTwin } from '../../surgery/trained-twin';
+
+/** Two engines sum some thousand float32 products in other orders. */
+const TOLERANCE = 1e-4;
+
+type Runtime = typeof ort;
+const runtime: Runtime | string = found();
+const why = typeof runtime === 'string' ? ` (skipped: ${runtime})` : '';
+
+beforeAll(async () => {
+  await startEngine(quickest);
+});
+
+afterAll(() => {
+  tf.disposeVariables();
+});
+
+type Values = { readonly shape: readonly number[]; readonly values: Float32Array }[];
+
+/** The runtime, or why it is not there. */
+function found(): Runtime | string {
+  try {
+    return createRequire(__filename)('onnxruntime-node') as Runtime;
+  } catch (error) {
+    return `onnxruntime-node is not there: ${String(error)}`;
+  }
+}
+
+/** What onnxruntime computes of the file. */
+async function runOnnx(bytes: Uint8Array, inputs: readonly tf.Tensor[]): Promise<Values> {
+  const { InferenceSession, Tensor } = runtime as Runtime;
+  // Errors only: it warns of constants that fall away.
+  const session = await InferenceSession.create(bytes, { logSeverityLevel: 3 });
+  const feeds = Object.fromEntries(
+    session.inputNames.map((name, index) => {
+      const { shape } = inputs[index]!;
+      return [name, new Tensor('float32', inputs[index]!.dataSync<'float32'>(), shape)];
+    }),
+  );
+  const results = await session.run(feeds);
+  const values = session.outputNames.map((name) => {
+    const { dims, data } = results[name]!;
+    return { shape: dims, values: data as Float32Array };
+  });
+  await session.release();
+  return values;
+}
+
+/** Expects that onnxruntime computes what tfjs does; answers the largest output. */
+async function expectSame(model: tf.LayersModel, samples = 3): Promise<number> {
+  const inputs = randomInputs(model, samples);
+  const received = await runOnnx(onnxModel(model), inputs);
+  const outputs = [model.predict(inputs.length === 1 ? inputs[0]! : inputs)].flat();
+  let largest = 0;
+  expect(received.map(({ shape }) => shape)).toEqual(outputs.map(({ shape }) => shape));
+  outputs.forEach((output, index) => {
+    const expected = output.dataSync<'float32'>();
+    const size = expected.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+    const gap = expected.reduce(
+      (most, value, at) => Math.max(most, Math.abs(value - received[index]!.values[at]!)),
+      0,
+    );
+    expect(gap).toBeLessThanOrEqual(TOLERANCE * Math.max(1, size));
+    largest = Math.max(largest, size);
+  });
+  tf.dispose([inputs, outputs]);
+  return largest;
+}
+
+const families = [
+  'resnet20', 'resnet18', 'resnet50', 'alexnet', 'vgg9', 'vgg11_bn', 'mobilenet_v1', 'mobilenet_v2',
+  'mnasnet1_0', 'squeezenet1_0', 'squeezenet1_1', 'googlenet', 'densenet121', 'efficientnet_b0',
+] as const; // prettier-ignore
+
+describe.skipIf(why !== '')(`onnxruntime computes what tfjs does${why}`, () => {
+  it.each(families)('for a narrow %s pruned at 0.3, and the file counts the same', async (id) => {
+    const model = prunedOf(trainedTwin(id, { width: 0.15 }));
+    expect(await expectSame(model)).toBeGreaterThan(1e-3);
+    expectCounts(model);
+    model.dispose();
+  });
+
+  it('for ResNet-20 of full size, pruned and not', async () => {
+    const model = trainedTwin('resnet20');
+    await expectSame(model, 8);
+    const hard = prunedOf(model);
+    await expectSame(hard, 8);
+    expect(expectCounts(hard).macs).toBe(21_452_544 + 45 * 10); // convolutions and fc
+    hard.dispose();
+  });
+
+  it('for the large stems and heads of ImageNet', async () => {
+    for (const id of ['alexnet', 'resnet18', 'googlenet'] as const) {
+      const model = trainedTwin(id, {
+        width: 0.05,
+        variant: 'imagenet',
+        inputShape: [224, 224, 3],
+      });
+      await expectSame(model, 1);
+      model.dispose();
+    }
+  });
+
+  const { layers } = tf;
+  type Layer = tf.layers.Layer;
+  /** Layers that are tried on an input of some shape. */
+  const single: readonly (readonly [string, number[], () => Layer[]])[] = [
+    ...(['elu', 'hardSigmoid', 'linear', 'relu', 'relu6', 'selu', 'sigmoid', 'softmax', 'softplus',
+      'softsign', 'tanh', 'swish', 'mish', 'gelu', 'gelu_new'] as const).flatMap(
+      (activation) => [[4, 5, 3], [6]].map((shape) =>
+        [`${activation} of rank ${shape.length + 1}`, shape, () => [layers.activation({ activation })]] as const)),
+    ['Activation inside Conv2D', [5, 5, 2], () => [layers.conv2d({ filters: 3, kernelSize: 2, activation: 'softmax' })]],
+    ['ReLU', [4, 4, 2], () => [layers.reLU()]],
+    ['ReLU with a largest value', [4, 4, 2], () => [layers.reLU({ maxValue: 0.5 })]],
+    ['LeakyReLU', [4, 4, 2], () => [layers.leakyReLU({ alpha: 0.1 })]],
+    ['ELU', [4, 4, 2], () => [layers.elu()]],
+    ['ThresholdedReLU', [4, 4, 2], () => [layers.thresholdedReLU({ theta: 0.4 })]],
+    ['PReLU', [4, 3, 2], () => [layers.prelu()]],
+    ['PReLU with shared axes', [4, 3, 2], () => [layers.prelu({ sharedAxes: [1, 2] })]],
+    ['PReLU of rank 2', [5], () => [layers.prelu()]],
+    ['Softmax', [4, 3, 2], () => [layers.softmax({ axis: -1 })]],
+    ['Conv2D strided, padded unevenly', [8, 7, 3], () => [layers.conv2d({ filters: 4, kernelSize: [3, 5], strides: [2, 3], padding: 'same' })]],
+    ['Conv2D dilated', [9, 9, 3], () => [layers.conv2d({ filters: 4, kernelSize: 3, dilationRate: 2, padding: 'same', useBias: false })]],
+    ['DepthwiseConv2D with a multiplier', [8, 8, 3], () => [layers.depthwiseConv2d({ kernelSize: 3, strides: 2, depthMultiplier: 2, padding: 'same' })]],
+    ['a one-filter Conv2D of one channel', [6, 6, 1], () => [layers.conv2d({ filters: 1, kernelSize: 3 })]],
+    ['SeparableConv2D', [8, 8, 3], () => [layers.separableConv2d({ filters: 5, kernelSize: 3, depthMultiplier: 2, activation: 'relu' })]],
+    ['Dense of rank 2', [7], () => [layers.dense({ units: 4, activation: 'tanh' })]],
+    ['Dense of rank 3', [5, 7], () => [layers.dense({ units: 4 })]],
+    ['Dense of rank 4', [3, 2, 7], () => [layers.dense({ units: 4, activation: 'relu' })]],
+    ['BatchNormalization without scale', [4, 4, 3], () => [layers.batchNormalization({ scale: false, epsilon: 1e-2 })]],
+    ['BatchNormalization without center', [6], () => [layers.batchNormalization({ center: false })]],
+    ['MaxPooling2D padded', [7, 7, 2], () => [layers.maxPooling2d({ poolSize: 3, strides: 2, padding: 'same' })]],
+    ['AveragePooling2D padded', [7, 6, 2], () => [layers.averagePooling2d({ poolSize: [3, 2], strides: 2, padding: 'same' })]],
+    ['GlobalAveragePooling2D', [5, 4, 3], () => [layers.globalAveragePooling2d({})]],
+    ['GlobalMaxPooling2D', [5, 4, 3], () => [layers.globalMaxPooling2d({})]],
+    ['ZeroPadding2D over space', [3, 4, 2], () => [layers.zeroPadding2d({ padding: [[0, 1], [2, 3]] })]],
+    ['ZeroPadding2D over channels', [3, 4, 2], () => [layers.zeroPadding2d({ padding: [[0, 0], [1, 3]], dataFormat: 'channelsFirst' })]],
+    ['Cropping2D over space', [6, 7, 2], () => [layers.cropping2D({ cropping: [[0, 1], [2, 3]] })]],
+    ['Cropping2D over channels', [6, 7, 5], () => [layers.cropping2D({ cropping: [[0, 0], [1, 2]], dataFormat: 'channelsFirst' })]],
+    ['UpSampling2D', [3, 4, 2], () => [layers.upSampling2d({ size: [2, 3] })]],
+    ['UpSampling2D between positions', [3, 4, 2], () => [layers.upSampling2d({ size: [2, 2], interpolation: 'bilinear' })]],
+    ['Flatten and Dense in the order of NHWC', [3, 4, 2], () => [layers.flatten(), layers.dense({ units: 3 })]],
+    ['Flatten with channelsFirst', [3, 4, 2], () => [layers.flatten({ dataFormat: 'channelsFirst' })]],
+    ['Reshape to rank 3', [3, 4, 2], () => [layers.reshape({ targetShape: [6, 4] })]],
+    ['Reshape to and from rank 4', [12], () => [layers.reshape({ targetShape: [2, 3, 2] }), layers.conv2d({ filters: 2, kernelSize: 2 }), layers.reshape({ targetShape: [-1, 2] })]],
+    ['Reshape from rank 4 to rank 4', [3, 4, 2], () => [layers.reshape({ targetShape: [2, 3, 4] })]],
+    ['Permute', [3, 4, 2], () => [layers.permute({ dims: [3, 1, 2] })]],
+    ['Dropout and noise', [3, 4, 2], () => [layers.dropout({ rate: 0.5 }), layers.gaussianNoise({ stddev: 1 }), layers.gaussianDropout({ rate: 0.3 }), layers.alphaDropout({ rate: 0.3 })]],
+    ['Rescaling', [3, 4, 2], () => [layers.rescaling({ scale: 0.25, offset: -1 })]],
+    ['a Sequential model inside', [6, 6, 2], () => [tf.sequential({ layers: [layers.conv2d({ filters: 3, kernelSize: 3, inputShape: [6, 6, 2] }), layers.flatten(), layers.dense({ units: 2 })] })]],
+  ]; // prettier-ignore
+
+  it.each(single)('for %s', async (_, shape, make) => {
+    const chain = make();
+    const input = tf.input({ shape });
+    const output = chain.reduce((x, layer) => layer.apply(x) as tf.SymbolicTensor, input);
+    const model = randomize(tf.model({ inputs: input, outputs: output }));
+    expect(await expectSame(model)).toBeGreaterThan(1e-3);
+    model.dispose();
+  });
+
+  const merges = ['add', 'average', 'maximum', 'minimum', 'multiply'] as const;
+  it.each(merges)('for %s of three, of a row of channels, and of rank 2', async (name) => {
+    const inputs = [[4, 3, 2], [4, 3, 2], [4, 3, 2], [1, 1, 2], [2]].map((shape) =>
+      tf.input({ shape }),
+    );
+    const make = (...tensors: tf.SymbolicTensor[]): tf.SymbolicTensor =>
+      layers[name]().apply(tensors) as tf.SymbolicTensor;
+    const [a, b, c, scale, row] = inputs as [Symbolic, Symbolic, Symbolic, Symbolic, Symbolic];
+    const outputs = [make(a, b, c), make(a, scale), make(b, row)];
+    const model = tf.model({ inputs, outputs });
+    await expectSame(model);
+  });
+
+  it.each([1, 2, 3, -1])('for Concatenate along axis %d', async (axis) => {
+    const shapes = [0, 1].map((more) => [3, 3, 3].map((n, at) => (at === (axis + 3) % 4 || at + 1 === axis ? n + more : n))); // prettier-ignore
+    const inputs = shapes.map((shape) => tf.input({ shape }));
+    const outputs = layers.concatenate({ axis }).apply(inputs) as tf.SymbolicTensor;
+    await expectSame(tf.model({ inputs, outputs }));
+  });
+
+  it('for a shared layer, outputs of two ranks and an input that is an output', async () => {
+    const input = tf.input({ shape: [5, 5, 2], name: 'image' });
+    const conv = layers.conv2d({ name: 'shared', filters: 2, kernelSize: 3, padding: 'same' });
+    const once = conv.apply(input) as tf.SymbolicTensor;
+    const twice = conv.apply(once) as tf.SymbolicTensor;
+    const flat = layers.flatten({ name: 'flat' }).apply(twice) as tf.SymbolicTensor;
+    const model = randomize(tf.model({ inputs: input, outputs: [once, flat, input] }));
+    await expectSame(model);
+    const read = readOnnx(onnxModel(model));
+    // 3 * 3 * 2 * 2 + 2 once, although two calls use it
+    expect(recountOnnx(read).params).toBe(38);
+    model.dispose();
+  });
+
+  it('for a map of any size', async () => {
+    const input = tf.input({ shape: [null, null, 2] });
+    const conv = layers.conv2d({ filters: 3, kernelSize: 3, strides: 2, padding: 'same' });
+    const pooled = layers.globalAveragePooling2d({}).apply(conv.apply(input)) as tf.SymbolicTensor;
+    const model = randomize(tf.model({ inputs: input, outputs: pooled }));
+    const bytes = onnxModel(model);
+    for (const size of [7, 10]) {
+      const image = tf.randomNormal([2, size, size, 2], 0, 1, 'float32', 3);
+      const expected = (model.predict(image) as tf.Tensor).dataSync();
+      const [received] = await runOnnx(bytes, [image]);
+      received!.values.forEach((value, at) => {
+        expect(value).toBeCloseTo(expected[at]!, 4);
+      });
+    }
+    model.dispose();
+  });
+});
+
+type Symbolic = tf.SymbolicTensor;
+
+/** Expects the graph's counts and the file's to be the same; answers them. */
+function expectCounts(model: tf.LayersModel): { macs: number; params: number } {
+  const graph = ChannelGraph.of(model);
+  const counts = recountOnnx(readOnnx(onnxModel(model)));
+  expect(counts).toEqual({ macs: graph.macs(), params: graph.params() });
+  return counts;
+}
+
+describe('the file', () => {
+  it('is opset 17 of IR 8, NHWC at its edges, with a free batch', () => {
+    const model = trainedTwin('resnet20', { width: 0.25 });
+    const read = readOnnx(onnxModel(model));
+    expect(read).toMatchObject({ irVersion: 8, opset: 17, inputs: ['input'], outputs: ['fc'] });
+    expect(read.shapes.get('input')).toEqual([null, 32, 32, 3]);
+    expect(read.shapes.get('fc')).toEqual([null, 10]);
+    model.dispose();
+  });
+
+  it('is made without a tensor left behind or the model changed', () => {
+    const model = trainedTwin('mobilenet_v2', { width: 0.1 });
+    const tensors = tf.memory().numTensors;
+    const bytes = onnxModel(model);
+    expect(Buffer.compare(bytes, onnxModel(model))).toBe(0);
+    expect(tf.memory().numTensors).toBe(tensors);
+    model.dispose();
+  });
+
+  it.each([
+    ['of an unknown class', () => tf.layers.conv1d({ name: 'odd', filters: 2, kernelSize: 1 }), [4, 2], 'odd (Conv1D) has no ONNX writer'],
+    ['in channelsFirst', () => tf.layers.conv2d({ name: 'odd', filters: 2, kernelSize: 1, dataFormat: 'channelsFirst' }), [3, 4, 4], 'odd (Conv2D) has dataFormat "channelsFirst", written is "channelsLast" only'],
+    ['normalizing another axis', () => tf.layers.batchNormalization({ name: 'odd', axis: 1 }), [3, 4, 4], 'odd (BatchNormalization) normalizes axis 1'],
+  ] as const)('refuses a layer %s by its name', (_, make, shape, message) => {
+    const output = make().apply(tf.input({ shape: [...shape] })) as tf.SymbolicTensor;
+    const model = tf.model({ inputs: output.inputs, outputs: output });
+    expect(() => onnxModel(model)).toThrow(UnsupportedLayerError);
+    expect(() => onnxModel(model)).toThrow(message);
+    model.dispose();
+  }); // prettier-ignore
+
+  it('refuses prunable layers: their masks would be lost', () => {
+    const model = trainedTwin('resnet20', { width: 0.1 });
+    const twin = prunable(model);
+    expect(() => onnxModel(twin)).toThrow('conv1 (PrunableConv2D) has no ONNX writer');
+    model.dispose();
+    twin.dispose();
+  });
+});

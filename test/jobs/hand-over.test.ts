@@ -1,0 +1,80 @@
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import * as tf from '@tensorflow/tfjs';
+import { expect, it } from 'vitest';
+import { ChannelGraph } from '../../graph';
+import { weightsByName } from '../../layers';
+import { handOver, sampleImages } from '../../jobs/hand-over';
+import type { HandedOver, HandOver } from '../../jobs/hand-over';
+import { describeOn } from '../engines';
+import {
+  NotedProgress,
+  scratchFolder,
+  toyData,
+  toyImages,
+  toyMethod,
+  toyModel,
+} from '../trainer/fixtures/toy-run';
+
+/** Hands a pruned toy over into `folder`. */
+async function handOverInto(folder: string, options: Partial<HandOver> = {}): Promise<HandedOver> {
+  const model = toyModel();
+  const graph = ChannelGraph.of(model);
+  const weights = weightsByName(model);
+  const keep = toyMethod('fpgm', 'hard').choose(graph, (name) => weights.get(name)!.read());
+  try {
+    return await handOver({
+      model,
+      graph,
+      keep,
+      folder,
+      facts: { method: 'fpgm', rate: 0.4, seed: 1, source: 'toy' },
+      samples: () => sampleImages(toyImages(6, 1), toyData(), 6),
+      classify: null,
+      progress: new NotedProgress(),
+      ...options,
+    });
+  } finally {
+    model.dispose();
+  }
+}
+
+describeOn(['cpu'], 'handOver', () => {
+  it('writes the network with its manifest, measures both and leaves no tensor behind', async () => {
+    const folder = join(scratchFolder(), 'export');
+    const tensors = tf.memory().numTensors;
+    const { before, after, verification, manifest } = await handOverInto(folder);
+    expect(tf.memory().numTensors).toBe(tensors);
+    expect(JSON.parse(readFileSync(join(folder, 'pruning.json'), 'utf8'))).toEqual(manifest);
+    expect(verification.samples).toBe(6);
+    expect(before).toMatchObject({ accuracy: null, loss: null });
+    for (const key of ['macs', 'params', 'bytes'] as const) {
+      expect(after[key]).toBeLessThan(before[key]!);
+    }
+    expect(after.latencyMs).toBeGreaterThan(0);
+  });
+
+  it('replaces an earlier export', async () => {
+    const folder = join(scratchFolder(), 'export');
+    await handOverInto(folder);
+    writeFileSync(join(folder, 'model.json'), 'of the earlier export');
+    await handOverInto(folder);
+    expect(readdirSync(folder).sort()).toEqual([
+      'group1-shard1of1.bin',
+      'model.json',
+      'pruning.json',
+    ]);
+    expect(readFileSync(join(folder, 'model.json'), 'utf8')).toContain('layers-model');
+  });
+
+  it('writes nothing when it is interrupted before, and frees everything', async () => {
+    const folder = join(scratchFolder(), 'export');
+    const tensors = tf.memory().numTensors;
+    const interrupt = (): void => {
+      throw new Error('interrupted');
+    };
+    await expect(handOverInto(folder, { interrupt })).rejects.toThrow('interrupted');
+    expect(existsSync(folder)).toBe(false);
+    expect(tf.memory().numTensors).toBe(tensors);
+  });
+});

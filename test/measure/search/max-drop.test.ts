@@ -1,0 +1,50 @@
+import { expect, it } from 'vitest';
+import { harden } from '../../../surgery';
+import { removedUnits } from '../../../graph';
+import { weightsByName } from '../../../layers';
+import { NormFilter } from '../../../methods';
+import { highestRate } from '../../../measure/search/max-drop';
+import type { JudgedRate } from '../../../measure/search/max-drop';
+import { PrunedCopy } from '../../../measure/pruned-copy';
+import { evaluate } from '../../../measure/accuracy';
+import { describeOn } from '../../engines';
+import { scratchFolder, toyData, toyTrainer } from '../../trainer/fixtures/toy-run';
+
+describeOn(['cpu'], 'highestRate on a trained network', () => {
+  it('judges each candidate as export would leave it, and answers within the drop', async () => {
+    const data = toyData(32, 30);
+    const toy = await toyTrainer(`${scratchFolder()}/run`, {
+      ...{ method: null, epochs: 8, data, augment: false },
+      learningRate: () => 0.05,
+    });
+    await toy.trainer.train();
+    const { model, graph } = toy;
+    const weights = weightsByName(model);
+    const whole = (await evaluate(model, data.validation, data, 10)).top1;
+    expect(whole).toBeGreaterThan(0.8); // of 3 classes: it has learnt
+    using copy = new PrunedCopy(model, graph, 'filter', {
+      data,
+      batchSize: 8,
+      seed: 1,
+      bnBatches: 4,
+    });
+    const tried: JudgedRate[] = [];
+    const method = new NormFilter({ rate: 0.5 });
+    const best = await highestRate({
+      propose: method.proposals(graph, (name) => weights.get(name)!.read()),
+      judge: (keep) => copy.accuracyOf(keep),
+      whole,
+      maxDrop: 10,
+      onCandidate: (candidate) => tried.push(candidate),
+    });
+    expect(best.drop).toBeLessThanOrEqual(10);
+    expect(removedUnits(best.keep)).toBeGreaterThan(0);
+    const worse = tried.filter(({ rate }) => rate > best.rate);
+    expect(worse.every(({ drop }) => drop > 10)).toBe(true);
+    await copy.settle(best.keep);
+    const hard = harden(copy.model, graph, best.keep);
+    expect((await evaluate(hard, data.validation, data, 10)).top1).toBe(best.accuracy);
+    hard.dispose();
+    toy.dispose();
+  });
+});

@@ -1,0 +1,94 @@
+import * as tf from '@tensorflow/tfjs';
+import { weightsByName } from '../../layers';
+import { stateHash } from '../../files/run/checkpoint';
+import { logitsOf } from '../../measure/logits';
+import type { LossContext, LossTerm } from './loss';
+import { readAll } from '../training-state';
+
+export interface DistillationOptions {
+  /** Share of the loss that compares with the teacher, in (0, 1]; the labels get the rest. Default 0.5. */
+  readonly weight?: number;
+  /** Above 0; a high one shows how the teacher ranks the classes that it rejects. Default 4. */
+  readonly temperature?: number;
+}
+
+/**
+ * Lets a network learn from the answers of another, its teacher, beside the labels.
+ *
+ * Formula: loss = (1 - a) CE(labels, z) + a T^2 KL(softmax(v / T) || softmax(z / T)), the mean over the
+ *   batch; z the logits of the network, v those of the teacher in inference mode, constants.
+ * Source: Hinton et al., "Distilling the Knowledge in a Neural Network", 2015, arXiv:1503.02531.
+ *   Deviates: the cross entropy with the teacher's answers less their entropy, a constant: the same
+ *   gradient, and 0 where the two agree. Label smoothing acts on the labels only.
+ *
+ * The teacher sees each batch as the network does, augmented. It is borrowed and never changed; its
+ * forward pass is freed before the network's begins.
+ */
+export class Distillation implements LossTerm {
+  readonly crossEntropyShare: number;
+  readonly options: Required<DistillationOptions>;
+
+  /** @throws {RangeError} when an option is outside its range. */
+  constructor(
+    private readonly teacher: tf.LayersModel,
+    { weight = 0.5, temperature = 4 }: DistillationOptions = {},
+  ) {
+    if (!(weight > 0 && weight <= 1)) {
+      throw new RangeError(`distillation weight must be in (0, 1], got ${weight}`);
+    }
+    if (!(temperature > 0 && Number.isFinite(temperature))) {
+      throw new RangeError(`temperature must be above 0 and finite, got ${temperature}`);
+    }
+    this.options = { weight, temperature };
+    this.crossEntropyShare = 1 - weight;
+  }
+
+  onBatch({ images }: Pick<LossContext, 'images'>): (context: LossContext) => tf.Scalar {
+    const { weight, temperature } = this.options;
+    const answers = tf.tidy(() => logitsOf(this.teacher, images, false)); // [n, classes]
+    return ({ logits }) => {
+      const divergences = distillationLoss(logits, answers, temperature);
+      return tf.mul(tf.mean(divergences), weight);
+    };
+  }
+}
+
+/**
+ * How far a network's answers are from its teacher's, per sample, in nats.
+ *
+ * Formula: T^2 KL(p || q), p = softmax(teacher / T), q = softmax(student / T);
+ *   gradient by the student's logits: T (q - p), of about the same size at every T.
+ *
+ * @param student [n, classes], logits; the gradient reaches them.
+ * @param teacher [n, classes], logits; constants.
+ * @param temperature T, above 0.
+ * @returns [n], 0 where the two agree; the caller owns it.
+ */
+export function distillationLoss(
+  student: tf.Tensor2D,
+  teacher: tf.Tensor2D,
+  temperature: number,
+): tf.Tensor1D {
+  const loss = tf.customGrad((...args) => {
+    const [logits, save] = args as unknown as [tf.Tensor2D, (kept: tf.Tensor[]) => void];
+    const logP = tf.logSoftmax(tf.div(teacher, temperature));
+    const logQ = tf.logSoftmax(tf.div(logits, temperature));
+    const p = tf.exp(logP);
+    save([tf.mul(tf.sub(tf.exp(logQ), p), temperature)]);
+    return {
+      value: tf.mul(tf.sum(tf.mul(p, tf.sub(logP, logQ)), 1), temperature ** 2),
+      gradFunc: (dy: tf.Tensor, [saved]: tf.Tensor[]) => tf.mul(tf.expandDims(dy, 1), saved!),
+    };
+  });
+  return loss(student) as tf.Tensor1D;
+}
+
+/**
+ * The SHA-256 of a network's weights with their names, by which a resumed run knows its teacher again.
+ *
+ * @throws {CheckpointStateError} when a weight is not finite; it names the weight.
+ */
+export function weightsHash(model: tf.LayersModel): string {
+  const weights = new Map([...weightsByName(model)].map(([name, weight]) => [name, weight.read()]));
+  return stateHash({ tensors: new Map(readAll('model', weights)), record: {} });
+}

@@ -1,0 +1,130 @@
+import * as tf from '@tensorflow/tfjs';
+import { softmaxCrossEntropy } from '../../backend/fused';
+import type { ChannelGraph } from '../../graph';
+import { maskedWeights, readMasked, weightReader, weightsByName } from '../../layers';
+import type { KernelReader, Methodology } from '../../methods';
+import { logitsOf } from '../../measure/logits';
+
+/** What a term may look at, on the gradient tape; all of it is borrowed. */
+export interface LossContext {
+  /** [n, classes], of the network under training. */
+  readonly logits: tf.Tensor2D;
+  /** [n] int32. */
+  readonly labels: tf.Tensor1D;
+  /** [n, h, w, c], normalised. */
+  readonly images: tf.Tensor;
+  /** The network under training. */
+  readonly model: tf.LayersModel;
+}
+
+/** Something that the loss of a step holds beside the cross entropy. */
+export interface LossTerm {
+  /** What of the cross entropy stays beside this term, in [0, 1]. Default 1. */
+  readonly crossEntropyShare?: number;
+  /**
+   * Begins with a batch before the tape runs: what this makes is a constant of the gradient, and is freed
+   * with the step.
+   *
+   * @param batch images and labels as in the context; borrowed.
+   * @returns the term's value, called once on the tape: differentiable, no reading to the host.
+   */
+  onBatch(batch: Pick<LossContext, 'images' | 'labels'>): (context: LossContext) => tf.Scalar;
+}
+
+/** What the loss of a step is made of. */
+export interface LossOptions {
+  /** Of the cross entropy, in [0, 1). Default 0. */
+  readonly labelSmoothing?: number;
+  /** Default none. */
+  readonly terms?: readonly LossTerm[];
+}
+
+/**
+ * The loss of a training step.
+ *
+ * Formula: share * cross entropy + penalties of the layers' regularizers + terms, all means over the
+ *   batch in nats; share is the product of what the terms leave of the cross entropy.
+ */
+export class TrainingLoss {
+  private readonly labelSmoothing: number;
+  private readonly terms: readonly LossTerm[];
+  private readonly share: number;
+
+  /** @throws {RangeError} when labelSmoothing is outside [0, 1) or a share outside [0, 1]. */
+  constructor(
+    private readonly model: tf.LayersModel,
+    { labelSmoothing = 0, terms = [] }: LossOptions = {},
+  ) {
+    if (!(labelSmoothing >= 0 && labelSmoothing < 1)) {
+      throw new RangeError(`labelSmoothing must be in [0, 1), got ${labelSmoothing}`);
+    }
+    const shares = terms.map(({ crossEntropyShare = 1 }) => crossEntropyShare);
+    const wrong = shares.find((share) => !(share >= 0 && share <= 1));
+    if (wrong !== undefined) {
+      throw new RangeError(`crossEntropyShare of a term must be in [0, 1], got ${wrong}`);
+    }
+    this.labelSmoothing = labelSmoothing;
+    this.terms = terms;
+    this.share = shares.reduce((product, share) => product * share, 1);
+  }
+
+  /**
+   * Hands the loss of one batch to `differentiate`, which puts it on a tape.
+   *
+   * @returns what `differentiate` makes of it; the terms' constants are freed by then.
+   */
+  during<T extends tf.TensorContainer>(
+    batch: Pick<LossContext, 'images' | 'labels'>,
+    differentiate: (loss: () => tf.Scalar) => T,
+  ): T {
+    if (this.terms.length === 0) return differentiate(() => this.value(batch, []));
+    return tf.tidy(() => {
+      const values = this.terms.map((term) => term.onBatch(batch));
+      return differentiate(() => this.value(batch, values));
+    });
+  }
+
+  private value(
+    { images, labels }: Pick<LossContext, 'images' | 'labels'>,
+    values: readonly ((context: LossContext) => tf.Scalar)[],
+  ): tf.Scalar {
+    const { model } = this;
+    const logits = logitsOf(model, images, true);
+    const entropy = this.crossEntropy(logits, labels);
+    const added = values.map((value) => value({ logits, labels, images, model }));
+    const penalties = model.calculateLosses(); // of the layers' regularizers
+    return [...penalties, ...added].reduce<tf.Scalar>((sum, term) => tf.add(sum, term), entropy);
+  }
+
+  private crossEntropy(logits: tf.Tensor2D, labels: tf.Tensor1D): tf.Scalar {
+    const mean = tf.mean<tf.Scalar>(softmaxCrossEntropy(logits, labels, this.labelSmoothing));
+    return this.share === 1 ? mean : tf.mul(mean, this.share);
+  }
+}
+
+/**
+ * The penalty that a method adds to the loss, as a term; null where it adds none.
+ *
+ * The method reads weights as the network computes with them, so that what is masked counts nothing.
+ */
+export function penaltyOf(
+  method: Methodology,
+  graph: ChannelGraph,
+  model: tf.LayersModel,
+): LossTerm | null {
+  const read = maskedReader(model);
+  const adds = tf.tidy(() => (method.penalty?.(graph, read) ?? null) !== null);
+  if (!adds) return null;
+  return { onBatch: () => () => method.penalty!(graph, read)! }; // null at no step or at all
+}
+
+/** Reads weights by name, times their masks where they have some; for a tape or a tidy. */
+function maskedReader(model: tf.LayersModel): KernelReader {
+  const read = weightReader(model);
+  const names = new Map([...weightsByName(model)].map(([name, weight]) => [weight, name]));
+  const masked = new Map(maskedWeights(model).map((entry) => [names.get(entry.weight)!, entry]));
+  return (name) => {
+    const entry = masked.get(name);
+    return entry ? readMasked(entry) : read(name);
+  };
+}

@@ -67,10 +67,20 @@ export type {
 } from './formats';
 export {
   ChannelGraph,
+  checkKeep,
+  constrain,
+  countCosts,
+  countMacs,
+  countParams,
   dotOf,
+  findGroup,
   keepAll,
   layerHandler,
   NotPrunableError,
+  projectCalls,
+  projectClasses,
+  projectIndices,
+  projectLayers,
   readSchema,
   registerLayerHandler,
   requireMasks,
@@ -80,6 +90,7 @@ export {
 export type {
   ChannelGroup,
   Channels,
+  Constraints,
   GraphOptions,
   KeepSet,
   LayerCall,

@@ -14,7 +14,7 @@ import { describeEngine, startEngine } from '../backend/engine';
 import { RandomStream, seedOf } from '../random/seeds';
 import { verify } from '../surgery';
 import { builtFrom, planHard } from '../surgery/harden';
-import { ChannelGraph } from '../graph';
+import { ChannelGraph, countMacs, countParams } from '../graph';
 import type { KeepSet } from '../graph';
 import { weightReader } from '../layers';
 import { NormFilter } from '../methods';
@@ -121,8 +121,8 @@ async function measure(id: ArchitectureId): Promise<string> {
   const difference = await relativeDifference(model, graph, keep, hard);
   const cells = [
     id,
-    change(graph.params(), graph.params(keep), formatCount),
-    change(graph.macs(), graph.macs(keep), formatCount),
+    change(countParams(graph), countParams(graph, keep), formatCount),
+    change(countMacs(graph), countMacs(graph, keep), formatCount),
     difference === 0 ? '0' : difference.toExponential(1),
     latencies(model, hard, 1),
     latencies(model, hard, 32),

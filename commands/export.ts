@@ -3,7 +3,7 @@ import * as path from 'node:path';
 import type { ConfigOf } from '../config';
 import { strip } from '../surgery';
 import { requireFree, writeModel } from '../formats';
-import { ChannelGraph } from '../graph';
+import { ChannelGraph, countMacs, countParams } from '../graph';
 import { formatMacs } from '../report/table';
 import { startedEngine } from './engine';
 import { filesOf } from './formats';
@@ -20,7 +20,7 @@ export async function exportModel(config: ConfigOf<'export'>, terminal: Terminal
   const graph = ChannelGraph.of(plain);
   const pruning = config.model === null ? {} : await pruningOf(config.model);
   await writeModel(plain, out, { ...filesOf(plain, config.format), ...pruning });
-  const result = { source, out, macs: graph.macs(), params: graph.params() };
+  const result = { source, out, macs: countMacs(graph), params: countParams(graph) };
   terminal.print(
     config.json
       ? JSON.stringify(result)

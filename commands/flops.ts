@@ -1,7 +1,7 @@
 import type * as tf from '@tensorflow/tfjs';
 import { startEngine } from '../backend/engine';
 import type { ConfigOf } from '../config';
-import { ChannelGraph } from '../graph';
+import { ChannelGraph, countCosts, countMacs, countParams } from '../graph';
 import { formatTable } from '../report/table';
 import { networkOf } from './network';
 import type { Terminal } from './terminal';
@@ -11,8 +11,8 @@ export async function flops(config: ConfigOf<'flops'>, terminal: Terminal): Prom
   await startEngine('cpu'); // nothing is computed but initial weights
   const { model } = await networkOf({ ...config, seed: null });
   const graph = ChannelGraph.of(model);
-  const [macs, params] = [graph.macs(), graph.params()];
-  const layers = graph.costs().filter((cost) => cost.macs > 0 || cost.params > 0);
+  const [macs, params] = [countMacs(graph), countParams(graph)];
+  const layers = countCosts(graph).filter((cost) => cost.macs > 0 || cost.params > 0);
   model.dispose();
   const costs = layers.map(({ path, className, outputShape, ...cost }) => ({
     name: path,

@@ -1,7 +1,7 @@
 import { startEngine } from '../backend/engine';
 import type { ConfigOf } from '../config';
 import { nodeFiles, replaceFile } from '../files/durable-files';
-import { ChannelGraph } from '../graph';
+import { ChannelGraph, countCosts } from '../graph';
 import type { ChannelGroup, Residual } from '../graph';
 import { dotOf } from '../graph/dot';
 import { schemaOf } from '../graph/schema';
@@ -75,7 +75,7 @@ function groupTable(channelGraph: ChannelGraph, source: string): string {
 /** Multiply-adds of all layers that shrink with a group: its producers, followers and consumers. */
 function controlledMacs(channelGraph: ChannelGraph): (group: ChannelGroup) => number {
   const macs = new Map<string, number>();
-  for (const cost of channelGraph.costs()) {
+  for (const cost of countCosts(channelGraph)) {
     macs.set(cost.path, (macs.get(cost.path) ?? 0) + cost.macs);
   }
   return ({ producers, followers, consumers }) => {

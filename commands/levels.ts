@@ -5,6 +5,7 @@ import { levelPath, modelBytes, requireFree, writeLevel } from '../formats';
 import type { Verification } from '../surgery';
 import type { LevelPlace } from '../formats';
 import type { KeepSet } from '../graph';
+import { countMacs, countParams } from '../graph';
 import { blockLayers } from '../models';
 import { formatTable } from '../report/table';
 import { filesOf } from './formats';
@@ -55,7 +56,11 @@ export async function pruneLevels(
     terminal.progress.note(`rate ${place.rate}: prune, verify, write`);
     levels.push(await stored(trained, keep, place, config));
   }
-  const whole = { macs: graph.macs(), params: graph.params(), bytes: await modelBytes(model) };
+  const whole = {
+    macs: countMacs(graph),
+    params: countParams(graph),
+    bytes: await modelBytes(model),
+  };
   if (config.json) {
     terminal.print(JSON.stringify({ source: file, whole, levels }, null, 2));
     return;
@@ -97,7 +102,7 @@ async function stored(
         'pruning.json': `${JSON.stringify(manifest, null, 2)}\n`,
       },
     });
-    const [macs, params] = [graph.macs(keep), graph.params(keep)];
+    const [macs, params] = [countMacs(graph, keep), countParams(graph, keep)];
     return { rate, macs, params, bytes: await modelBytes(hard), ...written, verification };
   } finally {
     hard.dispose();

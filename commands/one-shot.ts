@@ -3,7 +3,7 @@ import * as tf from '@tensorflow/tfjs';
 import { seedOf } from '../random/seeds';
 import type { ConfigOf } from '../config';
 import { ConfigError } from '../config/error';
-import { removedUnits } from '../graph';
+import { countMacs, removedUnits } from '../graph';
 import type { ChannelGraph, KeepSet, Unit } from '../graph';
 import { weightReader } from '../layers';
 import type { KernelReader, Methodology } from '../methods';
@@ -146,7 +146,7 @@ async function searchedByDrop(
     whole,
     maxDrop: config.maxDrop!,
     onCandidate: ({ rate, keep, accuracy, drop }) => {
-      const macs = ((100 * graph.macs(keep)) / graph.macs()).toFixed(1);
+      const macs = ((100 * countMacs(graph, keep)) / countMacs(graph)).toFixed(1);
       progress.note(
         `rate ${rate}: ${points(accuracy)}, ${drop.toFixed(2)} points lost, ${macs} % of the MACs`,
       );

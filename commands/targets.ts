@@ -7,7 +7,7 @@ import { kebab } from '../config/nearest';
 import { harden } from '../surgery';
 import { sparseWeights, weightBytes } from '../formats';
 import type { ChannelGraph, KeepSet } from '../graph';
-import { keepAll } from '../graph';
+import { countMacs, countParams, keepAll } from '../graph';
 import { formatMilliseconds } from '../report/table';
 import { solveLatency } from '../measure/search/latency-target';
 import { rangeText, solveRate } from '../measure/search/target';
@@ -75,8 +75,8 @@ export function countedTarget(
 ): CountedTarget | null {
   if (key === 'targetLatency') return null;
   const costOf = {
-    targetMacs: (keep: KeepSet) => graph.macs(keep),
-    targetParams: (keep: KeepSet) => graph.params(keep),
+    targetMacs: (keep: KeepSet) => countMacs(graph, keep),
+    targetParams: (keep: KeepSet) => countParams(graph, keep),
     targetBytes: bytesOf,
   }[key];
   const most = amount.kind === 'share' ? amount.value * costOf(keepAll) : amount.value;

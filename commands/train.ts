@@ -7,7 +7,7 @@ import type { ConfigOf, Key } from '../config';
 import { differences, savedOptions, shapingOptions } from '../config/saved';
 import { batchCount, dataSets } from '../data';
 import type { DataSet, Recipe } from '../data';
-import { removedUnits } from '../graph';
+import { countMacs, countParams, removedUnits } from '../graph';
 import type { ChannelGraph, KeepSet } from '../graph';
 import { BatchStatistics, prunable, weightReader } from '../layers';
 import type { Methodology } from '../methods';
@@ -396,7 +396,9 @@ async function announce(
 ): Promise<void> {
   const trial = methodOf(config); // its choice must not become the run's first
   if (!trial) {
-    terminal.progress.note(`no pruning; ${graph.macs()} MACs, ${graph.params()} parameters`);
+    terminal.progress.note(
+      `no pruning; ${countMacs(graph)} MACs, ${countParams(graph)} parameters`,
+    );
     return;
   }
   const batchSize = config.batchSize ?? dataSets[config.dataset].recipe.batchSize;
@@ -419,8 +421,8 @@ async function announce(
   }
   const share = (after: number, before: number): string => (100 * (1 - after / before)).toFixed(1);
   terminal.progress.note(
-    `${config.method} at rate ${config.rate}: ${share(graph.macs(keep), graph.macs())} % fewer MACs, ` +
-      `${share(graph.params(keep), graph.params())} % fewer parameters (planned)`,
+    `${config.method} at rate ${config.rate}: ${share(countMacs(graph, keep), countMacs(graph))} % fewer MACs, ` +
+      `${share(countParams(graph, keep), countParams(graph))} % fewer parameters (planned)`,
   );
 }
 

@@ -10,6 +10,9 @@
 import * as tf from '@tensorflow/tfjs';
 import {
   ChannelGraph,
+  countMacs,
+  countParams,
+  findGroup,
   harden,
   NormFilter,
   registerLayerHandler,
@@ -89,7 +92,7 @@ function network(): tf.LayersModel {
 async function main(): Promise<void> {
   await startEngine('cpu');
   const model = network();
-  const closed = ChannelGraph.of(model).group('stem');
+  const closed = findGroup(ChannelGraph.of(model), 'stem');
   console.log(`without a handler: stem is closed, ${closed.frozen}`);
 
   registerLayerHandler('ChannelShuffle', {
@@ -124,7 +127,7 @@ async function main(): Promise<void> {
     `with a handler: stem keeps ${left.length} of 8 channels, in the order ${left.join(' ')}`,
   );
   console.log(
-    `MACs ${graph.macs()} -> ${graph.macs(keep)}, parameters ${graph.params()} -> ${graph.params(keep)}`,
+    `MACs ${countMacs(graph)} -> ${countMacs(graph, keep)}, parameters ${countParams(graph)} -> ${countParams(graph, keep)}`,
   );
   console.log(
     `largest difference to the masked network: ${proof.maxAbsDiff} (${proof.samples} samples, ${proof.backend})`,

@@ -8,7 +8,16 @@
  * reduced layer inside the gate is a group of its own.
  */
 import * as tf from '@tensorflow/tfjs';
-import { ChannelGraph, harden, NormFilter, startEngine, verify, weightsByName } from '../index';
+import {
+  ChannelGraph,
+  countMacs,
+  countParams,
+  harden,
+  NormFilter,
+  startEngine,
+  verify,
+  weightsByName,
+} from '../index';
 
 type Symbolic = tf.SymbolicTensor;
 
@@ -61,7 +70,7 @@ async function main(): Promise<void> {
   const images = tf.randomNormal([16, 12, 12, 3], 0, 1, 'float32', 1);
   const proof = await verify({ model, graph, keep, hard }, [images]);
   console.log(
-    `MACs ${graph.macs()} -> ${graph.macs(keep)}, parameters ${graph.params()} -> ${graph.params(keep)}`,
+    `MACs ${countMacs(graph)} -> ${countMacs(graph, keep)}, parameters ${countParams(graph)} -> ${countParams(graph, keep)}`,
   );
   console.log(
     `largest difference to the masked network: ${proof.maxAbsDiff} (${proof.samples} samples, ${proof.backend})`,

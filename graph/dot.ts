@@ -2,6 +2,7 @@ import type * as tf from '@tensorflow/tfjs';
 import { configOf } from '../layers';
 import type { InboundReference, LayerConfig, ModelConfig } from '../layers';
 import type { ChannelGraph } from './channel-graph';
+import { findClass } from './channel-graph';
 
 /** Fraction of the colour circle between two groups: no two of the first dozens look alike. */
 const GOLDEN_ANGLE = 0.618034;
@@ -36,7 +37,7 @@ function nodesOf(graph: ChannelGraph): string[] {
     if (drawn.has(path)) return [];
     drawn.add(path);
     const own = outputs.flatMap(({ classes }) =>
-      classes.map((member) => colours.get(graph.classOf(member)) ?? 'lightgrey'),
+      classes.map((member) => colours.get(findClass(graph, member)) ?? 'lightgrey'),
     );
     const fill = [...new Set(own)];
     const shape = (outputShapes[0] ?? []).slice(1).map((size) => size ?? '?');

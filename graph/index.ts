@@ -1,5 +1,23 @@
-export { ChannelGraph, expansionName } from './channel-graph';
-export type { ChannelGroup, GraphOptions, LayerCost, Producer } from './channel-graph';
+export {
+  ChannelGraph,
+  constrain,
+  findClass,
+  findGroup,
+  findOutputsBehind,
+  findWeightBehind,
+  matchLayers,
+} from './channel-graph';
+export type { Constraints, GraphOptions } from './channel-graph';
+export { countCosts, countMacs, countParams, expansionName } from './costs';
+export type { LayerCost } from './costs';
+export type { ChannelGroup, Producer } from './grouping';
+export {
+  checkKeep,
+  projectCalls,
+  projectClasses,
+  projectIndices,
+  projectLayers,
+} from './projection';
 export { layerHandler, registerLayerHandler } from './handler';
 export type { LayerCall, LayerHandler, Remainder } from './handler';
 export type { Channels } from './channels';

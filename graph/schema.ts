@@ -1,6 +1,8 @@
 import { isForbiddenKey, isJsonObject } from '../files/durable-files';
 import type { JsonValue } from '../files/durable-files';
-import type { ChannelGraph, ChannelGroup } from './channel-graph';
+import type { ChannelGraph } from './channel-graph';
+import type { ChannelGroup } from './grouping';
+import { constrain } from './channel-graph';
 
 /**
  * Which layers lose channels together: per channel group a key `<group>_out` with what goes along.
@@ -64,7 +66,7 @@ export function readSchema(json: JsonValue, graph: ChannelGraph): ChannelGraph {
     if (pruned.has(group) || group.frozen !== null) continue;
     close.set(group.id, lists.has(key) ? 'its list in the schema is empty' : 'not in the schema');
   }
-  return graph.constrained({ couple: bundles.map((bundle) => bundle.map(({ id }) => id)), close });
+  return constrain(graph, { couple: bundles.map((bundle) => bundle.map(({ id }) => id)), close });
 }
 
 const keyOf = ({ id }: ChannelGroup): string => `${id}_out`;

@@ -6,6 +6,7 @@ import { modelBytes, weightFileSizes, writeModel } from '../formats';
 import type { ManifestFacts, Verification } from '../surgery';
 import type { Extras } from '../formats';
 import type { ChannelGraph, KeepSet } from '../graph';
+import { countMacs, countParams } from '../graph';
 import { measureLatency } from '../measure/latency';
 import type { Progress } from '../report/progress';
 import type { Measures } from '../report/table';
@@ -78,8 +79,8 @@ export async function handOver(options: HandOver): Promise<HandedOver> {
       left: KeepSet | undefined,
     ): Promise<Measures> => ({
       ...((await options.classify?.(network)) ?? { accuracy: null, loss: null }),
-      macs: graph.macs(left),
-      params: graph.params(left),
+      macs: countMacs(graph, left),
+      params: countParams(graph, left),
       bytes: await modelBytes(network),
       latencyMs,
     });

@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 import { batchCount, trainingBatches } from '../data';
 import type { Batch, DataSet } from '../data';
 import type { ChannelGraph, KeepSet } from '../graph';
+import { projectLayers } from '../graph';
 import { BatchStatistics, clearMasks, setMasks } from '../layers';
 
 /** Which training images are looked at. */
@@ -67,7 +68,7 @@ export async function reestimate(
   if (statistics.count === 0) {
     throw new RangeError('the network has no BatchNormalization whose averages could be measured');
   }
-  setMasks(model, graph.layerKeeps(keep), 'unit');
+  setMasks(model, projectLayers(graph, keep), 'unit');
   try {
     for await (const { images } of batches) {
       statistics.during(() => {

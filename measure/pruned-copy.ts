@@ -1,6 +1,6 @@
 import type * as tf from '@tensorflow/tfjs';
 import type { DataSet } from '../data';
-import { requireMasks } from '../graph';
+import { projectLayers, requireMasks } from '../graph';
 import type { ChannelGraph, KeepSet, Unit } from '../graph';
 import { BatchStatistics, clearMasks, prunable, setMasks } from '../layers';
 import { reestimate, sampleBatches } from './batch-statistics';
@@ -62,7 +62,7 @@ export class PrunedCopy {
   async accuracyOf(keep: KeepSet): Promise<number> {
     const { data, batchSize, onBatch } = this.options;
     await this.settle(keep);
-    setMasks(this.model, this.graph.layerKeeps(keep), 'unit');
+    setMasks(this.model, projectLayers(this.graph, keep), 'unit');
     try {
       return (await evaluate(this.model, data.validation, data, batchSize, onBatch)).top1;
     } finally {

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import type { ChannelGraph, KeepSet, Unit } from '../graph';
-import { keepAll, union } from '../graph';
+import { checkKeep, keepAll, projectCalls, union } from '../graph';
 import { chooseFilters } from './select/choose-filters';
 import { chooseWeights } from './select/choose-weights';
 import { checkRate } from './select/counts';
@@ -264,11 +264,11 @@ export abstract class Methodology {
       throw new RangeError('a pattern is of single weights, this method removes filters');
     }
     // What may no longer return is gone: it counts first, before the scores rank the rest.
-    graph.check(this.held);
+    checkKeep(graph, this.held);
     const rates = new LayerRates(graph, { ...this.options, rate }, unit, rateOf);
     const choose = unit === 'filter' ? chooseFilters : chooseWeights;
     const keep = choose(graph, scores, this, { rates, left: this.held });
-    graph.remainders(keep); // what export would refuse is refused here
+    projectCalls(graph, keep); // what export would refuse is refused here
     return keep;
   }
 

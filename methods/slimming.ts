@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import type { ChannelGraph } from '../graph';
+import { findWeightBehind } from '../graph';
 import { l1Norm } from './l1-norm';
 import { Methodology } from './methodology';
 import type { KernelReader, MethodOptions, ScoreContext } from './methodology';
@@ -48,7 +49,7 @@ export class Slimming extends Methodology {
 function scalesOf(graph: ChannelGraph): string[] {
   const kernels = graph.prunable.flatMap(({ producers }) => producers.map(({ weight }) => weight));
   const names = kernels.map((kernel) => {
-    const scale = graph.weightBehind(kernel, 'gamma');
+    const scale = findWeightBehind(graph, kernel, 'gamma');
     if (scale === null) throw withoutScale(kernel);
     return scale;
   });

@@ -1,5 +1,5 @@
 import type { ChannelGraph, KeepSet } from '../graph';
-import { expansionName } from '../graph';
+import { expansionName, projectClasses } from '../graph';
 import type { InboundReference, LayerConfig, ModelConfig } from '../layers';
 import type { HostWeight } from '../layers/host-weights';
 
@@ -15,7 +15,7 @@ export function insertExpansions(
   graph: ChannelGraph,
   keep: KeepSet,
 ): Map<string, HostWeight> {
-  const stays = graph.stays(keep);
+  const stays = projectClasses(graph, keep);
   const weights = new Map<string, HostWeight>();
   for (const { path, input } of graph.expansions) {
     const call = graph.calls.find((candidate) => candidate.path === path)!;

@@ -1,6 +1,6 @@
 import type * as tf from '@tensorflow/tfjs';
 import type { ChannelGraph, KeepSet, Remainder } from '../graph';
-import { layerHandler } from '../graph';
+import { layerHandler, projectCalls, projectClasses, projectIndices } from '../graph';
 import { modelOf, stockConfigOf, weightsByName } from '../layers';
 import type { LayerConfig, ModelConfig } from '../layers';
 import { insertExpansions } from './expansion';
@@ -54,12 +54,12 @@ export interface HardPlan {
  */
 export function planHard(model: tf.LayersModel, graph: ChannelGraph, keep: KeepSet): HardPlan {
   const weights = new Map<string, HostWeight>();
-  const kept = graph.keptIndices(keep); // what would be silent is cut away: only single weights are silenced
+  const kept = projectIndices(graph, keep); // what would be silent is cut away: only single weights are silenced
   for (const [name, weight] of singlySilenced(model, keep)) {
     weights.set(name, sliced(weight, kept.get(name) ?? new Map()));
   }
   const config = stockConfigOf(model);
-  rewriteLayers(config.layers, '', firstCalls(graph.remainders(keep)));
+  rewriteLayers(config.layers, '', firstCalls(projectCalls(graph, keep)));
   for (const [name, weight] of insertExpansions(config, graph, keep)) weights.set(name, weight);
   return { config, weights };
 }
@@ -82,7 +82,7 @@ function maskedWeights(
   graph: ChannelGraph,
   keep: KeepSet,
 ): Map<string, HostWeight> {
-  const stays = graph.stays(keep);
+  const stays = projectClasses(graph, keep);
   const weights = new Map(singlySilenced(model, keep));
   for (const { weight, axis, silenced, classes } of graph.slices) {
     const flags = classes.map(stays);

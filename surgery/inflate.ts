@@ -1,7 +1,7 @@
 import type * as tf from '@tensorflow/tfjs';
 import { isJsonObject } from '../files/durable-files';
 import type { JsonObject, JsonValue } from '../files/durable-files';
-import { ChannelGraph } from '../graph';
+import { ChannelGraph, checkKeep, projectIndices } from '../graph';
 import type { KeepSet, Producer } from '../graph';
 import { modelOf, stockConfigOf, weightsByName } from '../layers';
 import { disposeWeights } from '../layers/build-model';
@@ -34,7 +34,7 @@ export function inflate(
   original: tf.LayersModel,
 ): tf.LayersModel {
   const { graph, keep } = isPruning(pruning) ? pruning : pruningOf(pruning, original);
-  const kept = graph.keptIndices(keep);
+  const kept = projectIndices(graph, keep);
   const unsilenced = new Set(
     graph.slices
       .filter(({ role, silenced }) => role === 'follower' && !silenced)
@@ -69,7 +69,7 @@ export function inflate(
  *   stay, or that it has frozen: then no keep set of the first network says the same.
  */
 export function composeKeep(first: Pruning, second: Pruning): KeepSet {
-  const kept = first.graph.keptIndices(first.keep);
+  const kept = projectIndices(first.graph, first.keep);
   const homes = homesOf(first.graph);
   const groups = new Map<string, Uint8Array>();
   for (const { id, channels } of first.graph.groups) {
@@ -89,7 +89,7 @@ export function composeKeep(first: Pruning, second: Pruning): KeepSet {
   }
   const whole = [...groups].filter(([, flags]) => flags.includes(0));
   const keep = { groups: new Map(whole), weights: composedWeights(first, second, kept) };
-  first.graph.check(keep);
+  checkKeep(first.graph, keep);
   return keep;
 }
 
@@ -110,17 +110,12 @@ export function pruningOf(manifest: JsonValue, original: tf.LayersModel): Prunin
   const graph = ChannelGraph.of(original, { residual: residual });
   const flags = (groups as JsonValue[]).map((json) => keptFlags(isJsonObject(json) ? json : {}));
   const keep = { groups: new Map(flags), weights: new Map<string, Uint8Array>() };
-  graph.check(keep);
+  checkKeep(graph, keep);
   return { graph, keep };
 }
 
 function isPruning(pruning: Pruning | JsonValue): pruning is Pruning {
-  return (
-    typeof pruning === 'object' &&
-    pruning !== null &&
-    'graph' in pruning &&
-    pruning.graph instanceof ChannelGraph
-  );
+  return typeof pruning === 'object' && pruning !== null && 'graph' in pruning;
 }
 
 function keptFlags({ id, channels, kept }: JsonObject): [string, Uint8Array] {

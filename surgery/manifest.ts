@@ -1,4 +1,5 @@
 import type { ChannelGraph, KeepSet } from '../graph';
+import { projectLayers, countMacs, countParams } from '../graph';
 import type { Verification } from './verify';
 
 /** What pruning.json says besides the network itself. */
@@ -28,7 +29,7 @@ export function pruningManifest(graph: ChannelGraph, keep: KeepSet, facts: Manif
     const kept = keep.groups.get(id);
     return Array.from({ length: channels }, (_, index) => index).filter((at) => kept?.[at] ?? 1);
   };
-  const layers = [...graph.layerKeeps(keep)].flatMap(([path, { outputs }]) => {
+  const layers = [...projectLayers(graph, keep)].flatMap(([path, { outputs }]) => {
     if (!outputs) return [];
     const kept = [...outputs.keys()].filter((index) => outputs[index]);
     return [[path, { outputs: outputs.length, kept }] as const];
@@ -59,8 +60,8 @@ export function pruningManifest(graph: ChannelGraph, keep: KeepSet, facts: Manif
     frozen: graph.groups
       .filter(({ frozen }) => frozen !== null)
       .map(({ id, frozen }) => ({ id, reason: frozen })),
-    macs: { before: graph.macs(), after: graph.macs(keep) },
-    params: { before: graph.params(), after: graph.params(keep) },
+    macs: { before: countMacs(graph), after: countMacs(graph, keep) },
+    params: { before: countParams(graph), after: countParams(graph, keep) },
     verification,
   };
 }

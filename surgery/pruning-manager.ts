@@ -1,6 +1,6 @@
 import type * as tf from '@tensorflow/tfjs';
 import { sumWithoutBlocks } from '../backend/cpu-sums';
-import { ChannelGraph, NotPrunableError } from '../graph';
+import { ChannelGraph, findClass, NotPrunableError } from '../graph';
 import type { GraphOptions } from '../graph';
 import { layerOf, modelOf, stockConfigOf, weightsByName } from '../layers';
 import { disposeWeights } from '../layers/build-model';
@@ -118,7 +118,7 @@ export class PruningManager {
       throw notFollowed(weight);
     }
     requireIndex(weight, channel, own.classes.length);
-    return this.graph.classOf(own.classes[channel]!);
+    return findClass(this.graph, own.classes[channel]!);
   }
 
   private readerOf(weight: string, channel: number): Reader {

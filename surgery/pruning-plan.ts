@@ -1,5 +1,5 @@
 import type { ChannelGraph, ChannelGroup, KeepSet } from '../graph';
-import { NotPrunableError } from '../graph';
+import { checkKeep, findClass, NotPrunableError, projectCalls } from '../graph';
 import { orderWithRuns } from './channel-order';
 import type { Run } from './channel-order';
 import { canSlice } from './channel-selection';
@@ -94,7 +94,7 @@ class Planner {
     }
     const sources = this.sources();
     const keep = this.keepWithout(this.gone, sources);
-    this.graph.remainders(keep); // throws where a layer would have no channels
+    projectCalls(this.graph, keep); // throws where a layer would have no channels
     const unread = new Map(
       [...this.removal.unread.keys()].map((path) => {
         const reader = this.readers.get(path)!;
@@ -115,7 +115,7 @@ class Planner {
       const group = this.places.get(member)?.group;
       if (group?.frozen === null) continue;
       const owner = this.graph.slices.find(({ classes }) =>
-        classes.some((other) => this.graph.classOf(other) === member),
+        classes.some((other) => findClass(this.graph, other) === member),
       );
       const reason = group?.frozen ?? 'no kernel produces its channels';
       throw new NotPrunableError(group?.id ?? owner!.layer, reason);
@@ -159,7 +159,7 @@ class Planner {
     return this.graph.slices.every((slice) => {
       const counts = new Map<number, number>();
       for (const member of slice.classes) {
-        const root = this.graph.classOf(member);
+        const root = findClass(this.graph, member);
         if (own.has(root)) counts.set(root, (counts.get(root) ?? 0) + 1);
       }
       return counts.size === 0 || (counts.size === own.size && new Set(counts.values()).size === 1);
@@ -245,7 +245,7 @@ class Planner {
     classes: readonly number[],
     sources: (member: number) => number,
   ): readonly number[] {
-    const roots = classes.map((member) => this.graph.classOf(member));
+    const roots = classes.map((member) => findClass(this.graph, member));
     const standing = new Map<number, number[]>();
     roots.forEach((root, at) => {
       const list = standing.get(root) ?? [];
@@ -266,7 +266,7 @@ class Planner {
       return kept.includes(0) ? [[id, kept] as const] : [];
     });
     const keep = { groups: new Map(groups), weights: new Map<string, Uint8Array>() };
-    this.graph.check(keep);
+    checkKeep(this.graph, keep);
     return keep;
   }
 

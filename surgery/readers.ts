@@ -1,4 +1,5 @@
 import type { ChannelGraph, WeightSlice } from '../graph';
+import { findClass } from '../graph';
 
 /** A weight of a reader: index i of its axis belongs to channel floor(i / factor) of the input. */
 export interface ReadingWeight {
@@ -31,7 +32,7 @@ export function readersOf(graph: ChannelGraph): Map<string, Reader> {
     const own = slices.get(path);
     if (!own || readers.has(path)) continue;
     inputs.forEach((channels, input) => {
-      const classes = channels.classes.map((member) => graph.classOf(member));
+      const classes = channels.classes.map((member) => findClass(graph, member));
       const weights = own.map((slice) => readingWeight(graph, slice, classes));
       if (weights.includes(null) || readers.has(path)) return;
       const inputShape = inputShapes[input]!;
@@ -50,7 +51,7 @@ function readingWeight(
   const factor = classes.length / input.length;
   const fits =
     Number.isInteger(factor) &&
-    classes.every((member, at) => graph.classOf(member) === input[Math.floor(at / factor)]);
+    classes.every((member, at) => findClass(graph, member) === input[Math.floor(at / factor)]);
   return fits ? { weight, axis, factor } : null;
 }
 
@@ -62,12 +63,12 @@ export function classesReadElsewhere(
   const elsewhere = new Set<number>();
   for (const { path, inputs, outputs } of graph.calls) {
     const passed = new Set(
-      outputs.flatMap(({ classes }) => classes.map((member) => graph.classOf(member))),
+      outputs.flatMap(({ classes }) => classes.map((member) => findClass(graph, member))),
     );
     inputs.forEach(({ classes }, input) => {
       if (readers.get(path)?.input === input) return;
       for (const member of classes) {
-        const root = graph.classOf(member);
+        const root = findClass(graph, member);
         if (!passed.has(root)) elsewhere.add(root);
       }
     });

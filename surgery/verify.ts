@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { sumWithoutBlocks } from '../backend/cpu-sums';
 import type { ChannelGraph, KeepSet, Remainder } from '../graph';
+import { projectCalls } from '../graph';
 import { isModel } from '../layers';
 import { mask } from './harden';
 
@@ -145,7 +146,7 @@ function partingLayer(
   batch: VerificationBatch,
 ): string | null {
   const inputs = listed(batch);
-  const remainders = graph.remainders(keep);
+  const remainders = projectCalls(graph, keep);
   const found = tf.tidy(() =>
     firstParting({ model: masked, inputs }, { model: hard, inputs }, remainders, ''),
   );

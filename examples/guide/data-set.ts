@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import {
   ChannelGraph,
   constant,
+  countMacs,
   createProgress,
   harden,
   NormFilter,
@@ -93,7 +94,9 @@ async function main(): Promise<void> {
   const small = harden(model, graph, trainer.keep);
   console.log(`${data.train.count} images to learn from, ${data.validation.count} held out`);
   console.log(`accuracy ${whole.top1}, silenced ${masked!.top1}`);
-  console.log(`MACs ${graph.macs()} -> ${graph.macs(trainer.keep)}, ${small.layers.length} layers`);
+  console.log(
+    `MACs ${countMacs(graph)} -> ${countMacs(graph, trainer.keep)}, ${small.layers.length} layers`,
+  );
   trainer.dispose();
 }
 

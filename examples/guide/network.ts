@@ -2,6 +2,7 @@
 import * as tf from '@tensorflow/tfjs';
 import {
   ChannelGraph,
+  countParams,
   GeometricMedian,
   harden,
   seedOf,
@@ -57,7 +58,7 @@ async function main(): Promise<void> {
   const hard = harden(model, graph, keep);
   const images = tf.randomNormal([8, 16, 16, 3], 0, 1, 'float32', 1);
   const proof = await verify({ model, graph, keep, hard }, [images]);
-  console.log(`parameters ${graph.params()} -> ${graph.params(keep)}`);
+  console.log(`parameters ${countParams(graph)} -> ${countParams(graph, keep)}`);
   console.log(`largest difference to the masked network: ${proof.maxAbsDiff}`);
 }
 

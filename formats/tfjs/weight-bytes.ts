@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import type { ChannelGraph, KeepSet } from '../../graph';
+import { projectIndices, countParams } from '../../graph';
 import { maskedWeights, weightsByName } from '../../layers';
 
 /**
@@ -16,11 +17,11 @@ export function weightBytes(model: tf.LayersModel, graph: ChannelGraph): (keep: 
     .filter(([name, weight]) => !graph.weightShapes.has(name) && !masks.has(weight))
     .map(([name, { shape }]) => ({ name, shape: shape as number[] }));
   return (keep) => {
-    const kept = graph.keptIndices(keep);
+    const kept = projectIndices(graph, keep);
     const sizes = statistics.map(({ name, shape }) =>
       shape.reduce((size, length, axis) => size * (kept.get(name)?.get(axis)?.length ?? length), 1),
     );
-    const values = sizes.reduce((sum, size) => sum + size, graph.params(keep));
+    const values = sizes.reduce((sum, size) => sum + size, countParams(graph, keep));
     return values * tf.util.bytesPerElement('float32');
   };
 }

@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 import { softmaxCrossEntropy } from '../../backend/fused';
 import type { Batch, LabelledBatch } from '../../data';
 import type { ChannelGraph, Channels } from '../../graph';
+import { findOutputsBehind } from '../../graph';
 import { watchingCalls, weightsByName } from '../../layers';
 import type { WatchedCall } from '../../layers';
 import { filterAxes, filtersLast } from '../../methods';
@@ -76,7 +77,7 @@ class ObservedKernels {
     this.kernels = new Map(graph.kernels.map((name) => [name, weights.get(name)!.read()]));
     this.tensors = new TracedTensors(graph);
     for (const name of graph.kernels) {
-      for (const output of graph.outputsBehind(name)) {
+      for (const output of findOutputsBehind(graph, name)) {
         const tensor = this.tensors.nameOf(output);
         this.readers.set(tensor, [...(this.readers.get(tensor) ?? []), name]);
       }

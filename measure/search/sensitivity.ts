@@ -1,5 +1,12 @@
 import type * as tf from '@tensorflow/tfjs';
-import { removedUnits, similarity } from '../../graph';
+import {
+  countMacs,
+  countParams,
+  findGroup,
+  projectLayers,
+  removedUnits,
+  similarity,
+} from '../../graph';
 import type { ChannelGraph, KeepSet } from '../../graph';
 import { clearMasks, layerOf, setMasks } from '../../layers';
 import type { Progress } from '../../report/progress';
@@ -43,7 +50,11 @@ export async function scanSensitivity(scan: SensitivityScan): Promise<Sensitivit
   const scanner = new Scanner(scan);
   progress.start(rates.length * parts.size + 1, 'sensitivity');
   try {
-    const whole = { ...(await scanner.whole()), macs: graph.macs(), params: graph.params() };
+    const whole = {
+      ...(await scanner.whole()),
+      macs: countMacs(graph),
+      params: countParams(graph),
+    };
     for (const rate of rates) {
       for (const [id, keep] of partsOf(graph, keepAt(rate))) {
         const point = await scanner.point(id, rate, keep);
@@ -76,7 +87,7 @@ class Scanner {
     const { graph } = this.scan;
     const quality = await this.finished({ group, rate }, () => this.qualityOf(group, keep));
     this.last.set(group, { keep, quality });
-    const [macs, params] = [graph.macs(keep), graph.params(keep)];
+    const [macs, params] = [countMacs(graph, keep), countParams(graph, keep)];
     return { rate, removed: removedUnits(keep), ...quality, macs, params };
   }
 
@@ -102,7 +113,7 @@ class Scanner {
 
   private async measured(keep: KeepSet): Promise<Quality> {
     const { model, graph, measure } = this.scan;
-    setMasks(model, graph.layerKeeps(keep), 'unit');
+    setMasks(model, projectLayers(graph, keep), 'unit');
     try {
       const { loss, accuracy } = await measure(model);
       return { loss, accuracy };
@@ -134,6 +145,6 @@ function groupOf(
   if (kernel) {
     return { id, layers: [layerOf(id)], units: kernel.length, points };
   }
-  const { channels, producers } = graph.group(id);
+  const { channels, producers } = findGroup(graph, id);
   return { id, layers: producers.map(({ layer }) => layer), units: channels, points };
 }

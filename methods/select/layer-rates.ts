@@ -1,4 +1,5 @@
 import type { ChannelGraph, ChannelGroup } from '../../graph';
+import { matchLayers } from '../../graph';
 import { layerOf } from '../../layers';
 
 /** A rate of its own for the layers that a pattern names, as `Selection` reads patterns. */
@@ -39,7 +40,7 @@ export class LayerRates {
     this.minRate = Math.min(minRate, rateOf(minRate));
     const open = openLayers(graph, unit);
     for (const rule of layerRates) {
-      const layers = graph.layersMatching('--layer-rate', rule.pattern);
+      const layers = matchLayers(graph, '--layer-rate', rule.pattern);
       if (rule.rate > 0 && ![...layers].some((layer) => open.has(layer))) {
         throw new RangeError(
           `--layer-rate ${nameOf(rule)} has no effect: ${reasonOf(graph, [...layers][0]!)}`,

@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import type { ChannelGraph, Unit } from '../../graph';
+import { findWeightBehind } from '../../graph';
 import { filterAxes, scoreAlong } from './filter-axis';
 import type { KernelReader, Observes, ScoreContext } from '../methodology';
 
@@ -105,7 +106,7 @@ export class ScoreBook {
 
   private behind(name: string): ScoreContext['behind'] {
     return (weight) => {
-      const found = this.graph.weightBehind(name, weight);
+      const found = findWeightBehind(this.graph, name, weight);
       return found === null ? null : this.kernel(found);
     };
   }

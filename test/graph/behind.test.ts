@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { startEngine } from '../../backend/engine';
-import { ChannelGraph } from '../../graph';
+import { ChannelGraph, constrain, findOutputsBehind } from '../../graph';
 
 beforeAll(async () => {
   await startEngine('cpu');
@@ -15,7 +15,7 @@ const conv = (name: string, filters = 2, kernelSize = 1): tf.layers.Layer =>
 /** The layer that makes the tensor behind each call of a kernel's layer. */
 function makersBehind(model: tf.LayersModel, layer: string): string[] {
   const graph = ChannelGraph.of(model);
-  const behind = graph.outputsBehind(`${layer}/kernel`);
+  const behind = findOutputsBehind(graph, `${layer}/kernel`);
   return behind.map(
     (tensor) => graph.calls.find(({ outputs }) => outputs.includes(tensor))?.path ?? 'nobody',
   );
@@ -95,8 +95,8 @@ describe('what the readers of filters see', () => {
     const inner = conv('inner').apply(relu) as Symbolic;
     const outputs = conv('head').apply(inner) as Symbolic;
     const graph = ChannelGraph.of(tf.model({ inputs: input, outputs }));
-    const coupled = graph.constrained({ couple: [['stem', 'inner']], close: new Map() });
-    const [behind] = coupled.outputsBehind('stem/kernel');
+    const coupled = constrain(graph, { couple: [['stem', 'inner']], close: new Map() });
+    const [behind] = findOutputsBehind(coupled, 'stem/kernel');
     expect(coupled.calls.find(({ outputs: made }) => made.includes(behind!))?.path).toBe('relu');
   });
 

@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { RandomStream } from '../../random/seeds';
 import type { ChannelGraph, KeepSet } from '../../graph';
+import { findGroup } from '../../graph';
 import { weightsByName } from '../../layers';
 
 /** Gives every weight of the model a random value: no bias, beta or moving mean stays zero. */
@@ -36,7 +37,7 @@ export function keepWithout(
   removed: Readonly<Record<string, readonly number[]>>,
 ): KeepSet {
   const groups = Object.entries(removed).map(([id, gone]) => {
-    const kept = new Uint8Array(graph.group(id).channels).fill(1);
+    const kept = new Uint8Array(findGroup(graph, id).channels).fill(1);
     for (const channel of gone) kept[channel] = 0;
     return [id, kept] as const;
   });

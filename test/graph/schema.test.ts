@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { startEngine } from '../../backend/engine';
 import type { JsonValue } from '../../files/durable-files';
-import { ChannelGraph } from '../../graph';
+import { ChannelGraph, findGroup, projectIndices } from '../../graph';
 import { dotOf } from '../../graph/dot';
 import { readSchema, schemaOf } from '../../graph/schema';
 import { architectures } from '../../models';
@@ -133,13 +133,13 @@ describe('readSchema', () => {
         ['d', 5],
         ['head', 2],
       ]);
-      expect(tied.group('a').producers.map(({ layer }) => layer)).toEqual(['a', 'b']);
+      expect(findGroup(tied, 'a').producers.map(({ layer }) => layer)).toEqual(['a', 'b']);
       const keep = {
         groups: new Map([['a', Uint8Array.of(1, 1, 0, 1, 1, 1)]]),
         weights: new Map(),
       };
       // rows 2 and 6 + 2 of what reads the concatenation
-      expect(tied.keptIndices(keep).get('c/kernel')!.get(2)).toEqual([0, 1, 3, 4, 5, 6, 7, 9, 10, 11]); // prettier-ignore
+      expect(projectIndices(tied, keep).get('c/kernel')!.get(2)).toEqual([0, 1, 3, 4, 5, 6, 7, 9, 10, 11]); // prettier-ignore
       expect(schemaOf(readSchema(plain(tied), graph))).toEqual(schemaOf(tied));
     }
     expect(graph.groups).toHaveLength(5); // the graph itself stays as it was
@@ -150,8 +150,8 @@ describe('readSchema', () => {
     const rest = { ...plain(graph), c_out: [] };
     delete (rest as Record<string, string[]>).d_out;
     const edited = readSchema(rest, graph);
-    expect(edited.group('c').frozen).toBe('its list in the schema is empty');
-    expect(edited.group('d').frozen).toBe('not in the schema');
+    expect(findGroup(edited, 'c').frozen).toBe('its list in the schema is empty');
+    expect(findGroup(edited, 'd').frozen).toBe('not in the schema');
     expect(edited.prunable.map(({ id }) => id)).toEqual(['a', 'b']);
     expect(schemaOf(edited)).toMatchObject({ c_out: [], d_out: [] });
   });

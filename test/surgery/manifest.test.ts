@@ -6,7 +6,7 @@ import { startEngine } from '../../backend/engine';
 import { harden, pruningManifest } from '../../surgery';
 import { readModel, writeModel } from '../../formats';
 import type { ManifestFacts } from '../../surgery';
-import { ChannelGraph } from '../../graph';
+import { ChannelGraph, countMacs, countParams } from '../../graph';
 import type { KeepSet, Residual } from '../../graph';
 import { forEachLayer } from '../../layers';
 import { mobileNetV2Like, residualBlock, separableNet } from './pruned-models';
@@ -168,8 +168,8 @@ describe.each(Object.entries(makers))('pruning.json of %s', (name, [make, residu
     await writeModel(harden(model, graph, keep), path.join(folder, 'hard'));
     const read = ChannelGraph.of(await readModel(path.join(folder, 'hard', 'model.json')));
     const full = ChannelGraph.of(model);
-    expect(manifest.macs).toEqual({ before: full.macs(), after: read.macs() });
-    expect(manifest.params).toEqual({ before: full.params(), after: read.params() });
+    expect(manifest.macs).toEqual({ before: countMacs(full), after: countMacs(read) });
+    expect(manifest.params).toEqual({ before: countParams(full), after: countParams(read) });
   });
 
   it('is enough for anyone with plain tfjs to silence the original into the small network', async () => {

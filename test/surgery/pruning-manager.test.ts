@@ -6,7 +6,7 @@ import { startEngine } from '../../backend/engine';
 import { orderWithRuns } from '../../surgery/channel-order';
 import { PruningManager } from '../../surgery/pruning-manager';
 import type { PrunedChannel } from '../../surgery/pruning-manager';
-import { ChannelGraph, NotPrunableError } from '../../graph';
+import { ChannelGraph, findClass, NotPrunableError } from '../../graph';
 import { modelOf, stockConfigOf, weightsByName } from '../../layers';
 import { build, plans } from '../graph/fixtures/random-graph';
 import { fingerprint, randomize as randomizeEvenly, runs } from '../graph/fixtures/law';
@@ -142,13 +142,13 @@ function silenced(model: tf.LayersModel, pruned: readonly PrunedChannel[]): tf.L
     pruned.flatMap(([weight, channel, side]) => {
       if (side === 'input') return [];
       const slice = graph.slices.find((own) => own.weight === weight && own.role !== 'consumer')!;
-      return [graph.classOf(slice.classes[channel]!)];
+      return [findClass(graph, slice.classes[channel]!)];
     }),
   );
   for (const slice of graph.slices) {
     const rows = slice.classes.map((member, at) => {
       const own = pruned.some(([weight, channel, side]) => weight === slice.weight && side === 'input' && channel === at); // prettier-ignore
-      return slice.role === 'consumer' ? own : slice.silenced && gone.has(graph.classOf(member));
+      return slice.role === 'consumer' ? own : slice.silenced && gone.has(findClass(graph, member));
     });
     const variable = target.get(slice.weight)!;
     const flags = tf.tensor(rows.map((zero) => (zero ? 0 : 1)));
@@ -186,7 +186,7 @@ function randomRemovals(model: tf.LayersModel, seed: number): PrunedChannel[] {
         const isNamed = !weight.endsWith('/pointwise_kernel') && channel > 0;
         return isNamed ? [[weight, channel, 'input']] : [];
       }
-      const isProduced = role === 'producer' && open.has(graph.classOf(member));
+      const isProduced = role === 'producer' && open.has(findClass(graph, member));
       return isProduced && random.next() < 0.5 ? [[weight, channel]] : [];
     }),
   );

@@ -5,7 +5,7 @@ import { startEngine } from '../../backend/engine';
 import { mask, strip } from '../../surgery';
 import { readModel, writeModel } from '../../formats';
 import { disposeWeights } from '../../layers/build-model';
-import { ChannelGraph } from '../../graph';
+import { ChannelGraph, projectLayers } from '../../graph';
 import { prunable, setMasks, stock } from '../../layers';
 import { outputsOf, randomInputs, randomKeep, weightValues } from '../graph/networks';
 import { invoke } from '../commands/fixtures/invoke';
@@ -30,7 +30,7 @@ function masked(make: () => tf.LayersModel): {
   const flags = Uint8Array.from({ length: size }, (_, at) => (at % 3 === 0 ? 0 : 1));
   const keep = { groups: randomKeep(graph, 4).groups, weights: new Map([[first!, flags]]) };
   const model = prunable(whole);
-  setMasks(model, graph.layerKeeps(keep));
+  setMasks(model, projectLayers(graph, keep));
   const expected = mask(whole, graph, keep);
   whole.dispose();
   return { model, expected };

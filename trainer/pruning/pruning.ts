@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import type { ChannelGraph, KeepSet } from '../../graph';
-import { keepAll, removedUnits, requireMasks, similarity } from '../../graph';
+import { keepAll, projectLayers, removedUnits, requireMasks, similarity } from '../../graph';
 import { maskedWeights, setMasks, weightReader, weightsByName, zeroMasked } from '../../layers';
 import type { MaskExtent } from '../../layers';
 import type { Methodology, RateSchedule } from '../../methods';
@@ -112,17 +112,17 @@ export class Pruning {
     const { model, graph, method, extent } = this.parts;
     method.keep = keep;
     method.held = held ?? (method.options.regrowth === 'hard' ? keep : keepAll);
-    setMasks(model, graph.layerKeeps(method.held), extent);
+    setMasks(model, projectLayers(graph, method.held), extent);
   }
 
   /** Runs `measure` with everything removed silenced, and lifts the masks again where they were not. */
   async whileMasked<T>(measure: () => Promise<T>): Promise<T> {
     const { model, graph, extent } = this.parts;
-    setMasks(model, graph.layerKeeps(this.keep), 'unit');
+    setMasks(model, projectLayers(graph, this.keep), 'unit');
     try {
       return await measure();
     } finally {
-      setMasks(model, graph.layerKeeps(this.held), extent);
+      setMasks(model, projectLayers(graph, this.held), extent);
     }
   }
 
@@ -131,7 +131,7 @@ export class Pruning {
     const { model, graph, optimizer, extent } = this.parts;
     const [removed, held] = [removedUnits(this.keep), removedUnits(this.held)];
     if (held < removed) {
-      setMasks(model, graph.layerKeeps(this.keep), 'kernel');
+      setMasks(model, projectLayers(graph, this.keep), 'kernel');
       zeroMasked(model);
     }
     hold(model, graph, this.held, { optimizer, extent });
@@ -191,7 +191,7 @@ export function hold(
   keep: KeepSet,
   { optimizer, extent = 'unit' }: { optimizer: Optimizer; extent?: MaskExtent },
 ): void {
-  setMasks(model, graph.layerKeeps(keep), extent);
+  setMasks(model, projectLayers(graph, keep), extent);
   if (removedUnits(keep) === 0) return;
   zeroMasked(model);
   const names = new Map([...weightsByName(model)].map(([name, weight]) => [weight, name]));

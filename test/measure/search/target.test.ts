@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { harden } from '../../../surgery';
 import { weightBytes, writeModel } from '../../../formats';
-import { ChannelGraph, removedUnits } from '../../../graph';
+import { ChannelGraph, countCosts, countMacs, countParams, removedUnits } from '../../../graph';
 import type { KeepSet } from '../../../graph';
 import { weightsByName } from '../../../layers';
 import { NormFilter, NormWeight } from '../../../methods';
@@ -37,13 +37,13 @@ describeOn(['cpu'], 'solveRate on ResNet-20', () => {
   const methodWith = (options: Partial<MethodOptions> = {}): Methodology =>
     new NormFilter({ rate: 0.5, ...options });
   const macs = (share: number): CountedTarget => {
-    const costOf = (keep: KeepSet): number => graph.macs(keep);
-    return { option: `--target-macs ${share}`, most: share * graph.macs(), costOf, show };
+    const costOf = (keep: KeepSet): number => countMacs(graph, keep);
+    return { option: `--target-macs ${share}`, most: share * countMacs(graph), costOf, show };
   };
   const params = (share: number): CountedTarget => ({
     ...macs(share),
-    most: share * graph.params(),
-    costOf: (keep) => graph.params(keep),
+    most: share * countParams(graph),
+    costOf: (keep) => countParams(graph, keep),
   });
 
   /** MACs and parameters at each rate where a count can change: every k / width, or k / (all channels). */
@@ -59,7 +59,7 @@ describeOn(['cpu'], 'solveRate on ResNet-20', () => {
       .sort((a, b) => a - b)
       .flatMap((rate) => {
         try {
-          const costs = graph.costs(propose(rate));
+          const costs = countCosts(graph, propose(rate));
           const sum = (key: 'macs' | 'params'): number =>
             costs.reduce((total, cost) => total + cost[key], 0);
           return [{ rate, macs: sum('macs'), params: sum('params') }];
@@ -100,15 +100,15 @@ describeOn(['cpu'], 'solveRate on ResNet-20', () => {
 
   it('refuses what no rate attains, with the range', () => {
     const method = methodWith();
-    const least = graph.macs(method.proposals(graph, kernel)(0.999999));
+    const least = countMacs(graph, method.proposals(graph, kernel)(0.999999));
     expect(() => solveRate({ method, graph, kernel }, { ...macs(0.5), most: 10 })).toThrow(
       new UnreachableTargetError(
         `--target-macs 0.5 (10 MACs) cannot be reached; attainable: ${least} MACs (rate 0.999999) ` +
-          `to ${graph.macs()} MACs (rate 0)`,
+          `to ${countMacs(graph)} MACs (rate 0)`,
       ),
     );
     expect(() => solveRate({ method, graph, kernel }, macs(1))).toThrow(
-      `asks for nothing: the whole network costs ${graph.macs()} MACs`,
+      `asks for nothing: the whole network costs ${countMacs(graph)} MACs`,
     );
     const weights = new NormWeight({ rate: 0.5 });
     expect(() => solveRate({ method: weights, graph, kernel }, macs(0.5))).toThrow(
@@ -129,7 +129,7 @@ describeOn(['cpu'], 'solveRate on ResNet-20', () => {
     const method = methodWith({ scope: 'global' });
     const solved = new TargetedRate(target).rateFor({ method, graph, kernel });
     const first = method.choose(graph, kernel, { progress: 1, rateOf: (r) => r, rate: solved });
-    expect(graph.macs(first)).toBeLessThanOrEqual(target.most);
+    expect(countMacs(graph, first)).toBeLessThanOrEqual(target.most);
     // A looser target needs fewer units than are held by now.
     const rate = new TargetedRate(macs(0.9)).rateFor({ method, graph, kernel });
     const second = method.choose(graph, kernel, { progress: 1, rateOf: (r) => r, rate });
@@ -173,7 +173,7 @@ describeOn(['cpu'], 'solveRate on ResNet-20', () => {
       const stopwatch = () => (keep: KeepSet, runs: number) => {
         asked.push(runs);
         const wobble = runs > 30 ? 0 : noise;
-        const medianMs = graph.macs(keep) / 1e4 + wobble;
+        const medianMs = countMacs(graph, keep) / 1e4 + wobble;
         return Promise.resolve({ medianMs, spreadMs: noise, runs });
       };
       return { asked, stopwatch };
@@ -193,7 +193,7 @@ describeOn(['cpu'], 'solveRate on ResNet-20', () => {
     it('finds the smallest rate of a time in few measurements', async () => {
       const watch = clock();
       const { rate, cost, target } = await solve('share', 0.5, watch);
-      expect(target.most).toBeCloseTo(graph.macs() / 2e4, 9);
+      expect(target.most).toBeCloseTo(countMacs(graph) / 2e4, 9);
       // 1e-3 coarser than the exact rate, above it
       const exact = solveRate({ method: methodWith(), graph, kernel }, macs(0.5)).rate;
       expect(rate).toBeGreaterThanOrEqual(exact - 1e-9);
@@ -204,7 +204,7 @@ describeOn(['cpu'], 'solveRate on ResNet-20', () => {
 
     it('measures longer where the noise leaves it open', async () => {
       const watch = clock(60);
-      const { cost, target } = await solve('figure', graph.macs() / 2e4, watch);
+      const { cost, target } = await solve('figure', countMacs(graph) / 2e4, watch);
       expect(cost).toBeLessThanOrEqual(target.most);
       expect(watch.asked).toContain(120);
     });

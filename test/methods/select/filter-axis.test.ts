@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { startEngine } from '../../../backend/engine';
-import { ChannelGraph, keepAll, NotPrunableError } from '../../../graph';
+import { ChannelGraph, findGroup, keepAll, NotPrunableError } from '../../../graph';
 import { methods, NormFilter, NormWeight } from '../../../methods';
 import { random } from '../../tensors';
 import { disposeEvidence, evidenceFor, KernelShelf, removedOf } from '../fixtures';
@@ -132,7 +132,7 @@ describe('a choice that export would refuse', () => {
   const chosenFrom = (filters: readonly number[]) => {
     const graph = graphOfSlices();
     // Channels 0 and 2, 1 and 3 go together; 4 and 5 alone: one group of four.
-    expect(graph.group('conv').channels).toBe(4);
+    expect(findGroup(graph, 'conv').channels).toBe(4);
     shelf.set('conv/kernel', [1, 1, 1, 6], filters);
     shelf.set('head/kernel', [6, 2], new Float32Array(12).fill(1));
     const method = new NormFilter({ rate: 0.5 });

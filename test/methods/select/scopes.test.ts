@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { startEngine } from '../../../backend/engine';
-import { ChannelGraph } from '../../../graph';
+import { ChannelGraph, projectCalls } from '../../../graph';
 import type { KeepSet } from '../../../graph';
 import { weightsByName } from '../../../layers';
 import { Methodology, NormFilter, NormWeight } from '../../../methods';
@@ -173,8 +173,7 @@ describe('rounding', () => {
   const weights = weightsByName(model);
   const read = (name: string): tf.Tensor => weights.get(name)!.read();
   const widthsOf = (keep: KeepSet): number[] =>
-    graph
-      .remainders(keep)
+    projectCalls(graph, keep)
       .filter(({ call }) => call.className === 'Conv2D')
       .map(({ outputShapes }) => outputShapes[0]!.at(-1)!);
 

@@ -1,4 +1,7 @@
 /** The public library: everything a program needs to train, prune, prove and write a network. */
+export { OptionError, SecateurError, StoppedError } from './errors';
+export type { OptionFault } from './errors';
+export { breathe } from './stopping';
 export { describeEngine, startEngine } from './backend/engine';
 export type { Engine, EngineChoice } from './backend/engine';
 export { permutation, RandomStream, seedOf } from './random/seeds';
@@ -54,7 +57,7 @@ export {
   writeLevels,
   writeModel,
 } from './formats';
-export type { Comparison, ManifestFacts, PrunedChannel, Pruning, Verification } from './surgery';
+export type { Comparison, ManifestFacts, PrunedChannel, Verification } from './surgery';
 export type {
   Extras,
   Level,
@@ -76,6 +79,7 @@ export {
   findGroup,
   keepAll,
   layerHandler,
+  Network,
   NotPrunableError,
   projectCalls,
   projectClasses,
@@ -98,6 +102,7 @@ export type {
   LayerHandler,
   Producer,
   Remainder,
+  Removal,
   Residual,
   Schema,
   Tracer,

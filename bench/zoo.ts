@@ -115,7 +115,7 @@ async function measure(id: ArchitectureId): Promise<string> {
   const graph = trace.result;
   const choose = best(() => new NormFilter({ rate: RATE }).choose(graph, weightReader(model)));
   const keep = choose.result;
-  const plan = best(() => planHard(model, graph, keep));
+  const plan = best(() => planHard({ model, graph }, keep));
   const build = bestBuild(model, graph, keep);
   const hard = build.result;
   const difference = await relativeDifference(model, graph, keep, hard);
@@ -161,7 +161,7 @@ function bestBuild(
   let fastest: Best<tf.LayersModel> | undefined;
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     fastest?.result.dispose();
-    const plan = planHard(model, graph, keep);
+    const plan = planHard({ model, graph }, keep);
     const [result, ms] = timed(() => builtFrom(plan, model));
     fastest = { ms: Math.min(ms, fastest?.ms ?? Infinity), result };
   }

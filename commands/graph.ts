@@ -19,7 +19,7 @@ export async function graph(config: ConfigOf<'graph'>, terminal: Terminal): Prom
   const { model, source } = await networkOf({ ...config, seed: null });
   const traced = ChannelGraph.of(model, { residual: config.residual });
   const channelGraph = await underSchema(traced, config.schemaFile);
-  const drawing = config.dot || config.svg !== null ? dotOf(channelGraph, model) : '';
+  const drawing = config.dot || config.svg !== null ? dotOf({ model, graph: channelGraph }) : '';
   model.dispose();
   if (config.svg !== null) {
     await replaceFile(config.svg, Buffer.from(await svgOf(drawing)), nodeFiles);

@@ -84,7 +84,7 @@ async function stored(
   const { rate } = place;
   using settled = await settledOn(keep, network, config);
   const model = settled?.model ?? network.model;
-  const hard: tf.LayersModel = harden(model, graph, keep);
+  const hard: tf.LayersModel = harden({ model, graph }, keep);
   try {
     const inputs = randomInputs(model, verifySamples, seed);
     const verification = await verify({ model, graph, keep, hard }, inputs);

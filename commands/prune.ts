@@ -50,7 +50,7 @@ async function pruneOnce(
   const { model, graph, file, images } = network;
   const { rate, keep, summary } = await chosen(network, config, terminal);
   using settled = await settledOn(keep, network, config);
-  const whole = images && mask(model, graph, keepAll);
+  const whole = images && mask({ model, graph }, keepAll);
   const { before, after, verification, manifest } = await handOver({
     model: settled?.model ?? model,
     graph,

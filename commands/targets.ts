@@ -71,7 +71,7 @@ export function countedTarget(
   { key, amount, option }: AskedTarget,
   model: tf.LayersModel,
   graph: ChannelGraph,
-  bytesOf: CountedTarget['costOf'] = weightBytes(model, graph),
+  bytesOf: CountedTarget['costOf'] = weightBytes({ model, graph }),
 ): CountedTarget | null {
   if (key === 'targetLatency') return null;
   const costOf = {
@@ -86,7 +86,7 @@ export function countedTarget(
 /** Bytes of the compressed weight file of the small network, which is built for each answer. */
 export function sparseBytes(model: tf.LayersModel, graph: ChannelGraph): CountedTarget['costOf'] {
   return (keep) => {
-    const hard = harden(model, graph, keep);
+    const hard = harden({ model, graph }, keep);
     try {
       return sparseWeights(hard).byteLength;
     } finally {

@@ -292,7 +292,7 @@ async function remeasureStatistics(
     if (stop.requested !== null) throw new Stopped();
   };
   const batches = sampleBatches(data, { seed, batchSize, batches: bnBatches, onBatch });
-  await reestimate(model, graph, keep, batches);
+  await reestimate({ model, graph }, keep, batches);
 }
 
 /** @throws {ConfigError} when there are no statistics that --bn-batches could measure. */

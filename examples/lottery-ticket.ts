@@ -98,7 +98,7 @@ class Training {
 /** Trains on with what `keep` leaves; the weights that go are zero from here on. */
 function trainTicket(training: Training, keep: KeepSet): string {
   const { model, optimizer } = training;
-  hold(model, ChannelGraph.of(model), keep, { optimizer });
+  hold({ model, graph: ChannelGraph.of(model) }, keep, { optimizer });
   training.until(STEPS);
   return training.accuracy();
 }

@@ -66,7 +66,7 @@ async function main(): Promise<void> {
   const weights = weightsByName(model);
   const method = new NormFilter({ rate: 0.5 });
   const keep = method.choose(graph, (name) => weights.get(name)!.read());
-  const hard = harden(model, graph, keep);
+  const hard = harden({ model, graph }, keep);
   const images = tf.randomNormal([16, 12, 12, 3], 0, 1, 'float32', 1);
   const proof = await verify({ model, graph, keep, hard }, [images]);
   console.log(

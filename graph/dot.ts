@@ -1,8 +1,8 @@
-import type * as tf from '@tensorflow/tfjs';
 import { configOf } from '../layers';
 import type { InboundReference, LayerConfig, ModelConfig } from '../layers';
 import type { ChannelGraph } from './channel-graph';
 import { findClass } from './channel-graph';
+import type { Network } from './network';
 
 /** Fraction of the colour circle between two groups: no two of the first dozens look alike. */
 const GOLDEN_ANGLE = 0.618034;
@@ -13,7 +13,7 @@ const GOLDEN_ANGLE = 0.618034;
  *
  * @param graph of this model.
  */
-export function dotOf(graph: ChannelGraph, model: tf.LayersModel): string {
+export function dotOf({ model, graph }: Pick<Network, 'model' | 'graph'>): string {
   const edges = new Set(edgesOf(configOf(model), '').map(([from, to]) => `${from} -> ${to}`));
   return [
     'digraph network {',

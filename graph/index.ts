@@ -26,6 +26,8 @@ export { requireMasks } from './require-masks';
 export type { Unit } from './require-masks';
 export { keepAll, keepFromJson, keepToJson, removedUnits, similarity, union } from './keep-set';
 export type { KeepSet } from './keep-set';
+export { Network } from './network';
+export type { Removal } from './network';
 export { dotOf } from './dot';
 export { readSchema, schemaOf } from './schema';
 export type { Schema } from './schema';

@@ -2,6 +2,7 @@ import type * as tf from '@tensorflow/tfjs';
 import { forEachLayer, hasPrunableTwin, isPrunable, layerOf } from '../layers';
 import type { ChannelGraph } from './channel-graph';
 import { NotPrunableError } from './not-prunable-error';
+import type { Network } from './network';
 
 /** What a method removes: one output channel of a group, or one weight of a kernel. */
 export type Unit = 'filter' | 'weight';
@@ -14,7 +15,7 @@ export type Unit = 'filter' | 'weight';
  * @param graph of this model.
  * @throws {NotPrunableError} with the first layer that has no masks, and the remedy.
  */
-export function requireMasks(model: tf.LayersModel, graph: ChannelGraph, unit: Unit): void {
+export function requireMasks({ model, graph }: Pick<Network, 'model' | 'graph'>, unit: Unit): void {
   const bare = layersWithoutMasks(model); // path -> class
   const [first] = unit === 'filter' ? bareMembers(graph, bare) : bareKernels(graph, bare);
   if (!first) return;

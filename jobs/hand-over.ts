@@ -58,8 +58,8 @@ export async function handOver(options: HandOver): Promise<HandedOver> {
     await new Promise((resolve) => setImmediate(resolve));
     options.interrupt?.();
   };
-  const hard = harden(model, graph, keep);
-  const masked = mask(model, graph, keep);
+  const hard = harden({ model, graph }, keep);
+  const masked = mask({ model, graph }, keep);
   try {
     progress.note('verify: the small network against the masked one');
     const samples = between(options.samples(), interrupt);

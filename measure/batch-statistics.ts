@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { batchCount, trainingBatches } from '../data';
 import type { Batch, DataSet } from '../data';
-import type { ChannelGraph, KeepSet } from '../graph';
+import type { KeepSet, Network } from '../graph';
 import { projectLayers } from '../graph';
 import { BatchStatistics, clearMasks, setMasks } from '../layers';
 
@@ -59,8 +59,7 @@ export async function* sampleBatches(
  * @throws {RangeError} when the model has no BatchNormalization.
  */
 export async function reestimate(
-  model: tf.LayersModel,
-  graph: ChannelGraph,
+  { model, graph }: Pick<Network, 'model' | 'graph'>,
   keep: KeepSet,
   batches: AsyncIterable<{ readonly images: tf.Tensor }>,
 ): Promise<void> {

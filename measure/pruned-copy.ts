@@ -42,7 +42,7 @@ export class PrunedCopy {
   ) {
     this.model = prunable(model);
     try {
-      requireMasks(this.model, graph, unit);
+      requireMasks({ model: this.model, graph }, unit);
     } catch (error) {
       this.model.dispose();
       throw error;
@@ -55,7 +55,7 @@ export class PrunedCopy {
     const { data, batchSize, seed, bnBatches, onBatch } = this.options;
     if (bnBatches === 0 || !this.hasStatistics) return;
     const batches = sampleBatches(data, { seed, batchSize, batches: bnBatches, onBatch });
-    await reestimate(this.model, this.graph, keep, batches);
+    await reestimate({ model: this.model, graph: this.graph }, keep, batches);
   }
 
   /** Top-1 on the validation images of what `keep` leaves, once it is settled; in [0, 1]. */

@@ -1,5 +1,5 @@
 import type * as tf from '@tensorflow/tfjs';
-import type { ChannelGraph, KeepSet, Remainder } from '../graph';
+import type { ChannelGraph, KeepSet, Network, Remainder } from '../graph';
 import { layerHandler, projectCalls, projectClasses, projectIndices } from '../graph';
 import { modelOf, stockConfigOf, weightsByName } from '../layers';
 import type { LayerConfig, ModelConfig } from '../layers';
@@ -13,16 +13,19 @@ import {
 } from '../layers/host-weights';
 import type { HostWeight } from '../layers/host-weights';
 
+/** A model and its graph, as a Network holds them. */
+export type ModelAndGraph = Pick<Network, 'model' | 'graph'>;
+
 /**
  * The masked network as a stock model of full width: every removed filter silenced together with
  * its bias, gamma, beta and moving mean, every removed single weight zero.
  *
  * It is what `harden` must reproduce. `model` is untouched; the caller owns the result.
  *
- * @param graph of this model (a prunable model or its stock twin).
+ * @param network a Network, or a model (prunable or its stock twin) with its graph.
  * @throws {RangeError} when the keep set does not fit the graph, or removes from a frozen group.
  */
-export function mask(model: tf.LayersModel, graph: ChannelGraph, keep: KeepSet): tf.LayersModel {
+export function mask({ model, graph }: ModelAndGraph, keep: KeepSet): tf.LayersModel {
   const weights = maskedWeights(model, graph, keep);
   const masked = modelOf(stockConfigOf(model), model);
   assignWeights(masked, weights);
@@ -33,12 +36,12 @@ export function mask(model: tf.LayersModel, graph: ChannelGraph, keep: KeepSet):
  * The really smaller network: stock layers, only the channels that `keep` leaves.
  *
  * Plans everything first and then builds a new model; `model` is untouched, the caller owns the
- * result. It computes what `mask(model, graph, keep)` computes.
+ * result. It computes what `mask(network, keep)` computes.
  *
  * @throws {RangeError} when the keep set does not fit the graph, or removes from a frozen group.
  */
-export function harden(model: tf.LayersModel, graph: ChannelGraph, keep: KeepSet): tf.LayersModel {
-  return builtFrom(planHard(model, graph, keep), model);
+export function harden(network: ModelAndGraph, keep: KeepSet): tf.LayersModel {
+  return builtFrom(planHard(network, keep), network.model);
 }
 
 /** The smaller network before tfjs builds it: its config, and its weights on the host. */
@@ -52,7 +55,7 @@ export interface HardPlan {
  *
  * @throws {RangeError} when the keep set does not fit the graph, or removes from a frozen group.
  */
-export function planHard(model: tf.LayersModel, graph: ChannelGraph, keep: KeepSet): HardPlan {
+export function planHard({ model, graph }: ModelAndGraph, keep: KeepSet): HardPlan {
   const weights = new Map<string, HostWeight>();
   const kept = projectIndices(graph, keep); // what would be silent is cut away: only single weights are silenced
   for (const [name, weight] of singlySilenced(model, keep)) {

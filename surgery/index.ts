@@ -1,6 +1,5 @@
 export { harden, mask } from './harden';
 export { composeKeep, inflate, pruningOf } from './inflate';
-export type { Pruning } from './inflate';
 export { pruningManifest } from './manifest';
 export type { ManifestFacts } from './manifest';
 export { PruningManager } from './pruning-manager';

@@ -2,17 +2,11 @@ import type * as tf from '@tensorflow/tfjs';
 import { isJsonObject } from '../files/durable-files';
 import type { JsonObject, JsonValue } from '../files/durable-files';
 import { ChannelGraph, checkKeep, projectIndices } from '../graph';
-import type { KeepSet, Producer } from '../graph';
+import type { KeepSet, Producer, Removal } from '../graph';
 import { modelOf, stockConfigOf, weightsByName } from '../layers';
 import { disposeWeights } from '../layers/build-model';
 import { assignWeights, hostWeight, placedAlong } from '../layers/host-weights';
 import type { HostWeight } from '../layers/host-weights';
-
-/** A pruning: the graph of the network before it, and what stayed of its groups. */
-export interface Pruning {
-  readonly graph: ChannelGraph;
-  readonly keep: KeepSet;
-}
 
 /**
  * Puts the small network's weights back into the shapes of the original, for further training.
@@ -30,7 +24,7 @@ export interface Pruning {
  */
 export function inflate(
   hard: tf.LayersModel,
-  pruning: Pruning | JsonValue,
+  pruning: Removal | JsonValue,
   original: tf.LayersModel,
 ): tf.LayersModel {
   const { graph, keep } = isPruning(pruning) ? pruning : pruningOf(pruning, original);
@@ -68,7 +62,7 @@ export function inflate(
  * @throws {RangeError} when the second removes channels that the first graph couples to others which
  *   stay, or that it has frozen: then no keep set of the first network says the same.
  */
-export function composeKeep(first: Pruning, second: Pruning): KeepSet {
+export function composeKeep(first: Removal, second: Removal): KeepSet {
   const kept = projectIndices(first.graph, first.keep);
   const homes = homesOf(first.graph);
   const groups = new Map<string, Uint8Array>();
@@ -101,7 +95,7 @@ export function composeKeep(first: Pruning, second: Pruning): KeepSet {
  * @throws {TypeError} when the JSON is no pruning.json (`secateur-pruning/1`).
  * @throws {RangeError} naming the group when it does not fit the network.
  */
-export function pruningOf(manifest: JsonValue, original: tf.LayersModel): Pruning {
+export function pruningOf(manifest: JsonValue, original: tf.LayersModel): Removal {
   const { format, residual = 'coupled', groups } = isJsonObject(manifest) ? manifest : {};
   const isKnown = residual === 'coupled' || residual === 'inner' || residual === 'stream';
   if (format !== 'secateur-pruning/1' || !isKnown || !Array.isArray(groups)) {
@@ -114,7 +108,7 @@ export function pruningOf(manifest: JsonValue, original: tf.LayersModel): Prunin
   return { graph, keep };
 }
 
-function isPruning(pruning: Pruning | JsonValue): pruning is Pruning {
+function isPruning(pruning: Removal | JsonValue): pruning is Removal {
   return typeof pruning === 'object' && pruning !== null && 'graph' in pruning;
 }
 
@@ -202,7 +196,7 @@ function homesOf(graph: ChannelGraph): Map<string, { id: string; channel: number
 function* placesOf({
   graph,
   keep,
-}: Pruning): Generator<{ producer: Producer; index: number; stays: boolean }> {
+}: Removal): Generator<{ producer: Producer; index: number; stays: boolean }> {
   for (const { id, channels, producers } of graph.groups) {
     const flags = keep.groups.get(id);
     for (const producer of producers) {
@@ -215,8 +209,8 @@ function* placesOf({
 
 /** Single weights: those of the first network, and those of the second at their old places. */
 function composedWeights(
-  first: Pruning,
-  second: Pruning,
+  first: Removal,
+  second: Removal,
   kept: ReadonlyMap<string, ReadonlyMap<number, readonly number[]>>,
 ): Map<string, Uint8Array> {
   const weights = new Map([...first.keep.weights].map(([name, flags]) => [name, flags.slice()]));

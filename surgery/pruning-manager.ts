@@ -72,14 +72,14 @@ export class PruningManager {
    */
   getMockModel(): tf.LayersModel {
     const { silent } = this.planned();
-    return this.fromReordered((wide) => mask(wide, this.graph, silent));
+    return this.fromReordered((wide) => mask({ model: wide, graph: this.graph }, silent));
   }
 
   /** The smaller stock model that computes what the mock model computes; the caller owns it. */
   prune(): tf.LayersModel {
     const { keep, selections } = this.planned();
     return this.fromReordered((wide) => {
-      const hard = harden(wide, this.graph, keep);
+      const hard = harden({ model: wide, graph: this.graph }, keep);
       if (selections.length === 0) return hard;
       const narrow = selecting(hard, selections);
       disposeWeights(hard);

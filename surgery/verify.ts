@@ -57,7 +57,7 @@ export async function verify(
   batches: Iterable<VerificationBatch> | AsyncIterable<VerificationBatch>,
 ): Promise<Verification> {
   sumWithoutBlocks();
-  const masked = mask(comparison.model, comparison.graph, comparison.keep);
+  const masked = mask({ model: comparison.model, graph: comparison.graph }, comparison.keep);
   try {
     let verification: Verification = {
       samples: 0,

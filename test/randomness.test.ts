@@ -36,8 +36,7 @@ function life(seed: number): [string, number[]][] {
   const weights = weightsByName(model);
   const method = new GeometricMedian({ rate: 0.3 });
   const hard = harden(
-    model,
-    graph,
+    { model, graph },
     method.choose(graph, (name) => weights.get(name)!.read()),
   );
   expect(countMacs(graph, method.keep)).toBeLessThan(countMacs(graph));

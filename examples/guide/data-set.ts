@@ -91,7 +91,7 @@ async function main(): Promise<void> {
   });
   await trainer.train();
   const { whole, masked } = await trainer.validate();
-  const small = harden(model, graph, trainer.keep);
+  const small = harden({ model, graph }, trainer.keep);
   console.log(`${data.train.count} images to learn from, ${data.validation.count} held out`);
   console.log(`accuracy ${whole.top1}, silenced ${masked!.top1}`);
   console.log(

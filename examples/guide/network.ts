@@ -55,7 +55,7 @@ async function main(): Promise<void> {
   const weights = weightsByName(model);
   const method = new GeometricMedian({ rate: 0.5, merge: 'mean' });
   const keep = method.choose(graph, (name) => weights.get(name)!.read());
-  const hard = harden(model, graph, keep);
+  const hard = harden({ model, graph }, keep);
   const images = tf.randomNormal([8, 16, 16, 3], 0, 1, 'float32', 1);
   const proof = await verify({ model, graph, keep, hard }, [images]);
   console.log(`parameters ${countParams(graph)} -> ${countParams(graph, keep)}`);

@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
-import type { ChannelGraph, KeepSet } from '../../graph';
+import type { KeepSet, Network } from '../../graph';
 import { projectIndices, countParams } from '../../graph';
 import { maskedWeights, weightsByName } from '../../layers';
 
@@ -11,7 +11,10 @@ import { maskedWeights, weightsByName } from '../../layers';
  *
  * @param graph of this model (a prunable model or its stock twin).
  */
-export function weightBytes(model: tf.LayersModel, graph: ChannelGraph): (keep: KeepSet) => number {
+export function weightBytes({
+  model,
+  graph,
+}: Pick<Network, 'model' | 'graph'>): (keep: KeepSet) => number {
   const masks = new Set(maskedWeights(model).map(({ mask }) => mask));
   const statistics = [...weightsByName(model)]
     .filter(([name, weight]) => !graph.weightShapes.has(name) && !masks.has(weight))

@@ -42,7 +42,7 @@ export async function seen(
   batches: AsyncIterable<LabelledBatch>,
 ): Promise<Disposable> {
   if (method.observes === 'nothing') return { [Symbol.dispose]: () => undefined };
-  const evidence = await observed(model, graph, method, batches);
+  const evidence = await observed({ model, graph }, method, batches);
   method.evidence = evidence;
   return {
     [Symbol.dispose]: () => {

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { softmaxCrossEntropy } from '../../backend/fused';
 import type { Batch, LabelledBatch } from '../../data';
-import type { ChannelGraph, Channels } from '../../graph';
+import type { ChannelGraph, Channels, Network } from '../../graph';
 import { findOutputsBehind } from '../../graph';
 import { watchingCalls, weightsByName } from '../../layers';
 import type { WatchedCall } from '../../layers';
@@ -24,8 +24,7 @@ import { TracedTensors } from './traced-pass';
  * @throws {RangeError} when there is no batch.
  */
 export async function observed(
-  model: tf.LayersModel,
-  graph: ChannelGraph,
+  { model, graph }: Pick<Network, 'model' | 'graph'>,
   method: Methodology,
   batches: AsyncIterable<LabelledBatch> | Iterable<LabelledBatch>,
 ): Promise<Map<string, tf.Tensor>> {

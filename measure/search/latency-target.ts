@@ -95,8 +95,8 @@ async function decisive(timed: (runs: number) => Promise<Latency>, most: number)
 function stopwatchOf(model: tf.LayersModel, graph: ChannelGraph, isShare: boolean): Stopwatch {
   let first: number | null = null;
   return async (keep, runs) => {
-    const whole = harden(model, graph, keepAll);
-    const hard = harden(model, graph, keep);
+    const whole = harden({ model, graph }, keepAll);
+    const hard = harden({ model, graph }, keep);
     try {
       const [slow, fast] = await measureLatency([whole, hard], { runs });
       first ??= slow!.medianMs;

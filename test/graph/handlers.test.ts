@@ -722,15 +722,15 @@ function expectMasks(stock: tf.LayersModel, unmasked: string | null): void {
   const graph = ChannelGraph.of(model);
   if (unmasked !== null) {
     expect(() => {
-      requireMasks(model, graph, 'filter');
+      requireMasks({ model, graph }, 'filter');
     }).toThrow(`${unmasked} is frozen: it has no masks`);
     model.dispose();
     return;
   }
-  requireMasks(model, graph, 'filter');
-  requireMasks(model, graph, 'weight');
+  requireMasks({ model, graph }, 'filter');
+  requireMasks({ model, graph }, 'weight');
   const keep = randomKeep(graph, 3);
-  const [inputs, masked] = [randomInputs(model, 3), mask(stock, graph, keep)];
+  const [inputs, masked] = [randomInputs(model, 3), mask({ model: stock, graph }, keep)];
   setMasks(model, projectLayers(graph, keep));
   const [silenced, expected] = [model, masked].map((network) =>
     tf.tidy(() => [network.predict(inputs)].flat().map((y) => [...y.dataSync()])),

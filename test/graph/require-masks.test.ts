@@ -50,7 +50,7 @@ function refusal(model: tf.LayersModel, unit: Unit, options: GraphOptions = {}):
   const graph = ChannelGraph.of(model, options);
   const before = tf.memory().numTensors;
   try {
-    requireMasks(model, graph, unit);
+    requireMasks({ model, graph }, unit);
     return null;
   } catch (error) {
     expect(error).toBeInstanceOf(NotPrunableError);

@@ -211,7 +211,7 @@ describe('costs under a keep set', () => {
         const graph = ChannelGraph.of(model, { residual });
         for (let seed = 1; seed <= 8; seed++) {
           const keep = randomKeep(graph, seed, seed / 9);
-          const hard = harden(model, graph, keep);
+          const hard = harden({ model, graph }, keep);
           const counted = recount(hard);
           expect(countMacs(graph, keep)).toBe(counted.macs);
           expect(countParams(graph, keep)).toBe(counted.params);

@@ -199,7 +199,7 @@ describe('dotOf', () => {
     const second = inner.apply(first) as tf.SymbolicTensor;
     const sum = tf.layers.add({ name: 'sum' }).apply([first, second]) as tf.SymbolicTensor;
     const model = tf.model({ inputs: input, outputs: sum });
-    const text = dotOf(ChannelGraph.of(model), model);
+    const text = dotOf({ model, graph: ChannelGraph.of(model) });
     const edges = text.split('\n').filter((line) => line.includes(' -> '));
     expect(edges.map((line) => line.trim()).sort()).toEqual([
       '"inner/one" -> "inner/two";',
@@ -213,7 +213,7 @@ describe('dotOf', () => {
 
   it('gives each group a colour of its own, stripes to what joins two, grey to the frozen', () => {
     const model = branches();
-    const text = dotOf(ChannelGraph.of(model), model);
+    const text = dotOf({ model, graph: ChannelGraph.of(model) });
     const colour = (layer: string): string =>
       new RegExp(`"${layer}" \\[.*fillcolor="([^"]*)"`).exec(text)![1]!;
     const own = ['a', 'b', 'c', 'd'].map(colour);

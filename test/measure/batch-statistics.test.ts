@@ -79,7 +79,7 @@ describeOn(['cpu', 'tensorflow'], 'reestimate', () => {
 
   it('takes the mean over the batches of their means and unbiased variances', async () => {
     const model = chain();
-    await reestimate(model, ChannelGraph.of(model), keepAll, later(batchesOf(...two)));
+    await reestimate({ model, graph: ChannelGraph.of(model) }, keepAll, later(batchesOf(...two)));
     const values = valuesOf(model);
     // channel 0: 2 and 6, then 10 and 10: means 4 and 10, variances (4 + 4) / 1 and 0
     // channel 1: 21 and 27, then 3 and 6: means 24 and 4.5, variances 18 and 4.5
@@ -101,7 +101,7 @@ describeOn(['cpu', 'tensorflow'], 'reestimate', () => {
   it('measures what is left: removed channels are silent', async () => {
     const model = chain();
     const keep: KeepSet = { groups: new Map([['a', Uint8Array.of(1, 0)]]), weights: new Map() };
-    await reestimate(model, ChannelGraph.of(model), keep, later(batchesOf(...two)));
+    await reestimate({ model, graph: ChannelGraph.of(model) }, keep, later(batchesOf(...two)));
     const values = valuesOf(model);
     expectClose(values.get('a_bn/moving_mean')!, [7, 0]);
     expectClose(values.get('a_bn/moving_variance')!, [4, 0]);
@@ -120,7 +120,7 @@ describeOn(['cpu', 'tensorflow'], 'reestimate', () => {
     const before = valuesOf(model);
     const tensors = tf.memory().numTensors;
     const options = { seed: 1, batchSize: 4, batches: 3 };
-    await reestimate(model, graph, keep, sampleBatches(toyData(), options));
+    await reestimate({ model, graph }, keep, sampleBatches(toyData(), options));
     expect(tf.memory().numTensors).toBe(tensors);
     for (const [name, values] of valuesOf(model)) {
       if (name.includes('moving_')) expect(values).not.toEqual(before.get(name));
@@ -158,7 +158,7 @@ describeOn(['cpu', 'tensorflow'], 'reestimate', () => {
       bnBatches: 2,
     });
     await copy.settle(keep);
-    const [hard, old] = [harden(copy.model, graph, keep), mask(model, graph, keep)];
+    const [hard, old] = [harden({ model: copy.model, graph }, keep), mask({ model, graph }, keep)];
     const images = [tf.randomNormal([4, 5, 5, 1], 0, 1, 'float32', 7)];
     const { maxAbsDiff } = await verify({ model: copy.model, graph, keep, hard }, images);
     expect(maxAbsDiff).toBeLessThan(1e-4);
@@ -176,9 +176,9 @@ describeOn(['cpu'], 'reestimate', () => {
     const stock = tf.sequential({ layers: [tf.layers.dense({ units: 2, inputShape: [3] })] });
     const model = prunable(stock);
     const none = later(batchesOf());
-    await expect(reestimate(model, ChannelGraph.of(model), keepAll, none)).rejects.toThrow(
-      'the network has no BatchNormalization whose averages could be measured',
-    );
+    await expect(
+      reestimate({ model, graph: ChannelGraph.of(model) }, keepAll, none),
+    ).rejects.toThrow('the network has no BatchNormalization whose averages could be measured');
     for (const network of [stock, model]) network.dispose();
   });
 });

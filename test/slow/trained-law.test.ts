@@ -62,7 +62,7 @@ describe('the law on trained networks', () => {
     const engine = await startEngine('auto');
     const { model, graph, pruning } = await trained(id, regrowth, residual, data);
     expect(removedUnits(pruning.keep)).toBeGreaterThan(0);
-    const hard = harden(model, graph, pruning.keep);
+    const hard = harden({ model, graph }, pruning.keep);
     const comparison = { model, graph, keep: pruning.keep, hard };
     const here = await verify(comparison, sampleImages(data.validation, data, 64));
     await startEngine('cpu');

@@ -49,7 +49,7 @@ async function measured(
   keep: KeepSet,
   samples: number,
 ): Promise<Verification> {
-  const hard = harden(model, graph, keep);
+  const hard = harden({ model, graph }, keep);
   const inputs = randomInputs(model, samples);
   try {
     const { macs, params } = recount(hard);

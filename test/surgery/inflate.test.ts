@@ -55,12 +55,12 @@ describe('inflate', () => {
       const model = make();
       const graph = ChannelGraph.of(model, { residual });
       const keep = randomKeep(graph, 5);
-      const hard = harden(model, graph, keep);
+      const hard = harden({ model, graph }, keep);
       const tensors = tf.memory().numTensors;
       const wide = inflate(hard, { graph, keep }, model);
       expect(wide.countParams()).toBe(model.countParams());
       expectSameOutputs(wide, hard);
-      const again = harden(wide, graph, keep);
+      const again = harden({ model: wide, graph }, keep);
       expect(weightValues(again)).toEqual(weightValues(hard));
       again.dispose();
       wide.dispose();
@@ -74,7 +74,7 @@ describe('inflate', () => {
     const model = tiny();
     const graph = ChannelGraph.of(model);
     const keep = keepWithout(graph, { conv: [1, 2] });
-    const hard = harden(model, graph, keep);
+    const hard = harden({ model, graph }, keep);
     const [before, after] = [
       weightValues(model),
       weightValues(inflate(hard, { graph, keep }, model)),
@@ -93,7 +93,7 @@ describe('inflate', () => {
     const model = tiny();
     const graph = ChannelGraph.of(model);
     const keep = keepWithout(graph, { conv: [0] });
-    const hard = randomize(harden(model, graph, keep), 77);
+    const hard = randomize(harden({ model, graph }, keep), 77);
     expectSameOutputs(inflate(hard, { graph, keep }, model), hard);
     expectSameOutputs(inflate(hard, { graph, keep }, prunable(model)), hard);
   });
@@ -102,7 +102,7 @@ describe('inflate', () => {
     const model = make();
     const graph = ChannelGraph.of(model, { residual });
     const keep = randomKeep(graph, 6);
-    const hard = harden(model, graph, keep);
+    const hard = harden({ model, graph }, keep);
     const json = JSON.parse(JSON.stringify(pruningManifest(graph, keep, facts))) as JsonObject;
     const [direct, read] = [inflate(hard, { graph, keep }, model), inflate(hard, json, model)];
     expect(weightValues(read)).toEqual(weightValues(direct));
@@ -114,7 +114,7 @@ describe('inflate', () => {
     const model = tiny();
     const graph = ChannelGraph.of(model);
     const keep = keepWithout(graph, { conv: [0] });
-    const hard = harden(model, graph, keep);
+    const hard = harden({ model, graph }, keep);
     const other = keepWithout(graph, { conv: [0, 1] });
     const tensors = tf.memory().numTensors;
     expect(() => inflate(hard, { graph, keep: other }, model)).toThrow(
@@ -138,7 +138,7 @@ describe('composeKeep', () => {
   it('refers to the channels of the very first network', () => {
     const model = tiny();
     const first = { graph: ChannelGraph.of(model), keep: keepWithout(ChannelGraph.of(model), { conv: [1] }) }; // prettier-ignore
-    const hard = harden(model, first.graph, first.keep);
+    const hard = harden({ model, graph: first.graph }, first.keep);
     const graph = ChannelGraph.of(hard);
     // 0, 2, 3 were left; without the second of them 0 and 3 are
     const keep = composeKeep(first, { graph, keep: keepWithout(graph, { conv: [1] }) });
@@ -154,11 +154,11 @@ describe('composeKeep', () => {
       const model = make();
       const graph = ChannelGraph.of(model, { residual });
       const keep = randomKeep(graph, 8, 0.3);
-      const once = harden(model, graph, keep);
+      const once = harden({ model, graph }, keep);
       const second = secondPruning(once, residual);
-      const twice = harden(once, second.graph, second.keep);
+      const twice = harden({ model: once, graph: second.graph }, second.keep);
       const composed = composeKeep({ graph, keep }, second);
-      const direct = harden(model, graph, composed);
+      const direct = harden({ model, graph }, composed);
       if (residual !== 'stream') expect(weightValues(direct)).toEqual(weightValues(twice));
       expectSameOutputs(direct, twice);
       expectSameOutputs(inflate(direct, { graph, keep: composed }, model), twice);
@@ -184,7 +184,7 @@ describe('composeKeep', () => {
       graph,
       keep: { ...keepWithout(graph, { conv: [1] }), weights: new Map([['conv/kernel', ones.with(0, 0)]]) }, // prettier-ignore
     };
-    const hard = harden(model, graph, first.keep);
+    const hard = harden({ model, graph }, first.keep);
     const second = {
       graph: ChannelGraph.of(hard),
       // place 4 of [1, 1, 2, 3] is row 1, column 1: column 2 of four, place 6
@@ -192,14 +192,14 @@ describe('composeKeep', () => {
     };
     const composed = composeKeep(first, second);
     expect([...composed.weights.get('conv/kernel')!]).toEqual([0, 1, 1, 1, 1, 1, 0, 1]);
-    const twice = harden(hard, second.graph, second.keep);
-    expect(weightValues(harden(model, graph, composed))).toEqual(weightValues(twice));
+    const twice = harden({ model: hard, graph: second.graph }, second.keep);
+    expect(weightValues(harden({ model, graph }, composed))).toEqual(weightValues(twice));
   });
 
   it('refuses what the first network cannot tell', () => {
     const model = mobileNetV2Like();
     const graph = ChannelGraph.of(model);
-    const hard = harden(model, graph, { groups: new Map(), weights: new Map() });
+    const hard = harden({ model, graph }, { groups: new Map(), weights: new Map() });
     const apart = ChannelGraph.of(hard, { residual: 'stream' });
     const keep = keepWithout(apart, { b_project_conv: [0] });
     const first = { graph, keep: { groups: new Map(), weights: new Map() } };

@@ -60,7 +60,7 @@ async function check(
   graph: ChannelGraph,
   keep: KeepSet,
 ): Promise<Awaited<ReturnType<typeof verify>>> {
-  const hard = harden(model, graph, keep);
+  const hard = harden({ model, graph }, keep);
   const inputs = randomInputs(model, 3);
   try {
     return await verify({ model, graph, keep, hard }, [inputs]);
@@ -131,8 +131,8 @@ describe.each(residuals)('hard = masked bit for bit, residual %s', (residual) =>
       const twin = prunable(model);
       const keep = randomKeep(graph, 5);
       setMasks(twin, projectLayers(graph, keep));
-      const masked = mask(model, graph, keep);
-      const hard = harden(twin, graph, keep);
+      const masked = mask({ model, graph }, keep);
+      const hard = harden({ model: twin, graph }, keep);
       const inputs = randomInputs(model, 2);
       expect(outputsOf(twin, inputs)).toEqual(outputsOf(masked, inputs));
       expect(outputsOf(hard, inputs)).toEqual(outputsOf(masked, inputs));
@@ -144,7 +144,7 @@ describe.each(residuals)('hard = masked bit for bit, residual %s', (residual) =>
 
   it('and removing nothing changes nothing', () => {
     const { model, graph } = models[0]!;
-    const hard = harden(model, graph, keepAll);
+    const hard = harden({ model, graph }, keepAll);
     expect(weightValues(hard)).toEqual(weightValues(model));
     hard.dispose();
   });
@@ -196,7 +196,10 @@ describe('the hard network', () => {
   it('has stock layers only and the narrow widths', () => {
     const twin = prunable(smallChain());
     const graph = graphOf(twin);
-    const hard = harden(twin, graph, keepWithout(graph, { conv: [0, 3], mid: [1], hidden: [5] }));
+    const hard = harden(
+      { model: twin, graph },
+      keepWithout(graph, { conv: [0, 3], mid: [1], hidden: [5] }),
+    );
     expect([...classNames(hard)].filter((name) => name.startsWith('Prunable'))).toEqual([]);
     const shapes = Object.fromEntries(
       [...weightsByName(hard)].map(([name, { shape }]) => [name, shape]),
@@ -229,7 +232,7 @@ describe('the hard network', () => {
       ],
     });
     const graph = graphOf(randomize(model));
-    const hard = harden(model, graph, keepWithout(graph, { conv: [1] }));
+    const hard = harden({ model, graph }, keepWithout(graph, { conv: [1] }));
     expect(hard).toBeInstanceOf(tf.Sequential);
     expect(hard.layers[0]!.getWeights()[0]!.shape).toEqual([3, 3, 1, 2]);
     model.dispose();
@@ -243,7 +246,7 @@ describe('the hard network', () => {
       const graph = graphOf(model, residual);
       const keep = randomKeep(graph, 3);
       const tensors = tf.memory().numTensors;
-      mask(model, graph, keep).dispose();
+      mask({ model, graph }, keep).dispose();
       await check(model, graph, keep);
       expect(tf.memory().numTensors).toBe(tensors);
     }
@@ -261,15 +264,17 @@ describe('the hard network', () => {
       weights: new Map(),
     });
     for (const make of [harden, mask]) {
-      expect(() => make(model, graph, keep('fc', [1, 0, 1]))).toThrow(NotPrunableError);
-      expect(() => make(model, graph, keep('fc', [1, 0, 1]))).toThrow('fc is frozen: model output');
-      expect(() => make(model, graph, keep('mid', [1, 0]))).toThrow(
+      expect(() => make({ model, graph }, keep('fc', [1, 0, 1]))).toThrow(NotPrunableError);
+      expect(() => make({ model, graph }, keep('fc', [1, 0, 1]))).toThrow(
+        'fc is frozen: model output',
+      );
+      expect(() => make({ model, graph }, keep('mid', [1, 0]))).toThrow(
         'keep of mid must have 4 channels, got 2',
       );
-      expect(() => make(model, graph, keep('mid', [0, 0, 0, 0]))).toThrow(
+      expect(() => make({ model, graph }, keep('mid', [0, 0, 0, 0]))).toThrow(
         'keep of mid must keep at least one channel',
       );
-      expect(() => make(model, graph, keep('middle', [1]))).toThrow(
+      expect(() => make({ model, graph }, keep('middle', [1]))).toThrow(
         'no channel group is named middle',
       );
     }
@@ -293,7 +298,7 @@ describe('verify', () => {
     for (const residual of residuals) {
       const graph = ChannelGraph.of(model, { residual });
       const keep = randomKeep(graph, 2);
-      const hard = harden(model, graph, keep);
+      const hard = harden({ model, graph }, keep);
       await addToWeight(hard, weight, 1e-4);
       const tensors = tf.memory().numTensors;
       const inputs = inputsOf(model);
@@ -328,7 +333,7 @@ describe('verify', () => {
     const graph = ChannelGraph.of(model);
     const keep = keepWithout(graph, { before: [1], 'block/first': [0], 'block/second': [2] });
     for (const weight of ['block/second/kernel', 'block/first/bias']) {
-      const hard = harden(model, graph, keep);
+      const hard = harden({ model, graph }, keep);
       await addToWeight(hard, weight, 0.25);
       const inputs = inputsOf(model);
       await expect(verify({ model, graph, keep, hard }, inputs)).rejects.toMatchObject({
@@ -376,7 +381,7 @@ describe('verify', () => {
     const graph = ChannelGraph.of(model);
     const keep = keepWithout(graph, { conv0: [0, 2] });
     expect(await check(model, graph, keep)).toMatchObject({ samples: 3, maxAbsDiff: 0 });
-    const hard = harden(model, graph, keep);
+    const hard = harden({ model, graph }, keep);
     await addToWeight(hard, 'right/bias', 1);
     const batch = randomInputs(model, 1);
     await expect(verify({ model, graph, keep, hard }, [batch])).rejects.toMatchObject({
@@ -390,7 +395,7 @@ describe('verify', () => {
   it('adds up the batches and wants at least one sample', async () => {
     const model = smallChain();
     const graph = ChannelGraph.of(model);
-    const hard = harden(model, graph, keepAll);
+    const hard = harden({ model, graph }, keepAll);
     const comparison = { model, graph, keep: keepAll, hard };
     const [a, b] = [randomInputs(model, 2, 1)[0]!, randomInputs(model, 5, 2)[0]!];
     const largest = Math.max(...[a, b].flatMap((x) => outputsOf(model, [x]).map(Math.abs)));

@@ -155,7 +155,7 @@ describe.each(Object.entries(makers))('pruning.json of %s', (name, [make, residu
   });
 
   it('names exactly the layers with weights whose output lost channels', () => {
-    const [before, after] = [widths(model), widths(harden(model, graph, keep))];
+    const [before, after] = [widths(model), widths(harden({ model, graph }, keep))];
     const narrowed = [...before].filter(([at, width]) => after.get(at) !== width);
     // A layer is silenced even where a scatter gives its consumers the full width again.
     expect(Object.keys(manifest.layers).sort()).toEqual(narrowed.map(([at]) => at).sort());
@@ -165,7 +165,7 @@ describe.each(Object.entries(makers))('pruning.json of %s', (name, [make, residu
   });
 
   it('counts what the exported file holds, recounted from scratch', async () => {
-    await writeModel(harden(model, graph, keep), path.join(folder, 'hard'));
+    await writeModel(harden({ model, graph }, keep), path.join(folder, 'hard'));
     const read = ChannelGraph.of(await readModel(path.join(folder, 'hard', 'model.json')));
     const full = ChannelGraph.of(model);
     expect(manifest.macs).toEqual({ before: countMacs(full), after: countMacs(read) });
@@ -174,7 +174,7 @@ describe.each(Object.entries(makers))('pruning.json of %s', (name, [make, residu
 
   it('is enough for anyone with plain tfjs to silence the original into the small network', async () => {
     await writeModel(model, path.join(folder, 'original'));
-    await writeModel(harden(model, graph, keep), path.join(folder, 'small'));
+    await writeModel(harden({ model, graph }, keep), path.join(folder, 'small'));
     const file = path.join(folder, 'pruning.json');
     fs.writeFileSync(file, JSON.stringify(manifest));
     const home = folderWithTensorFlow(path.join(folder, 'plain'));

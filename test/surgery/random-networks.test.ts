@@ -223,7 +223,7 @@ describe('random networks', () => {
         const keep = randomKeep(graph, seed, chance);
         const inputs = randomInputs(model, 2, seed);
         try {
-          const hard = harden(model, graph, keep);
+          const hard = harden({ model, graph }, keep);
           const { maxAbsDiff } = await verify({ model, graph, keep, hard }, [inputs]);
           expect(maxAbsDiff).toBe(0);
           tally.exact++;
@@ -272,7 +272,7 @@ describe('random networks', () => {
       ['conv#2', 2],
     ]);
     // Channels 0 and 1 go through the crop, 2 and 3 do not; each half keeps at least one.
-    const hard = harden(model, graph, keepWithout(graph, { conv: [0], 'conv#2': [1] }));
+    const hard = harden({ model, graph }, keepWithout(graph, { conv: [0], 'conv#2': [1] }));
     expect(hard.getLayer('crop').outputShape).toEqual([null, 4, 4, 1]);
     hard.dispose();
     model.dispose();

@@ -31,7 +31,7 @@ function masked(make: () => tf.LayersModel): {
   const keep = { groups: randomKeep(graph, 4).groups, weights: new Map([[first!, flags]]) };
   const model = prunable(whole);
   setMasks(model, projectLayers(graph, keep));
-  const expected = mask(whole, graph, keep);
+  const expected = mask({ model: whole, graph }, keep);
   whole.dispose();
   return { model, expected };
 }

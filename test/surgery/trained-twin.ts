@@ -31,7 +31,7 @@ export function prunedOf(model: tf.LayersModel): tf.LayersModel {
   const graph = ChannelGraph.of(model);
   const weights = weightsByName(model);
   const keep = new NormFilter({ rate: 0.3 }).choose(graph, (name) => weights.get(name)!.read());
-  const hard = harden(model, graph, keep);
+  const hard = harden({ model, graph }, keep);
   model.dispose();
   return hard;
 }

@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
-import type { ChannelGraph, KeepSet } from '../../graph';
+import type { ChannelGraph, KeepSet, Network } from '../../graph';
 import { keepAll, projectLayers, removedUnits, requireMasks, similarity } from '../../graph';
 import { maskedWeights, setMasks, weightReader, weightsByName, zeroMasked } from '../../layers';
 import type { MaskExtent } from '../../layers';
@@ -42,7 +42,7 @@ export class Pruning {
    */
   constructor(private readonly parts: PruningParts) {
     const { model, graph, method } = parts;
-    requireMasks(model, graph, method.unit(graph, weightReader(model)));
+    requireMasks({ model, graph }, method.unit(graph, weightReader(model)));
     this.checkSchedule();
   }
 
@@ -134,7 +134,7 @@ export class Pruning {
       setMasks(model, projectLayers(graph, this.keep), 'kernel');
       zeroMasked(model);
     }
-    hold(model, graph, this.held, { optimizer, extent });
+    hold({ model, graph }, this.held, { optimizer, extent });
   }
 
   /** Whether all rates are what they will be in the end. */
@@ -186,8 +186,7 @@ export class Pruning {
  * @throws as `setMasks`.
  */
 export function hold(
-  model: tf.LayersModel,
-  graph: ChannelGraph,
+  { model, graph }: Pick<Network, 'model' | 'graph'>,
   keep: KeepSet,
   { optimizer, extent = 'unit' }: { optimizer: Optimizer; extent?: MaskExtent },
 ): void {

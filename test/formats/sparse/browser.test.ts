@@ -31,7 +31,7 @@ const types: Readonly<Record<string, string>> = {
 function hardened(make: () => tf.LayersModel): tf.LayersModel {
   const model = make();
   const graph = ChannelGraph.of(model);
-  return harden(model, graph, randomKeep(graph, 5));
+  return harden({ model, graph }, randomKeep(graph, 5));
 }
 
 /** Networks by folder, and what they compute here. */

@@ -47,7 +47,7 @@ function smallResNet(): tf.LayersModel {
 function prunedResNet(): tf.LayersModel {
   const model = prunable(smallResNet());
   const graph = ChannelGraph.of(model);
-  return harden(model, graph, randomKeep(graph, 3));
+  return harden({ model, graph }, randomKeep(graph, 3));
 }
 
 /** Weights of 4 MB + 8 KB + 8 KB: a full file, and the rest in another. */

@@ -41,7 +41,7 @@ async function seenBy(
   method: Methodology,
   batches: readonly LabelledBatch[],
 ): Promise<Map<string, { shape: number[]; values: Float32Array }>> {
-  const evidence = await observed(model, ChannelGraph.of(model), method, batches);
+  const evidence = await observed({ model, graph: ChannelGraph.of(model) }, method, batches);
   const seen = [...evidence].map(([name, tensor]) => {
     const values = tensor.dataSync<'float32'>().slice();
     tensor.dispose();
@@ -252,7 +252,7 @@ describe('observing', () => {
       const weights = model.getWeights().map((weight) => weight.dataSync().slice());
       for (const gathers of ['mean', 'concat'] as const) {
         const before = tf.memory().numTensors;
-        const evidence = await observed(model, graph, new Witness(observes, gathers), batches);
+        const evidence = await observed({ model, graph }, new Witness(observes, gathers), batches);
         expect(tf.memory().numTensors).toBe(before + evidence.size);
         for (const tensor of evidence.values()) tensor.dispose();
       }
@@ -271,15 +271,15 @@ describe('observing', () => {
     }
     const before = tf.memory().numTensors;
     const witness = new Witness('activations');
-    await expect(observed(model, graph, witness, failing())).rejects.toThrow('no more');
+    await expect(observed({ model, graph }, witness, failing())).rejects.toThrow('no more');
     expect(tf.memory().numTensors).toBe(before);
   });
 
   it('asks for no batch where the method observes nothing, and for one where it does', async () => {
     const model = toyModel();
     const graph = ChannelGraph.of(model);
-    expect(await observed(model, graph, new Witness('nothing'), [])).toEqual(new Map());
-    await expect(observed(model, graph, new Witness('gradients'), [])).rejects.toThrow(
+    expect(await observed({ model, graph }, new Witness('nothing'), [])).toEqual(new Map());
+    await expect(observed({ model, graph }, new Witness('gradients'), [])).rejects.toThrow(
       'observed needs at least one batch, got 0',
     );
   });

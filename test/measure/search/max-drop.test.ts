@@ -42,7 +42,7 @@ describeOn(['cpu'], 'highestRate on a trained network', () => {
     const worse = tried.filter(({ rate }) => rate > best.rate);
     expect(worse.every(({ drop }) => drop > 10)).toBe(true);
     await copy.settle(best.keep);
-    const hard = harden(copy.model, graph, best.keep);
+    const hard = harden({ model: copy.model, graph }, best.keep);
     expect((await evaluate(hard, data.validation, data, 10)).top1).toBe(best.accuracy);
     hard.dispose();
     toy.dispose();

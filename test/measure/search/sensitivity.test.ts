@@ -69,7 +69,7 @@ async function small(
 ): Promise<Quality & { macs: number }> {
   const model = toyModel();
   const graph = ChannelGraph.of(model);
-  const left = (unit === 'filter' ? harden : mask)(model, graph, keep);
+  const left = (unit === 'filter' ? harden : mask)({ model, graph }, keep);
   const result = { ...(await quality(left)), macs: countMacs(ChannelGraph.of(left)) };
   left.dispose();
   model.dispose();

@@ -148,13 +148,13 @@ describeOn(['cpu'], 'solveRate on ResNet-20', () => {
     async (residual) => {
       const own = ChannelGraph.of(model, { residual });
       const keep = methodWith({ rate: 0.4 }).choose(own, kernel);
-      const hard = harden(model, own, keep);
+      const hard = harden({ model, graph: own }, keep);
       const folder = mkdtempSync(join(tmpdir(), 'secateur-bytes-'));
       try {
         await writeModel(hard, join(folder, 'net'));
         const files = readdirSync(join(folder, 'net')).filter((name) => name.endsWith('.bin'));
         const sizes = files.map((name) => statSync(join(folder, 'net', name)).size);
-        const bytes = weightBytes(model, own);
+        const bytes = weightBytes({ model, graph: own });
         expect(bytes(keep)).toBe(sizes.reduce((sum, size) => sum + size, 0));
         expect(bytes(keep)).toBeLessThan(bytes({ groups: new Map(), weights: new Map() }));
       } finally {

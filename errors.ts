@@ -1,0 +1,63 @@
+/** The errors that tell a caller something. Whatever else is thrown is a bug and shows its stack. */
+
+/** What every error of this project is; its message says all there is to say. */
+export abstract class SecateurError extends Error {
+  /** What a program that ends with it exits with: 1 failed, 2 wrong usage, 3 no valid checkpoint, 4 disk. */
+  readonly exitCode: number = 1;
+}
+
+/** What is wrong with a value that a caller gave. */
+export interface OptionFault {
+  /** The option as the library spells it: `rate`, `minKeep`. */
+  readonly option: string;
+  /** What it may be, as the words after `must be`: `in [0, 1)`. */
+  readonly allowed?: string;
+  /** What was received, as given. */
+  readonly received?: unknown;
+  /** The words after the option. Default `must be` and what is allowed. */
+  readonly problem?: string;
+}
+
+/** A caller gave a value that cannot be used; it names the option, never a flag of the command line. */
+export class OptionError extends SecateurError {
+  override readonly name: string = 'OptionError';
+  override readonly exitCode = 2;
+  readonly option: string;
+  readonly allowed: string | undefined;
+  readonly received: unknown;
+  /** The message without the option: `must be in [0, 1), got 1.2`. */
+  readonly problem: string;
+
+  constructor(fault: OptionFault, options?: ErrorOptions) {
+    const { option, allowed, received, problem = `must be ${allowed ?? 'another'}` } = fault;
+    const told = 'received' in fault ? `${problem}, got ${shownValue(received)}` : problem;
+    super(`${option} ${told}`, options);
+    this.option = option;
+    this.allowed = allowed;
+    this.received = received;
+    this.problem = told;
+  }
+}
+
+/** Work was asked to stop, and has: what it had saved is whole. */
+export class StoppedError extends SecateurError {
+  override readonly name = 'StoppedError';
+  override readonly exitCode = 75; // the run resumes
+
+  /** @param by who asked: a signal's name. */
+  constructor(
+    readonly by: string,
+    options?: ErrorOptions,
+  ) {
+    super(`stopped by ${by}`, options);
+  }
+}
+
+/** A value as a message shows it: text as it is, else JSON, cut to what fits a line. */
+function shownValue(value: unknown): string {
+  if (typeof value === 'string') return value.length > 80 ? `${value.slice(0, 77)}...` : value;
+  if (typeof value === 'number' || value === undefined) return String(value); // NaN is no JSON
+  const written = JSON.stringify(value) as string | undefined; // undefined for what JSON cannot hold
+  const shown = written ?? typeof value;
+  return shown.length > 80 ? `${shown.slice(0, 77)}...` : shown;
+}

@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, posix } from 'node:path';
+import { Linter } from 'eslint';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { projectFolder } from './compiled';
 import { besideTheProgram, findCircles, findEdges, readSources } from './sources';
@@ -37,12 +38,17 @@ function roomOf(path: string): string | null {
   return path.includes('/') ? path.split('/', 1)[0]! : null;
 }
 
+function folderOf(path: string): string {
+  return posix.dirname(path);
+}
+
 function linesOf(path: string): number {
   return sources.get(path)!.split('\n').length - 1;
 }
 
 describe('arrows between the rooms', () => {
   let mayImport: Readonly<Record<string, readonly string[]>>;
+  let arrowRules: Linter.Config[];
   const arrows = new Set(
     edges
       .map(({ from, to }) => [roomOf(from), roomOf(to)])
@@ -53,14 +59,38 @@ describe('arrows between the rooms', () => {
   beforeAll(async () => {
     // by a path that the compiler does not follow: ESLint's own file is JavaScript without types
     const config = (await import(join(projectFolder, 'eslint.config.mjs'))) as {
-      mayImport: typeof mayImport;
+      readonly mayImport: typeof mayImport;
+      readonly default: readonly Linter.Config[];
     };
     mayImport = config.mayImport;
+    arrowRules = config.default.filter(({ rules }) => rules?.['no-restricted-imports']);
   });
 
   it('are in a table of lint that names every room', () => {
     expect(Object.keys(mayImport).sort()).toEqual([...rooms].sort());
   });
+
+  it.each(rooms)(
+    'are refused by lint out of %s/ where the table has none, at any depth',
+    (room) => {
+      const linter = new Linter({ cwd: projectFolder });
+      const closed = rooms.filter((to) => !mayImport[room]!.includes(to));
+      const folders = [...sources.keys()].filter((path) => roomOf(path) === room).map(folderOf);
+      for (const folder of new Set(folders)) {
+        const up = folder === '.' ? './' : '../'.repeat(folder.split('/').length);
+        const filename = folder === '.' ? 'config.ts' : `${folder}/new.ts`;
+        const isRefused = (module: string): boolean =>
+          linter.verify(`import '${up}${module}';`, arrowRules, { filename }).length > 0;
+        for (const to of rooms.filter((other) => other !== room)) {
+          const modules = [to, `${to}/some`, `${to}/some/deep`];
+          expect(modules.map(isRefused), `${filename}: ${to}`).toEqual(
+            modules.map(() => closed.includes(to)),
+          );
+        }
+        expect(['run', 'index', 'errors', 'stopping'].filter(isRefused)).toEqual(['run', 'index']);
+      }
+    },
+  );
 
   it('are those that lint allows, and each is used', () => {
     const allowed = Object.entries(mayImport).flatMap(([from, others]) =>

@@ -111,40 +111,40 @@ function registryAnswers(): boolean {
 }
 
 const online = registryAnswers();
+const reason = online ? '' : ' (skipped: the npm registry does not answer)';
+if (!online) console.warn(`test/slow/package.test.ts${reason}`);
 
-describe.skipIf(!online)(
-  `the package as others get it${online ? '' : ' (skipped: the npm registry does not answer)'}`,
-  () => {
-    const folder = mkdtempSync(join(tmpdir(), 'secateur-package-'));
-    const installed = join(folder, 'node_modules', 'secateur');
+describe.skipIf(!online)(`the package as others get it${reason}`, () => {
+  const folder = mkdtempSync(join(tmpdir(), 'secateur-package-'));
+  const installed = join(folder, 'node_modules', 'secateur');
 
-    beforeAll(async () => {
-      await npm(['pack', '--pack-destination', folder], projectFolder);
-      const [packed] = readdirSync(folder).filter((name) => name.endsWith('.tgz'));
-      writeFileSync(join(folder, 'package.json'), '{ "private": true }');
-      const quietly = ['--no-audit', '--no-fund', '--ignore-scripts'];
-      await npm(['install', ...quietly, `./${packed!}`], folder);
-    }, 300_000);
+  beforeAll(async () => {
+    await npm(['pack', '--pack-destination', folder], projectFolder);
+    const [packed] = readdirSync(folder).filter((name) => name.endsWith('.tgz'));
+    writeFileSync(join(folder, 'package.json'), '{ "private": true }');
+    const quietly = ['--no-audit', '--no-fund', '--ignore-scripts'];
+    await npm(['install', ...quietly, `./${packed!}`], folder);
+  }, 300_000);
 
-    afterAll(() => {
-      rmSync(folder, { recursive: true, force: true });
-    });
+  afterAll(() => {
+    rmSync(folder, { recursive: true, force: true });
+  });
 
-    /** What a program prints that runs in the folder of a consumer. */
-    async function run(args: readonly string[], cwd = folder): Promise<string> {
-      return (await promisify(execFile)(process.execPath, args, { cwd })).stdout.trim();
-    }
+  /** What a program prints that runs in the folder of a consumer. */
+  async function run(args: readonly string[], cwd = folder): Promise<string> {
+    return (await promisify(execFile)(process.execPath, args, { cwd })).stdout.trim();
+  }
 
-    it('is required from CommonJS', async () => {
-      const source = `
+  it('is required from CommonJS', async () => {
+    const source = `
         const { ChannelGraph, resnet20 } = require('secateur');
         const { unpackSparse } = require('secateur/sparse');
         console.log(typeof ChannelGraph.of, typeof resnet20, typeof unpackSparse);`;
-      expect(await run(['-e', source])).toMatch(/^function function function$/m);
-    });
+    expect(await run(['-e', source])).toMatch(/^function function function$/m);
+  });
 
-    it('is imported by name from ES modules, all of it', async () => {
-      const source = `
+  it('is imported by name from ES modules, all of it', async () => {
+    const source = `
         import { createRequire } from 'node:module';
         import * as whole from 'secateur';
         import { ChannelGraph, resnet20 } from 'secateur';
@@ -152,82 +152,79 @@ describe.skipIf(!online)(
         const names = Object.keys(createRequire(process.cwd() + '/')('secateur'));
         console.log(typeof ChannelGraph.of, typeof resnet20, typeof unpackSparse);
         console.log('missing:', names.filter((name) => !(name in whole)).join());`;
-      const said = await run(['--input-type=module', '-e', source]);
-      expect(said).toMatch(/^function function function\nmissing:$/m);
-    });
+    const said = await run(['--input-type=module', '-e', source]);
+    expect(said).toMatch(/^function function function\nmissing:$/m);
+  });
 
-    it.each(Object.entries(consumers))('is compiled against: %s', async (name, consumer) => {
-      const at = join(folder, name.replaceAll(/\W+/g, '-'));
-      mkdirSync(at);
-      writeFileSync(join(at, 'package.json'), JSON.stringify({ type: consumer.type }));
-      writeFileSync(join(at, 'program.ts'), program);
-      const faults = compile(at, consumer);
-      expect([...new Set(faults)].sort()).toEqual(foreignFaults);
-      expect(await run(['program.js'], at)).toMatch(/^0 true$/m);
-    });
+  it.each(Object.entries(consumers))('is compiled against: %s', async (name, consumer) => {
+    const at = join(folder, name.replaceAll(/\W+/g, '-'));
+    mkdirSync(at);
+    writeFileSync(join(at, 'package.json'), JSON.stringify({ type: consumer.type }));
+    writeFileSync(join(at, 'program.ts'), program);
+    const faults = compile(at, consumer);
+    expect([...new Set(faults)].sort()).toEqual(foreignFaults);
+    expect(await run(['program.js'], at)).toMatch(/^0 true$/m);
+  });
 
-    /** Compiles program.ts strictly, declarations of packages too; each error as `file TScode`. */
-    function compile(
-      at: string,
-      { module, moduleResolution }: (typeof consumers)[keyof typeof consumers],
-    ): string[] {
-      const options: ts.CompilerOptions = {
-        strict: true,
-        skipLibCheck: false,
-        target: ts.ScriptTarget.ES2022,
-        module: ts.ModuleKind[module],
-        moduleResolution: ts.ModuleResolutionKind[moduleResolution],
-        typeRoots: [join(folder, 'node_modules', '@types')],
-      };
-      const built = ts.createProgram([join(at, 'program.ts')], options);
-      built.emit();
-      return ts.getPreEmitDiagnostics(built).map(({ file, code, messageText }) => {
-        if (!file) return ts.flattenDiagnosticMessageText(messageText, '\n');
-        return `${relative(folder, file.fileName).split(sep).join('/')} TS${code}`;
-      });
+  /** Compiles program.ts strictly, declarations of packages too; each error as `file TScode`. */
+  function compile(
+    at: string,
+    { module, moduleResolution }: (typeof consumers)[keyof typeof consumers],
+  ): string[] {
+    const options: ts.CompilerOptions = {
+      strict: true,
+      skipLibCheck: false,
+      target: ts.ScriptTarget.ES2022,
+      module: ts.ModuleKind[module],
+      moduleResolution: ts.ModuleResolutionKind[moduleResolution],
+      typeRoots: [join(folder, 'node_modules', '@types')],
+    };
+    const built = ts.createProgram([join(at, 'program.ts')], options);
+    built.emit();
+    return ts.getPreEmitDiagnostics(built).map(({ file, code, messageText }) => {
+      if (!file) return ts.flattenDiagnosticMessageText(messageText, '\n');
+      return `${relative(folder, file.fileName).split(sep).join('/')} TS${code}`;
+    });
+  }
+
+  it('prints its version by npx', async () => {
+    const { version } = JSON.parse(readFileSync(join(installed, 'package.json'), 'utf8')) as {
+      version: string;
+    };
+    expect((await npm(['exec', '--no', '--', 'secateur', '--version'], folder)).trim()).toBe(
+      version,
+    );
+  });
+
+  it('holds only what a source of today was compiled to', () => {
+    const compiled = readdirSync(join(installed, 'dist'), { recursive: true, encoding: 'utf8' });
+    const sources = compiled
+      .filter((name) => /\.c?js$/.test(name))
+      .filter((name) => !existsSync(join(projectFolder, name.replace(/\.js$/, '.ts'))));
+    expect(sources).toEqual([]);
+  });
+
+  it('has a README whose links lead into the package, or into the repository where they are known to', () => {
+    const text = readFileSync(join(installed, 'README.md'), 'utf8');
+    const links = [...text.matchAll(/\]\(([^)\s]+)\)|(?:src|href)="([^"]+)"/g)]
+      .map(([, link, attribute]) => (link ?? attribute)!.replace(/#.*$/, ''))
+      .filter((link) => link !== '' && !/^[a-z]+:/.test(link))
+      .map((link) => posix.normalize(link));
+    expect(links).not.toEqual([]);
+    for (const link of links) {
+      const base = repositoryOnly.test(link) ? projectFolder : installed;
+      expect(existsSync(join(base, link)), link).toBe(true);
     }
+  });
 
-    it('prints its version by npx', async () => {
-      const { version } = JSON.parse(readFileSync(join(installed, 'package.json'), 'utf8')) as {
-        version: string;
-      };
-      expect((await npm(['exec', '--no', '--', 'secateur', '--version'], folder)).trim()).toBe(
-        version,
-      );
-    });
-
-    it('holds only what a source of today was compiled to', () => {
-      const compiled = readdirSync(join(installed, 'dist'), { recursive: true, encoding: 'utf8' });
-      const sources = compiled
-        .filter((name) => /\.c?js$/.test(name))
-        .filter((name) => !existsSync(join(projectFolder, name.replace(/\.js$/, '.ts'))));
-      expect(sources).toEqual([]);
-    });
-
-    it('has a README whose links lead into the package, or into the repository where they are known to', () => {
-      const text = readFileSync(join(installed, 'README.md'), 'utf8');
-      const links = [...text.matchAll(/\]\(([^)\s]+)\)|(?:src|href)="([^"]+)"/g)]
-        .map(([, link, attribute]) => (link ?? attribute)!.replace(/#.*$/, ''))
-        .filter((link) => link !== '' && !/^[a-z]+:/.test(link))
-        .map((link) => posix.normalize(link));
-      expect(links).not.toEqual([]);
-      for (const link of links) {
-        const base = repositoryOnly.test(link) ? projectFolder : installed;
-        expect(existsSync(join(base, link)), link).toBe(true);
-      }
-    });
-
-    it('names no file of its own that it does not hold', () => {
-      const { exports, bin } = JSON.parse(
-        readFileSync(join(installed, 'package.json'), 'utf8'),
-      ) as {
-        exports: Record<string, string | Record<string, string>>;
-        bin: Record<string, string>;
-      };
-      const named = [...Object.values(exports), bin].flatMap((entry) =>
-        typeof entry === 'string' ? [entry] : Object.values(entry),
-      );
-      for (const name of named) expect(existsSync(join(installed, name)), name).toBe(true);
-    });
-  },
-);
+  it('names no file of its own that it does not hold', () => {
+    const { exports, bin } = JSON.parse(readFileSync(join(installed, 'package.json'), 'utf8')) as {
+      exports: Record<string, string | Record<string, string>>;
+      bin: Record<string, string>;
+    };
+    const named = [...Object.values(exports), bin].flatMap((entry) =>
+      typeof entry === 'string' ? [entry] : Object.values(entry),
+    );
+    for (const name of named) expect(existsSync(join(installed, name)), name).toBe(true);
+  });
+});

@@ -30,32 +30,37 @@ export const mayImport = {
 
 const rooms = Object.keys(mayImport);
 
-const outside = ['../run', '../../run', '../index', '../../index'];
+/** The ways into the program, which nobody imports. */
+const entrances = ['run', 'index'];
 
-const arrows = rooms.map((room) => ({
-  files: [`${room}/**/*.ts`],
-  rules: {
+/** What the sources of a room may not import, `up` being the way from them to the project's own folder. */
+function refusal(room, up) {
+  const others = rooms.filter((other) => other !== room && !mayImport[room].includes(other));
+  const group = others.flatMap((other) => [`${up}${other}`, `${up}${other}/**`]);
+  const allowed = mayImport[room].join(', ') || 'itself';
+  return {
     'no-restricted-imports': [
       'error',
       {
         patterns: [
           {
-            group: rooms
-              .filter((other) => other !== room && !mayImport[room].includes(other))
-              .flatMap((other) => [
-                `../${other}`,
-                `../${other}/**`,
-                `../../${other}`,
-                `../../${other}/**`,
-              ])
-              .concat(outside),
-            message: `${room}/ may import only ${mayImport[room].join(', ') || 'itself'}.`,
+            group: [...group, ...entrances.map((name) => up + name)],
+            message: `${room}/ may import only ${allowed}.`,
           },
         ],
       },
     ],
-  },
-}));
+  };
+}
+
+/** One entry for each depth: `../formats` is another room from config/parse.ts, and config/formats.ts from config/options/. */
+const arrows = rooms.flatMap((room) =>
+  [1, 2, 3].map((depth) => ({
+    files: [`${room}/${'*/'.repeat(depth - 1)}*.ts`],
+    rules: refusal(room, '../'.repeat(depth)),
+  })),
+);
+const door = { files: ['config.ts'], rules: refusal('config', './') };
 
 export default tseslint.config(
   { ignores: ['dist', 'runs', '.native', 'coverage', '**/*.mjs'] },
@@ -75,12 +80,13 @@ export default tseslint.config(
         {
           object: 'Math',
           property: 'random',
-          message: 'Randomness is a function of the seed: backend/random.ts.',
+          message: 'Randomness is a function of the seed: random/seeds.ts.',
         },
       ],
     },
   },
   ...arrows,
+  door,
   {
     files: ['test/**/*.ts'],
     rules: {

@@ -1,0 +1,63 @@
+import { createHash } from 'node:crypto';
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { commandLine } from '../trainer/fixtures/command-line';
+
+const fixture = join(__dirname, '..', 'fixtures', 'run-0.1.0');
+
+/** SHA-256 by file, of what version 0.1.0 wrote when nobody stopped it. */
+const expected = Object.fromEntries(
+  readFileSync(join(fixture, 'finished.sha256'), 'utf8')
+    .trim()
+    .split('\n')
+    .map((line) => line.split(/\s+/).reverse() as [string, string]),
+);
+
+describe('a run that version 0.1.0 began and left in the middle of an epoch', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'secateur-old-run-'));
+  const run = join(folder, 'run');
+
+  let begun: object;
+
+  beforeAll(async () => {
+    cpSync(fixture, folder, { recursive: true });
+    begun = objectIn('config.json');
+    const ending = await commandLine(['--resume', '--run-dir', 'run'], { cwd: folder });
+    expect(ending, ending.stderr).toMatchObject({ code: 0, signal: null });
+  });
+
+  afterAll(() => {
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  it('is finished to the bit: the files and the metrics of the run that nobody stopped', () => {
+    const written = [
+      ...readdirSync(join(run, 'export')).map((name) => `export/${name}`),
+      ...['metrics.csv', 'metrics.jsonl'],
+    ];
+    const hashes = written.map((name) => {
+      const hash = createHash('sha256').update(readFileSync(join(run, name)));
+      return [name, hash.digest('hex')] as const;
+    });
+    expect(Object.fromEntries(hashes)).toEqual(expected);
+  });
+
+  it('keeps the options that it began with, and is done', () => {
+    const named = Object.entries(begun).filter(([, value]) => value !== null);
+    expect(objectIn('config.json')).toMatchObject(Object.fromEntries(named));
+    expect(objectIn('status.json')).toMatchObject({ state: 'done' });
+  });
+
+  it('goes on after the step that was the last, and logs each epoch once', () => {
+    const log = readFileSync(join(run, 'log.jsonl'), 'utf8');
+    expect(log).toMatch(/"event":"resumed".*"step":15\b/);
+    const epochs = [...log.matchAll(/"event":"epoch","epoch":(\d)/g)].map(([, epoch]) => epoch);
+    expect(epochs).toEqual(['0', '1', '2', '3']);
+  });
+
+  function objectIn(name: string): object {
+    return JSON.parse(readFileSync(join(run, name), 'utf8')) as object;
+  }
+});

@@ -1,5 +1,5 @@
-import { isForbiddenKey, isJsonObject } from '../files/durable-files';
-import type { JsonValue } from '../files/durable-files';
+import { isForbiddenKey, isJsonObject } from '../files';
+import type { JsonValue } from '../files';
 import type { ChannelGraph } from './channel-graph';
 import type { ChannelGroup } from './grouping';
 import { constrain } from './channel-graph';

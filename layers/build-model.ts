@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
-import type { JsonObject } from '../files/durable-files';
+import type { JsonObject } from '../files';
 
 /** The method with which every layer makes its weights; tfjs declares it protected. */
 interface WeightMaker {

@@ -1,6 +1,6 @@
 import type * as tf from '@tensorflow/tfjs';
-import { isJsonObject } from '../files/durable-files';
-import type { JsonObject, JsonValue } from '../files/durable-files';
+import { isJsonObject } from '../files';
+import type { JsonObject, JsonValue } from '../files';
 import { ChannelGraph, checkKeep, projectIndices } from '../graph';
 import type { KeepSet, Producer, Removal } from '../graph';
 import { modelOf, stockConfigOf, weightsByName } from '../layers';

@@ -10,8 +10,8 @@ import {
   removeTree,
   sweepLeftovers,
   writeNewFile,
-} from '../../files/durable-files';
-import type { FileLayer } from '../../files/durable-files';
+} from '../../files';
+import type { FileLayer } from '../../files';
 import { ModelFileError } from '../model-file-error';
 
 /** Bytes of one weight file: browsers cache files of this size. */

@@ -1,7 +1,7 @@
 import * as path from 'node:path';
 import type * as tf from '@tensorflow/tfjs';
-import { ensureFolder, nodeFiles, replaceFile } from '../../files/durable-files';
-import type { FileLayer } from '../../files/durable-files';
+import { ensureFolder, nodeFiles, replaceFile } from '../../files';
+import type { FileLayer } from '../../files';
 import { writeModel } from '../tfjs/model-files';
 import type { Extras } from '../tfjs/model-files';
 import { typescriptSource } from './typescript-source';

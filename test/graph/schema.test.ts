@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { startEngine } from '../../backend/engine';
-import type { JsonValue } from '../../files/durable-files';
+import type { JsonValue } from '../../files';
 import { ChannelGraph, findGroup, projectIndices } from '../../graph';
 import { dotOf } from '../../graph/dot';
 import { readSchema, schemaOf } from '../../graph/schema';

@@ -3,7 +3,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { startEngine } from '../../backend/engine';
 import { harden, pruningManifest } from '../../surgery';
 import { composeKeep, inflate, pruningOf } from '../../surgery/inflate';
-import type { JsonObject } from '../../files/durable-files';
+import type { JsonObject } from '../../files';
 import { ChannelGraph } from '../../graph';
 import type { KeepSet, Residual } from '../../graph';
 import { prunable } from '../../layers';

@@ -17,8 +17,8 @@ import {
   writeModel,
 } from '../../../formats';
 import { disposeWeights } from '../../../layers/build-model';
-import { DiskError, nodeFiles } from '../../../files/durable-files';
-import type { FileLayer } from '../../../files/durable-files';
+import { DiskError, nodeFiles } from '../../../files';
+import type { FileLayer } from '../../../files';
 import { ChannelGraph } from '../../../graph';
 import { prunable } from '../../../layers';
 import { resnet20 } from '../../../models';
@@ -240,8 +240,8 @@ describe('what is left beside an export', () => {
   /** The part of a leftover's name that says which machine made it. */
   function leftoverHost(): string {
     const modules = path.join(scratch, 'names');
-    compileInto(modules, ['files/durable-files']);
-    const script = `console.log(new (require('./files/durable-files').Leftover)('tmp', 'x').name)`;
+    compileInto(modules, ['files/leftovers']);
+    const script = `console.log(new (require('./files/leftovers').Leftover)('tmp', 'x').name)`;
     const name = execFileSync(process.execPath, ['-e', script], { cwd: modules, encoding: 'utf8' });
     return name.split('-')[2]!;
   }

@@ -1,4 +1,5 @@
 import * as path from 'node:path';
+import { SecateurError } from '../errors';
 import type { FileLayer } from './file-layer';
 
 /** Where and why a disk operation failed. */
@@ -21,9 +22,9 @@ const diskFailures: Readonly<Record<string, string>> = {
 };
 
 /** The disk is full or failing; what was saved before is intact. */
-export class DiskError extends Error {
+export class DiskError extends SecateurError {
   override readonly name = 'DiskError';
-  readonly exitCode = 4;
+  override readonly exitCode = 4;
   readonly path: string;
   readonly code: string;
   readonly bytesNeeded: number | null;

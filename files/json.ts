@@ -1,5 +1,6 @@
 /** JSON has one canonical form here; what is read back must be in it. */
 
+import { SecateurError } from '../errors';
 import { MalformedFileError } from './malformed-file-error';
 
 /** A value that JSON can carry without loss; `canonicalJson` refuses NaN, Infinity and -0. */
@@ -8,6 +9,19 @@ export type JsonValue = null | boolean | number | string | readonly JsonValue[] 
 /** A JSON object. */
 export interface JsonObject {
   readonly [key: string]: JsonValue;
+}
+
+/** A value is none that JSON carries without loss. */
+class JsonValueError extends SecateurError {
+  override readonly name = 'JsonValueError';
+
+  constructor(
+    /** Where it is, from the root `$`. */
+    readonly place: string,
+    readonly reason: string,
+  ) {
+    super(`${place}: ${reason}`);
+  }
 }
 
 const maxDepth = 64;
@@ -21,7 +35,7 @@ export function isForbiddenKey(key: string): boolean {
 /**
  * The one way to write a value as JSON: keys sorted by code unit, no white space.
  *
- * @throws {TypeError} naming the place, for NaN, Infinity, -0, undefined, anything that is not plain
+ * @throws {JsonValueError} naming the place, for NaN, Infinity, -0, undefined, anything that is not plain
  *   data, a key such as `__proto__`, or nesting deeper than 64.
  */
 export function canonicalJson(value: JsonValue): string {
@@ -29,7 +43,7 @@ export function canonicalJson(value: JsonValue): string {
 }
 
 function writeJson(value: unknown, place: string, depth: number): string {
-  if (depth > maxDepth) throw new TypeError(`${place}: nested deeper than ${maxDepth}`);
+  if (depth > maxDepth) throw new JsonValueError(place, `nested deeper than ${maxDepth}`);
   if (typeof value === 'number') return writeNumber(value, place);
   if (value === null || typeof value === 'boolean' || typeof value === 'string') {
     return JSON.stringify(value);
@@ -42,7 +56,7 @@ function writeJson(value: unknown, place: string, depth: number): string {
     return `[${items.join(',')}]`;
   }
   if (!isPlainObject(value)) {
-    throw new TypeError(`${place}: must be plain JSON data, got ${describe(value)}`);
+    throw new JsonValueError(place, `must be plain JSON data, got ${describe(value)}`);
   }
   const entries = Object.keys(value).sort();
   return `{${entries.map((key) => writeEntry(value, key, place, depth)).join(',')}}`;
@@ -54,14 +68,14 @@ function writeEntry(
   place: string,
   depth: number,
 ): string {
-  if (isForbiddenKey(key)) throw new TypeError(`${place}: the key ${key} is not allowed`);
+  if (isForbiddenKey(key)) throw new JsonValueError(place, `the key ${key} is not allowed`);
   return `${JSON.stringify(key)}:${writeJson(value[key], `${place}.${key}`, depth + 1)}`;
 }
 
 function writeNumber(value: number, place: string): string {
   if (Number.isFinite(value) && !Object.is(value, -0)) return String(value);
   const received = Object.is(value, -0) ? '-0' : String(value);
-  throw new TypeError(`${place}: must be a finite number other than -0, got ${received}`);
+  throw new JsonValueError(place, `must be a finite number other than -0, got ${received}`);
 }
 
 function isPlainObject(value: unknown): value is Record<string, unknown> {
@@ -87,7 +101,7 @@ export function parseCanonicalJson(bytes: Uint8Array, source: string): JsonValue
   try {
     const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
     const value = JSON.parse(text) as JsonValue;
-    if (canonicalJson(value) !== text) throw new TypeError('not in canonical form');
+    if (canonicalJson(value) !== text) throw new JsonValueError('$', 'not in canonical form');
     return value;
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);

@@ -1,7 +1,8 @@
+import { SecateurError } from '../errors';
+
 /** A file is not what it must be: wrong kind, too large, not canonical JSON. */
-export class MalformedFileError extends Error {
+export class MalformedFileError extends SecateurError {
   override readonly name = 'MalformedFileError';
-  readonly exitCode = 1;
 
   constructor(
     readonly path: string,

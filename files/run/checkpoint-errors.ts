@@ -1,4 +1,5 @@
 import * as path from 'node:path';
+import { SecateurError } from '../../errors';
 import { errorCode } from '../disk-error';
 import { MalformedFileError } from '../malformed-file-error';
 
@@ -9,9 +10,8 @@ export interface SkippedCheckpoint {
 }
 
 /** The state handed to `saveCheckpoint` must not be saved; nothing was written. */
-export class CheckpointStateError extends Error {
+export class CheckpointStateError extends SecateurError {
   override readonly name = 'CheckpointStateError';
-  readonly exitCode = 1;
 
   constructor(
     message: string,
@@ -24,9 +24,9 @@ export class CheckpointStateError extends Error {
 }
 
 /** A checkpoint folder is not what was saved. */
-export class CheckpointDamagedError extends Error {
+export class CheckpointDamagedError extends SecateurError {
   override readonly name = 'CheckpointDamagedError';
-  readonly exitCode = 3;
+  override readonly exitCode = 3;
 
   constructor(
     readonly path: string,
@@ -38,9 +38,9 @@ export class CheckpointDamagedError extends Error {
 }
 
 /** There are checkpoints, but none that can be used. */
-export class NoValidCheckpointError extends Error {
+export class NoValidCheckpointError extends SecateurError {
   override readonly name = 'NoValidCheckpointError';
-  readonly exitCode = 3;
+  override readonly exitCode = 3;
 
   constructor(
     readonly folder: string,

@@ -7,6 +7,7 @@
  */
 
 import * as path from 'node:path';
+import { OptionError } from '../../errors';
 import type { FileLayer } from '../file-layer';
 import { asDiskError, DiskError, errorCode } from '../disk-error';
 import { nodeFiles } from '../file-layer';
@@ -125,7 +126,7 @@ export async function loadCheckpoint(
 
 function requireCount(name: string, value: number, least: number): void {
   if (isCount(value) && value >= least) return;
-  throw new RangeError(`${name} must be an integer >= ${least}, got ${value}`);
+  throw new OptionError({ option: name, allowed: `an integer >= ${least}`, received: value });
 }
 
 /** The steps that have a folder, highest first; its content is not looked at. */

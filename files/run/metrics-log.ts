@@ -6,6 +6,7 @@
  */
 
 import * as path from 'node:path';
+import { OptionError, SecateurError } from '../../errors';
 import type { FileLayer, OpenFile } from '../file-layer';
 import type { JsonValue } from '../json';
 import { asDiskError } from '../disk-error';
@@ -21,9 +22,8 @@ export interface MetricsRow {
 }
 
 /** The metrics files cannot be gone on with, or a row does not fit them. */
-export class MetricsLogError extends Error {
+export class MetricsLogError extends SecateurError {
   override readonly name = 'MetricsLogError';
-  readonly exitCode = 1;
 
   constructor(
     readonly path: string,
@@ -113,7 +113,7 @@ export class MetricsLog {
    */
   async rewindTo(step: number, isPast: (row: MetricsRow) => boolean = () => true): Promise<number> {
     if (!Number.isSafeInteger(step) || step < -1) {
-      throw new RangeError(`step must be an integer >= -1, got ${step}`);
+      throw new OptionError({ option: 'step', allowed: 'an integer >= -1', received: step });
     }
     await this.close();
     const content = await this.files.read(this.rowsFile, metricsLimit);

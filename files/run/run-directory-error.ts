@@ -1,7 +1,9 @@
+import { SecateurError } from '../../errors';
+
 /** A directory cannot be used for the run that was asked for. */
-export class RunDirectoryError extends Error {
+export class RunDirectoryError extends SecateurError {
   override readonly name = 'RunDirectoryError';
-  readonly exitCode = 2;
+  override readonly exitCode = 2;
 
   constructor(
     readonly path: string,

@@ -7,6 +7,7 @@
 import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
+import { OptionError } from '../../errors';
 import type { FileLayer } from '../file-layer';
 import type { JsonObject } from '../json';
 import { asDiskError, errorCode } from '../disk-error';
@@ -204,7 +205,11 @@ async function makeDatedFolder(
   files: FileLayer,
 ): Promise<string> {
   if (!/^[\w.=+-]+$/.test(label)) {
-    throw new RangeError(`label must consist of letters, digits and _ . = + -, got "${label}"`);
+    throw new OptionError({
+      option: 'label',
+      problem: 'must consist of letters, digits and _ . = + -',
+      received: label,
+    });
   }
   await ensureFolder(path.resolve(runsRoot), files);
   const date = now.toISOString().slice(0, 19).replaceAll(':', '-');

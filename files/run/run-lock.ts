@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
+import { SecateurError } from '../../errors';
 import { errorCode } from '../disk-error';
 import { canonicalJson } from '../json';
 import { Leftover } from '../leftovers';
@@ -14,9 +15,9 @@ import { RunDirectoryError } from './run-directory-error';
 export type ClaimName = (from: string, to: string) => void;
 
 /** Another live process works in the directory. */
-export class RunInUseError extends Error {
+export class RunInUseError extends SecateurError {
   override readonly name = 'RunInUseError';
-  readonly exitCode = 2;
+  override readonly exitCode = 2;
 
   constructor(
     readonly path: string,

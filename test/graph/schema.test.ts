@@ -178,7 +178,7 @@ describe('readSchema', () => {
     expect(() => readSchema({ b_project_conv_out: [] }, coupled)).toThrow(
       'schema key b_project_conv_out: its channels are listed under a_project_conv_out',
     );
-    expect(() => readSchema([], graph)).toThrow('a schema must be an object of lists');
+    expect(() => readSchema([], graph)).toThrow('schema must be an object of lists');
     expect(() => readSchema({ a_out: 'c_in' }, graph)).toThrow(
       'schema key a_out must have a list of names, got "c_in"',
     );

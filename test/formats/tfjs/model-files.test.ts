@@ -5,6 +5,7 @@ import * as os from 'node:os';
 import * as path from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { OptionError } from '../../../errors';
 import { startEngine } from '../../../backend/engine';
 import { RandomStream } from '../../../random/seeds';
 import { harden } from '../../../surgery';
@@ -229,7 +230,7 @@ describe('the folder of an export', () => {
     'takes no further file named %j',
     async (name) => {
       const writing = writeModel(constantModel(1), folder('extras'), { [name]: 'x' });
-      await expect(writing).rejects.toThrow(RangeError);
+      await expect(writing).rejects.toThrow(OptionError);
     },
   );
 });

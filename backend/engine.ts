@@ -2,13 +2,14 @@ import fs from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import * as tf from '@tensorflow/tfjs';
+import { OptionError, SecateurError } from '../errors';
 import { prepareEnvironment } from './environment';
 import { installFusedGradients } from './fused';
 import { doctorCommand, nativeFolder, packageRoot } from './setup/places.cjs';
 import { loadStaged, readManifest } from './setup/staged.cjs';
 import { installWasmKernels } from './wasm';
 
-/** What `--backend` accepts; `auto` takes the first rung of the ladder that works. */
+/** What the option `backend` accepts; `auto` takes the first rung of the ladder that works. */
 export const engineChoices = ['auto', 'tensorflow', 'wasm', 'cpu'] as const;
 
 /** One of {@link engineChoices}. */
@@ -53,7 +54,7 @@ export interface Rung {
 }
 
 /** A rung of the ladder is simply not there, which is no fault. */
-export class NotInstalledError extends Error {
+export class NotInstalledError extends SecateurError {
   override readonly name = 'NotInstalledError';
 }
 
@@ -79,7 +80,11 @@ export async function startEngine(
 ): Promise<Engine> {
   const { rungs = ladder, threads = null } = options;
   if (!engineChoices.includes(choice)) {
-    throw new RangeError(`backend must be one of ${engineChoices.join(', ')}, received ${choice}`);
+    throw new OptionError({
+      option: 'backend',
+      allowed: `one of ${engineChoices.join(', ')}`,
+      received: choice,
+    });
   }
   prepareEnvironment(threads === null ? {} : { threads });
   silenceCpuBanner();
@@ -268,7 +273,7 @@ function warningOf(
     return unused ? 'no GPU that it can use was found, so it computes on the CPU' : null;
   }
   if (choice !== 'auto')
-    return 'slower than native TensorFlow; --backend auto takes the best there is';
+    return 'slower than native TensorFlow; backend auto takes the best there is';
   return `native TensorFlow is not in use (${reasonOf(problems)}), so this is several times slower; ${remedyOf(choice)}`;
 }
 
@@ -277,7 +282,7 @@ function reasonOf(problems: readonly string[]): string {
 }
 
 function remedyOf(choice: EngineChoice): string {
-  const others = choice === 'auto' ? '' : ', --backend auto takes the best there is';
+  const others = choice === 'auto' ? '' : ', backend auto takes the best there is';
   return `\`${doctorCommand()}\` says what is missing and how to mend it${others}`;
 }
 

@@ -1,3 +1,4 @@
+import { OptionError } from '../errors';
 import { restoreUtil } from './setup/staged.cjs';
 
 const defaults = {
@@ -16,12 +17,12 @@ const defaults = {
  * tfjs-node needs. It has to run in the main thread, before the native library is loaded.
  *
  * @param options.threads threads within one operation, an integer >= 1 (default: one per core)
- * @throws RangeError where `threads` is anything else
+ * @throws {OptionError} where `threads` is anything else
  */
 export function prepareEnvironment(options: { threads?: number } = {}): void {
   const { threads } = options;
   if (threads !== undefined && !(Number.isInteger(threads) && threads >= 1)) {
-    throw new RangeError(`threads must be an integer >= 1, received ${threads}`);
+    throw new OptionError({ option: 'threads', allowed: 'an integer >= 1', received: threads });
   }
   for (const [name, value] of Object.entries(defaults)) process.env[name] ??= value;
   if (threads !== undefined) process.env.TF_NUM_INTRAOP_THREADS ??= String(threads);

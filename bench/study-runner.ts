@@ -3,7 +3,7 @@ import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import fs from 'node:fs';
 import path from 'node:path';
-import { ensureFolder, replaceFile } from '../files/durable-files';
+import { ensureFolder, replaceFile } from '../files';
 import { resumeArguments, studyRuns, trainArguments } from './study-cells';
 import type { StudyRun } from './study-cells';
 import { resultFile } from './study-results';

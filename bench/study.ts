@@ -9,7 +9,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
-import { replaceFile } from '../files/durable-files';
+import { replaceFile } from '../files';
 import { studyRuns } from './study-cells';
 import { studyPlot, studyText, withStudy } from './study-report';
 import { readResults } from './study-results';

@@ -1,6 +1,7 @@
 import { schema } from '../config';
 import { DataError, dataSets, readDataSet, subsetOf } from '../data';
 import type { DataSet, DataSetEntry, DataSetId } from '../data';
+import { OptionError } from '../errors';
 import { asUsage, FailedError } from './usage';
 
 /** The options that choose images. */
@@ -60,9 +61,9 @@ function entryOf(whole: DataSetEntry, classes: readonly string[]): DataSetEntry 
   try {
     return subsetOf(whole, classes);
   } catch (error) {
-    throw error instanceof RangeError
-      ? new RangeError(`--subset-classes: ${error.message}`, { cause: error })
-      : error;
+    if (!(error instanceof OptionError)) throw error;
+    const { problem } = error;
+    throw new OptionError({ option: 'subsetClasses', problem }, { cause: error });
   }
 }
 

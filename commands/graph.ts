@@ -1,6 +1,6 @@
 import { startEngine } from '../backend/engine';
 import type { ConfigOf } from '../config';
-import { nodeFiles, replaceFile } from '../files/durable-files';
+import { nodeFiles, replaceFile } from '../files';
 import { ChannelGraph, countCosts } from '../graph';
 import type { ChannelGroup, Residual } from '../graph';
 import { dotOf } from '../graph/dot';

@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import type { ConfigOf } from '../config';
 import { checkRate } from '../methods/select/counts';
-import { isJsonObject } from '../files/durable-files';
-import type { JsonValue } from '../files/durable-files';
+import { isJsonObject } from '../files';
+import type { JsonValue } from '../files';
 import { UsageError } from './usage';
 
 /** The form of a rates.json: `{ "format": ..., "rates": { "conv1": 0.3 } }`. */

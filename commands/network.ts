@@ -3,7 +3,7 @@ import type * as tf from '@tensorflow/tfjs';
 import { ConfigError } from '../config/error';
 import type { ConfigOf } from '../config';
 import { readModel } from '../formats';
-import type { JsonValue } from '../files/durable-files';
+import type { JsonValue } from '../files';
 import { ChannelGraph } from '../graph';
 import type { GraphOptions } from '../graph';
 import { readSchema } from '../graph/schema';

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { ConfigOf } from '../config';
-import { nodeFiles, replaceFile } from '../files/durable-files';
+import { nodeFiles, replaceFile } from '../files';
 import {
   sensitivityCsv,
   sensitivityPlot,

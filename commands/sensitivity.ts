@@ -8,7 +8,7 @@ import { shapingOptions } from '../config/saved';
 import { dataSets } from '../data';
 import type { DataSet } from '../data';
 import { readModel } from '../formats';
-import type { JsonObject } from '../files/durable-files';
+import type { JsonObject } from '../files';
 import { prunable, zeroMasked } from '../layers';
 import type { Sensitivity } from '../report/sensitivity';
 import { weightsHash } from '../trainer/step/distillation';

@@ -2,7 +2,7 @@ import type * as tf from '@tensorflow/tfjs';
 import { ConfigError } from '../config/error';
 import type { ConfigOf } from '../config';
 import { readModel } from '../formats';
-import { CheckpointStateError } from '../files/run/checkpoint';
+import { CheckpointStateError } from '../files/run/checkpoint-errors';
 import { Distillation, weightsHash } from '../trainer/step/distillation';
 import { checkFits } from './network';
 import type { Network } from './network';

@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
+import { OptionError } from '../errors';
 import { permutation, seedOf } from '../random/seeds';
 import { normalisation, placementOf, UNMOVED, writeImage, type Placement } from './augmentation';
 import type { DataSet, ImageSet } from './data-set';
@@ -46,7 +47,7 @@ export interface TrainingBatchOptions {
  * gives, bit for bit, the rest of the epoch. The consumer may leave at any time; it owes a `dispose`
  * for the batches it was given and nothing else.
  *
- * @throws {RangeError} at once, on an option out of range.
+ * @throws {OptionError} at once, on an option out of range.
  */
 export function trainingBatches(
   set: DataSet,
@@ -57,9 +58,11 @@ export function trainingBatches(
   checkInteger('epoch', epoch, 0);
   const batches = batchCount(train.count, batchSize, dropLast);
   if (batches === 0) {
-    throw new RangeError(
-      `batchSize must be at most the ${train.count} training images with dropLast, got ${batchSize}`,
-    );
+    throw new OptionError({
+      option: 'batchSize',
+      allowed: `at most the ${train.count} training images with dropLast`,
+      received: batchSize,
+    });
   }
   checkInteger('firstBatch', firstBatch, 0, batches);
   const place = (index: number) =>
@@ -72,7 +75,7 @@ export function trainingBatches(
 /**
  * All images of a split in their own order, unaltered but for the normalisation by `set`'s figures.
  *
- * @throws {RangeError} at once, when the batch size is not a positive integer.
+ * @throws {OptionError} at once, when the batch size is not a positive integer.
  */
 export function evaluationBatches(
   split: ImageSet,
@@ -90,7 +93,7 @@ export function evaluationBatches(
  * The number of batches that `count` images make.
  *
  * @param dropLast whether a last, smaller batch is left out.
- * @throws {RangeError} when the batch size is not a positive integer.
+ * @throws {OptionError} when the batch size is not a positive integer.
  */
 export function batchCount(count: number, batchSize: number, dropLast = false): number {
   checkInteger('batchSize', batchSize, 1);
@@ -181,6 +184,6 @@ function assemble(source: BatchSource, index: number, batchSize: number): HostBa
 function checkInteger(name: string, value: number, least: number, most = Infinity): void {
   if (!Number.isSafeInteger(value) || value < least || value > most) {
     const range = most === Infinity ? `>= ${least}` : `from ${least} to ${most}`;
-    throw new RangeError(`${name} must be an integer ${range}, got ${value}`);
+    throw new OptionError({ option: name, allowed: `an integer ${range}`, received: value });
   }
 }

@@ -1,6 +1,7 @@
 import { existsSync, statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { OptionError } from '../errors';
 import { readArchive } from './archive';
 import { DataError } from './data-error';
 import type { DataOptions, ImageSet, OpenedDataSet, SplitReading } from './data-set';
@@ -38,14 +39,16 @@ type ReadFile = (name: string) => Uint8Array;
  * An archive must have the published size and SHA-256 and is unpacked in memory; since it is one
  * stream, the bytes of its test file pass by here, unread until `readTest`.
  *
- * @throws {RangeError} without a folder. @throws {DataError} when files are missing or damaged.
+ * @throws {OptionError} without a folder. @throws {DataError} when files are missing or damaged.
  */
 export async function openCifar(layout: CifarLayout, options: DataOptions): Promise<OpenedDataSet> {
   const { folder } = options;
   if (folder === undefined) {
-    throw new RangeError(
-      `folder must name where ${layout.archive.name} or its unpacked .bin files are (with download: where to put it), got none`,
-    );
+    throw new OptionError({
+      option: 'folder',
+      problem: `must name where ${layout.archive.name} or its unpacked .bin files are (with download: where to put it)`,
+      received: 'none',
+    });
   }
   const unpacked = [folder, join(folder, layout.folder)].find((candidate) =>
     existsSync(join(candidate, layout.train.files[0]!)),

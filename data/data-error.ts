@@ -1,3 +1,5 @@
+import { SecateurError } from '../errors';
+
 /** What was wrong with a file of a data set, as facts that a caller can show or react to. */
 export interface DataFault {
   /** The file, member or address at fault. */
@@ -10,7 +12,7 @@ export interface DataFault {
 }
 
 /** A file of a data set is missing, damaged or not what its name promises; nothing of it was used. */
-export class DataError extends Error {
+export class DataError extends SecateurError {
   readonly file: string;
   readonly expected: string;
   readonly found: string;

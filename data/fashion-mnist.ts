@@ -1,5 +1,5 @@
 import type { DataSetEntry } from './data-set';
-import { openIdxFolder } from './idx-folder';
+import { noDownload, openIdxFolder } from './idx-folder';
 
 /** Where the Debian package dataset-fashion-mnist puts its files. */
 const DEBIAN_FOLDER = '/usr/share/datasets/fashion-mnist';
@@ -44,8 +44,7 @@ export const fashionMnist: DataSetEntry = {
   },
   open({ folder, download }) {
     if (download) {
-      const message = 'download is for cifar10 and cifar100, got fashion-mnist';
-      return Promise.reject(new RangeError(message));
+      return Promise.reject(noDownload('fashion-mnist'));
     }
     return Promise.resolve().then(() => openIdxFolder(folder ?? DEBIAN_FOLDER, PUBLISHED));
   },

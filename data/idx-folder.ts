@@ -1,3 +1,4 @@
+import { OptionError } from '../errors';
 import { DataError } from './data-error';
 import type { FileDigest, ImageSet, OpenedDataSet, SplitReading } from './data-set';
 import { digestOf, findFile, readWhole } from './files';
@@ -34,6 +35,15 @@ export function openIdxFolder(folder: string, publication: IdxPublication): Open
   );
   const read = (split: Split) => readSplit(split, paths, publication);
   return { place: folder, readTrain: () => read('train'), readTest: () => read('t10k') };
+}
+
+/** What a data set says that cannot be downloaded. */
+export function noDownload(dataset: string): OptionError {
+  return new OptionError({
+    option: 'download',
+    problem: 'is for cifar10 and cifar100',
+    received: dataset,
+  });
 }
 
 function namesOf(split: Split): [images: string, labels: string] {

@@ -1,3 +1,4 @@
+import { OptionError } from '../errors';
 import { cifar10 } from './cifar10';
 import { cifar100 } from './cifar100';
 import type { DataOptions, DataSet } from './data-set';
@@ -30,13 +31,13 @@ export type DataSetId = keyof typeof dataSets;
 /**
  * Loads a data set by name; see `readDataSet`.
  *
- * @throws {RangeError} on an unknown name or an option out of range.
+ * @throws {OptionError} on an unknown name or an option out of range.
  * @throws {DataError} on missing or damaged files.
  */
 export async function loadDataSet(name: DataSetId, options: DataOptions): Promise<DataSet> {
   if (!Object.hasOwn(dataSets, name)) {
     const names = Object.keys(dataSets).join(', ');
-    throw new RangeError(`data set must be one of ${names}, got ${name}`);
+    throw new OptionError({ option: 'dataset', allowed: `one of ${names}`, received: name });
   }
   return readDataSet(name, dataSets[name], options);
 }

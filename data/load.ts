@@ -1,3 +1,4 @@
+import { OptionError } from '../errors';
 import { seedOf } from '../random/seeds';
 import { DataError } from './data-error';
 import type { DataOptions, DataSet, DataSetEntry, FileDigest, ImageSet } from './data-set';
@@ -11,7 +12,7 @@ import { balancedSubset, selectImages, stratifiedSplit } from './split';
  * `limitTrain` is; `limitTrain` then takes its balanced share of the rest.
  *
  * @param name how the result calls itself.
- * @throws {RangeError} on an option out of range. @throws {DataError} on missing or damaged files.
+ * @throws {OptionError} on an option out of range. @throws {DataError} on missing or damaged files.
  */
 export async function readDataSet(
   name: string,
@@ -54,9 +55,11 @@ function splitTraining(
     seed: seedOf('validation', seed),
   });
   if (kept.length === 0 || (heldOut.length === 0 && validationFraction > 0)) {
-    throw new RangeError(
-      `validationFraction must leave images on both sides, got ${validationFraction}: ${kept.length} of ${images.count} to train on, ${heldOut.length} held out`,
-    );
+    throw new OptionError({
+      option: 'validationFraction',
+      problem: 'must leave images on both sides',
+      received: `${validationFraction}: ${kept.length} of ${images.count} to train on, ${heldOut.length} held out`,
+    });
   }
   const part = (indexes: Uint32Array, limit: number | undefined, option: string) =>
     limited(selectImages(images, indexes), limit, seedOf(option, seed), option);
@@ -68,7 +71,11 @@ function splitTraining(
 
 function limited(images: ImageSet, limit = 0, seed: number, option: string): ImageSet {
   if (limit > images.count) {
-    throw new RangeError(`${option} must be at most the ${images.count} there are, got ${limit}`);
+    throw new OptionError({
+      option,
+      allowed: `at most the ${images.count} there are`,
+      received: limit,
+    });
   }
   return limit === 0 || limit === images.count
     ? images
@@ -78,15 +85,19 @@ function limited(images: ImageSet, limit = 0, seed: number, option: string): Ima
 function checkOptions(options: DataOptions): void {
   const { seed, validationFraction = 0.1 } = options;
   if (!Number.isSafeInteger(seed)) {
-    throw new RangeError(`seed must be an integer, got ${seed}`);
+    throw new OptionError({ option: 'seed', allowed: 'an integer', received: seed });
   }
   if (!(validationFraction >= 0 && validationFraction < 1)) {
-    throw new RangeError(`validationFraction must be in [0, 1), got ${validationFraction}`);
+    throw new OptionError({
+      option: 'validationFraction',
+      allowed: 'in [0, 1)',
+      received: validationFraction,
+    });
   }
   for (const option of ['limitTrain', 'limitValidation', 'limitTest'] as const) {
     const limit = options[option] ?? 0;
     if (!Number.isSafeInteger(limit) || limit < 0) {
-      throw new RangeError(`${option} must be an integer >= 0, got ${limit}`);
+      throw new OptionError({ option, allowed: 'an integer >= 0', received: limit });
     }
   }
 }

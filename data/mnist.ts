@@ -1,6 +1,6 @@
 import { dirname, join } from 'node:path';
 import type { DataSetEntry } from './data-set';
-import { openIdxFolder } from './idx-folder';
+import { noDownload, openIdxFolder } from './idx-folder';
 
 /**
  * MNIST: 70,000 handwritten digits, 28 x 28, grey. The default data set: its files come with the
@@ -31,7 +31,7 @@ export const mnist: DataSetEntry = {
   },
   open({ folder, download }) {
     if (download) {
-      return Promise.reject(new RangeError('download is for cifar10 and cifar100, got mnist'));
+      return Promise.reject(noDownload('mnist'));
     }
     return Promise.resolve().then(() => openIdxFolder(folder ?? embeddedFolder(), PUBLISHED));
   },

@@ -1,3 +1,4 @@
+import { OptionError } from '../errors';
 import type { DataSetEntry, ImageSet, SplitReading } from './data-set';
 import { selectImages } from './split';
 
@@ -6,13 +7,13 @@ import { selectImages } from './split';
  * whole data set's classes. Files are found, read and checked as ever, the test images last.
  *
  * @param classes two or more names, or labels as decimal numbers where no class has that name.
- * @throws {RangeError} when a class is unknown or named twice, or when there is but one.
+ * @throws {OptionError} when a class is unknown or named twice, or when there is but one.
  */
 export function subsetOf(entry: DataSetEntry, classes: readonly string[]): DataSetEntry {
   const labels = classes.map((name) => labelOf(name, entry.classes));
   const twice = labels.findIndex((label, at) => labels.indexOf(label) !== at);
-  if (twice >= 0) throw new RangeError(`classes must differ, got ${classes[twice]!} twice`);
-  if (labels.length < 2) throw new RangeError(`classes must be two or more, got ${labels.length}`);
+  if (twice >= 0) throw classesError('must differ', `${classes[twice]!} twice`);
+  if (labels.length < 2) throw classesError('must be two or more', labels.length);
   labels.sort((one, other) => one - other);
   const reduced = ({ images, files }: SplitReading): SplitReading => ({
     images: withLabels(images, labels),
@@ -32,12 +33,17 @@ export function subsetOf(entry: DataSetEntry, classes: readonly string[]): DataS
   };
 }
 
+function classesError(problem: string, received: unknown): OptionError {
+  return new OptionError({ option: 'classes', problem, received });
+}
+
 function labelOf(name: string, classes: readonly string[]): number {
   const byName = classes.indexOf(name);
   if (byName >= 0) return byName;
   if (/^\d+$/.test(name) && Number(name) < classes.length) return Number(name);
-  throw new RangeError(
-    `classes must be among ${classes.join(', ')}, or labels below ${classes.length}; got ${name}`,
+  throw classesError(
+    `must be among ${classes.join(', ')}, or labels below ${classes.length}`,
+    name,
   );
 }
 

@@ -1,7 +1,8 @@
+import { SecateurError } from '../errors';
+
 /** A model file cannot be read, or a model cannot be written, as a network. */
-export class ModelFileError extends Error {
+export class ModelFileError extends SecateurError {
   override readonly name = 'ModelFileError';
-  readonly exitCode = 1;
 
   constructor(
     readonly file: string,

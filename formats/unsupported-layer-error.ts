@@ -1,7 +1,8 @@
+import { SecateurError } from '../errors';
+
 /** A network holds a layer that the format it is to be written in, or our writer, does not know. */
-export class UnsupportedLayerError extends Error {
+export class UnsupportedLayerError extends SecateurError {
   override readonly name = 'UnsupportedLayerError';
-  readonly exitCode = 1;
 
   /**
    * @param path the layer's path in the model.

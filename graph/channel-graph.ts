@@ -1,4 +1,5 @@
 import type * as tf from '@tensorflow/tfjs';
+import { OptionError } from '../errors';
 import { layerOf, maskedWeights, weightsByName } from '../layers';
 import { outputsBehind } from './behind';
 import type { ChannelClasses, Channels } from './channels';
@@ -54,7 +55,7 @@ export const ChannelGraph = {
   /**
    * Walks the model, stock or prunable, over its calls and finds its channel groups.
    *
-   * @throws {RangeError} when `only` or `skip` names a layer pattern that matches no producer.
+   * @throws {OptionError} when `only` or `skip` names a layer pattern that matches no producer.
    */
   of(model: tf.LayersModel, options: GraphOptions = {}): ChannelGraph {
     const residual = options.residual ?? 'coupled';
@@ -97,7 +98,7 @@ function group(traced: TracedNetwork): ChannelGraph {
 /**
  * The same network under further constraints; `graph` stays as it is.
  *
- * @throws {RangeError} on an unknown group, or when groups to couple differ in their channels.
+ * @throws {OptionError} on an unknown group. @throws {RangeError} when groups to couple differ in their channels.
  */
 export function constrain(graph: ChannelGraph, { couple, close }: Constraints): ChannelGraph {
   const classes = graph.classes.copy();
@@ -109,10 +110,10 @@ export function constrain(graph: ChannelGraph, { couple, close }: Constraints): 
   return group({ ...graph, classes });
 }
 
-/** The group with this id; a wrong id is a RangeError. */
+/** The group with this id; a wrong id is an OptionError. */
 export function findGroup({ groupById }: ChannelGraph, id: string): ChannelGroup {
   const found = groupById.get(id);
-  if (!found) throw new RangeError(`no channel group is named ${id}`);
+  if (!found) throw new OptionError({ option: 'group', allowed: 'one of the graph', received: id });
   return found;
 }
 
@@ -125,7 +126,7 @@ export function findClass({ classes }: ChannelGraph, member: number): number {
  * The layers with filters that a pattern names, as `only` and `skip` do.
  *
  * @param option what the pattern was given to, for the message.
- * @throws {RangeError} when it matches none.
+ * @throws {OptionError} when it matches none.
  */
 export function matchLayers(
   { selectable }: ChannelGraph,

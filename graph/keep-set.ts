@@ -1,3 +1,5 @@
+import { OptionError } from '../errors';
+
 /**
  * What stays of a network: the one thing that passes between the rooms. Methods produce it, layers
  * enforce it, the counter prices it, export realises it, checkpoints store it.
@@ -58,7 +60,7 @@ export function keepToJson(keep: KeepSet): KeepJson {
 /**
  * Reads what `keepToJson` wrote.
  *
- * @throws {TypeError} when a vector is not of that form.
+ * @throws {OptionError} when a vector is not of that form.
  */
 export function keepFromJson(json: KeepJson): KeepSet {
   const decode = (part: Record<string, string>): Map<string, Uint8Array> =>
@@ -78,7 +80,11 @@ function unpack(name: string, text: string): Uint8Array {
   const [, count, packed] = /^(\d+):([A-Za-z0-9+/=]*)$/.exec(text) ?? [];
   const bytes = Buffer.from(packed ?? '', 'base64');
   if (count === undefined || bytes.length !== Math.ceil(Number(count) / 8)) {
-    throw new TypeError(`keep of ${name} must read "<count>:<base64>", got ${text.slice(0, 40)}`);
+    throw new OptionError({
+      option: 'keep',
+      problem: `of ${name} must read "<count>:<base64>"`,
+      received: text,
+    });
   }
   return Uint8Array.from(
     { length: Number(count) },

@@ -43,7 +43,7 @@ export class Network {
   /**
    * The current value of a weight, by its name (`conv1/kernel`); the model keeps the tensor.
    *
-   * @throws {RangeError} on an unknown name.
+   * @throws {OptionError} on an unknown name.
    */
   readonly kernel = (name: string): tf.Tensor => this.read(name);
 

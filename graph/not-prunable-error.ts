@@ -1,9 +1,10 @@
+import { SecateurError } from '../errors';
+
 /**
  * Thrown when a removal is asked for that the network cannot bear: no exact smaller network exists.
  */
-export class NotPrunableError extends RangeError {
+export class NotPrunableError extends SecateurError {
   override readonly name = 'NotPrunableError';
-  readonly exitCode = 1;
 
   constructor(
     /** Path of the layer whose channels were to go, or that would be left without any. */

@@ -1,5 +1,6 @@
 /** What a keep set leaves of a network: of its classes, its weights, its layers and its calls. */
 import type * as tf from '@tensorflow/tfjs';
+import { OptionError } from '../errors';
 import { layerOf } from '../layers';
 import type { LayerKeep } from '../layers';
 import { findGroup } from './channel-graph';
@@ -13,24 +14,24 @@ import { NotPrunableError } from './not-prunable-error';
  * Checks that a keep set fits this network.
  *
  * @throws {NotPrunableError} when it removes from a frozen group.
- * @throws {RangeError} on an unknown group, a wrong length, a flag other than 0 and 1, a group that
+ * @throws {OptionError} on an unknown group, a wrong length, a flag other than 0 and 1, a group that
  *   would lose all.
  */
 export function checkKeep(graph: ChannelGraph, keep: KeepSet): void {
   for (const [id, kept] of keep.groups) {
     const { channels, frozen } = findGroup(graph, id);
     if (kept.length !== channels) {
-      throw new RangeError(`keep of ${id} must have ${channels} channels, got ${kept.length}`);
+      throw keepError(`of ${id} must have ${channels} channels`, kept.length);
     }
     requireFlags(id, kept);
     if (frozen !== null && kept.includes(0)) throw new NotPrunableError(id, frozen);
-    if (!kept.includes(1)) throw new RangeError(`keep of ${id} must keep at least one channel`);
+    if (!kept.includes(1)) throw keepError(`of ${id} must keep at least one channel`, 0);
   }
   for (const [name, kept] of keep.weights) {
     const size = graph.weightShapes.get(name)?.reduce((product, length) => product * length, 1);
-    if (size === undefined) throw new RangeError(`no weight is named ${name}`);
+    if (size === undefined) throw keepError('must name weights of the network', name);
     if (kept.length !== size) {
-      throw new RangeError(`keep of ${name} must have ${size} weights, got ${kept.length}`);
+      throw keepError(`of ${name} must have ${size} weights`, kept.length);
     }
     requireFlags(name, kept);
   }
@@ -122,8 +123,12 @@ function* ownOutputs({
   }
 }
 
+function keepError(problem: string, received: unknown): OptionError {
+  return new OptionError({ option: 'keep', problem, received });
+}
+
 function requireFlags(name: string, kept: Uint8Array): void {
   for (const flag of kept) {
-    if (flag > 1) throw new RangeError(`keep of ${name} must hold 0 and 1 only, got ${flag}`);
+    if (flag > 1) throw keepError(`of ${name} must hold 0 and 1 only`, flag);
   }
 }

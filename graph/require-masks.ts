@@ -23,7 +23,7 @@ export function requireMasks({ model, graph }: Pick<Network, 'model' | 'graph'>,
   const className = bare.get(layer)!;
   const remedy = hasPrunableTwin(className)
     ? 'train prunable(model) instead of the model'
-    : `no layer of the class ${className} can be masked while it trains; leave it whole with --skip ${producer}`;
+    : `no layer of the class ${className} can be masked while it trains; leave it whole with skip ${producer}`;
   throw new NotPrunableError(layer, `it has no masks: ${remedy}`);
 }
 

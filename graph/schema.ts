@@ -1,5 +1,6 @@
-import { isForbiddenKey, isJsonObject } from '../files/durable-files';
-import type { JsonValue } from '../files/durable-files';
+import { OptionError } from '../errors';
+import { isForbiddenKey, isJsonObject } from '../files';
+import type { JsonValue } from '../files';
 import type { ChannelGraph } from './channel-graph';
 import type { ChannelGroup } from './grouping';
 import { constrain } from './channel-graph';
@@ -49,8 +50,7 @@ export function schemaOf(graph: ChannelGraph): Schema {
  * altogether, leaves the group whole. What must go along cannot be edited away: a list that lacks a
  * layer which the network couples, or names one that it does not, is an error.
  *
- * @throws {TypeError} when the JSON is no object of lists of names.
- * @throws {RangeError} naming the key: an unknown layer, a group that the network cannot lose, coupled
+ * @throws {OptionError} when the JSON is no object of lists of names, or naming the key: an unknown layer, a group that the network cannot lose, coupled
  *   groups of different widths, a list that does not fit.
  */
 export function readSchema(json: JsonValue, graph: ChannelGraph): ChannelGraph {
@@ -120,9 +120,13 @@ class Names {
   }
 }
 
+function schemaError(problem: string): OptionError {
+  return new OptionError({ option: 'schema', problem });
+}
+
 function listsOf(json: JsonValue): Map<string, readonly string[]> {
   if (!isJsonObject(json)) {
-    throw new TypeError('a schema must be an object of lists, such as { "conv1_out": [] }');
+    throw schemaError('must be an object of lists, such as { "conv1_out": [] }');
   }
   return new Map(
     Object.entries(json).map(([key, list]) => {
@@ -130,7 +134,7 @@ function listsOf(json: JsonValue): Map<string, readonly string[]> {
         Array.isArray(list) && list.every((name: JsonValue) => typeof name === 'string');
       if (isList && !isForbiddenKey(key)) return [key, list];
       const received = JSON.stringify(list).slice(0, 80);
-      throw new TypeError(`schema key ${key} must have a list of names, got ${received}`);
+      throw schemaError(`key ${key} must have a list of names, got ${received}`);
     }),
   );
 }
@@ -141,9 +145,9 @@ function requireGroup(key: string, groups: ReadonlyMap<string, ChannelGroup>, na
   const home = [...groups].find(([, { producers }]) =>
     producers.some((producer) => `${producer.layer}_out` === key),
   );
-  if (home) throw new RangeError(`schema key ${key}: its channels are listed under ${home[0]}`);
+  if (home) throw schemaError(`key ${key}: its channels are listed under ${home[0]}`);
   const what = names.has(layer) ? `${layer} produces no channels` : 'the network has no such layer';
-  throw new RangeError(`schema key ${key}: ${what}; keys are ${[...groups.keys()].join(', ')}`);
+  throw schemaError(`key ${key}: ${what}; keys are ${[...groups.keys()].join(', ')}`);
 }
 
 /** Groups that the lists prune, those that are to go together in one bundle. */
@@ -176,14 +180,14 @@ function requireTie(
   lists: ReadonlyMap<string, readonly string[]>,
 ): void {
   if (own.channels !== other.channels) {
-    throw new RangeError(
-      `schema key ${key} has ${own.channels} channels and cannot go with ${keyOf(other)}, ` +
+    throw schemaError(
+      `key ${key} has ${own.channels} channels and cannot go with ${keyOf(other)}, ` +
         `which has ${other.channels}`,
     );
   }
   if (lists.get(keyOf(other))?.length === 0) {
-    throw new RangeError(
-      `schema key ${key} goes with ${keyOf(other)}, whose own list is empty: not to be pruned`,
+    throw schemaError(
+      `key ${key} goes with ${keyOf(other)}, whose own list is empty: not to be pruned`,
     );
   }
 }
@@ -198,18 +202,18 @@ function checkBundle(
   const key = [...lists.keys()].find((candidate) => keys.has(candidate))!;
   const frozen = bundle.find((group) => group.frozen !== null);
   if (frozen) {
-    throw new RangeError(`schema key ${key}: ${frozen.id} cannot be pruned: ${frozen.frozen}`);
+    throw schemaError(`key ${key}: ${frozen.id} cannot be pruned: ${frozen.frozen}`);
   }
   const needed = new Set(bundle.flatMap((group) => names.dependents(group)));
   const listed = new Set(bundle.flatMap((group) => lists.get(keyOf(group)) ?? []));
   const missing = [...needed].find((name) => !listed.has(name) && !keys.has(name));
   if (missing !== undefined) {
-    throw new RangeError(`schema key ${key} must list ${missing}, which goes along`);
+    throw schemaError(`key ${key} must list ${missing}, which goes along`);
   }
   const strange = [...listed].find((name) => !needed.has(name) && !keys.has(name));
   if (strange !== undefined) {
     const layer = strange.slice(0, Math.max(strange.lastIndexOf('_'), 0));
     const why = names.has(layer) ? 'does not go along' : 'is of no layer of the network';
-    throw new RangeError(`schema key ${key} lists ${strange}, which ${why}`);
+    throw schemaError(`key ${key} lists ${strange}, which ${why}`);
   }
 }

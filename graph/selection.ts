@@ -1,3 +1,5 @@
+import { OptionError } from '../errors';
+
 /**
  * Which layers may lose filters. A pattern is one of
  *
@@ -26,8 +28,8 @@ export interface SelectableLayer {
 /**
  * The layers that a pattern matches: one at least.
  *
- * @param option what the pattern was given to, for the message: `--skip`.
- * @throws {RangeError} when it matches none: a rule without effect is a mistake.
+ * @param option what the pattern was given to, for the message: `skip`.
+ * @throws {OptionError} when it matches none: a rule without effect is a mistake.
  */
 export function matchingLayers(
   option: string,
@@ -44,7 +46,10 @@ export function matchingLayers(
   if (found.length > 0) return new Set(found.map(({ path }) => path));
   const known = [...new Set(layers.flatMap((layer) => asked(layer) ?? []))];
   const among = known.length > 0 ? `there are ${known.join(', ')}` : 'none of them has a role';
-  throw new RangeError(`${option} ${pattern} matches no layer that has filters; ${among}`);
+  throw new OptionError({
+    option,
+    problem: `${pattern} matches no layer that has filters; ${among}`,
+  });
 }
 
 const fields = { path: 'path', class: 'className', role: 'role' } as const;
@@ -52,7 +57,7 @@ const fields = { path: 'path', class: 'className', role: 'role' } as const;
 /**
  * A question for each group, asked with its producing layers: why the selection excludes it, or null.
  *
- * @throws {RangeError} when a pattern matches no layer.
+ * @throws {OptionError} when a pattern matches no layer.
  */
 export function selector(
   { only, skip }: Selection,
@@ -60,13 +65,13 @@ export function selector(
 ): (producers: readonly string[]) => string | null {
   const all = (option: string, patterns: readonly string[]): Set<string> =>
     new Set(patterns.flatMap((pattern) => [...matchingLayers(option, pattern, layers)]));
-  const selected = only && all('--only', only);
-  const left = all('--skip', skip ?? []);
+  const selected = only && all('only', only);
+  const left = all('skip', skip ?? []);
   return (producers) => {
     const skipped = producers.find((layer) => left.has(layer));
-    if (skipped !== undefined) return `${skipped} is skipped (--skip)`;
+    if (skipped !== undefined) return `${skipped} is skipped (skip)`;
     const isSelected = !selected || producers.some((layer) => selected.has(layer));
-    return isSelected ? null : 'not selected (--only)';
+    return isSelected ? null : 'not selected (only)';
   };
 }
 

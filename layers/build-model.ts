@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
-import type { JsonObject } from '../files/durable-files';
+import type { JsonObject } from '../files';
 
 /** The method with which every layer makes its weights; tfjs declares it protected. */
 interface WeightMaker {
@@ -16,8 +16,7 @@ type Weight = tf.LayerVariable & { dispose(): void };
  *
  * @param topology what `checkedTopology` returned; changed by the building.
  * @param values how many values the model's weights may have together.
- * @throws {RangeError} when they would have more.
- * @throws {Error} whatever tfjs finds wrong with the topology.
+ * @throws {Error} when they would have more, or for whatever tfjs finds wrong with the topology.
  */
 export async function buildModel(topology: JsonObject, values: number): Promise<tf.LayersModel> {
   const weights: Weight[] = [];
@@ -27,7 +26,7 @@ export async function buildModel(topology: JsonObject, values: number): Promise<
   maker.addWeight = function (name, shape, ...rest) {
     left -= sizeOf(shape);
     if (!(left >= 0)) {
-      throw new RangeError(
+      throw new Error(
         `layer ${this.name} asks for a ${name} of shape [${shape.join()}], ` +
           `the weight files hold ${values} values in all`,
       );

@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
+import { OptionError } from '../errors';
 import { isPrunable, readMasked } from './prunable';
 import type { LayerKeep, MaskedWeight, Prunable } from './prunable';
 import { forEachLayer } from './rebuild';
@@ -27,7 +28,7 @@ export function maskedWeights(model: tf.LayersModel): MaskedWeight[] {
  * Sets the model's masks so that only `keep` is left.
  *
  * @param keep by layer path; layers that it does not name get full masks.
- * @throws {RangeError} when it names a layer that has no masks, a length does not fit, or an entry
+ * @throws {OptionError} when it names a layer that has no masks, a length does not fit, or an entry
  *   is neither 0 nor 1; the masks are then as they were.
  */
 export function setMasks(
@@ -38,7 +39,11 @@ export function setMasks(
   const layers = prunableLayers(model);
   const unknown = [...keep.keys()].filter((path) => !layers.has(path));
   if (unknown.length > 0) {
-    throw new RangeError(`keep must name prunable layers only, got ${unknown.join(', ')}`);
+    throw new OptionError({
+      option: 'keep',
+      problem: 'must name prunable layers only',
+      received: unknown.join(', '),
+    });
   }
   for (const [path, layerKeep] of keep) checkKeep(path, layers.get(path)!, layerKeep);
   for (const [path, layer] of layers) {
@@ -71,12 +76,19 @@ function checkKeep(path: string, layer: Prunable, { outputs, kernel }: LayerKeep
 
 function checkFlags(what: string, flags: Uint8Array, length: number): void {
   if (flags.length !== length) {
-    throw new RangeError(
-      `keep must have one entry for each of the ${length} ${what}, got ${flags.length}`,
-    );
+    throw new OptionError({
+      option: 'keep',
+      problem: `must have one entry for each of the ${length} ${what}`,
+      received: flags.length,
+    });
   }
   const other = flags.find((flag) => flag > 1);
-  if (other !== undefined) throw new RangeError(`keep of the ${what} must be 0 or 1, got ${other}`);
+  if (other === undefined) return;
+  throw new OptionError({
+    option: 'keep',
+    problem: `of the ${what} must be 0 or 1`,
+    received: other,
+  });
 }
 
 /** Writes `keep`, repeated over the axes of the weight that are not its outputs, times `single` weights. */

@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
+import { OptionError } from '../errors';
 import { batchNormalizeTraining } from '../backend/fused';
 import { addMask, readMasked, reading, timesMask } from './prunable';
 import type { MaskedWeight, Prunable } from './prunable';
@@ -23,9 +24,11 @@ export class PrunableBatchNormalization extends BatchNormalization implements Pr
     const last = (inputShape as tf.Shape).length - 1;
     const axis = Number(this.axis); // of an array of one its entry
     if (axis !== -1 && axis !== last) {
-      throw new RangeError(
-        `axis of the prunable layer ${this.name} must be the last (-1 or ${last}), got ${axis}`,
-      );
+      throw new OptionError({
+        option: 'axis',
+        problem: `of the prunable layer ${this.name} must be the last (-1 or ${last})`,
+        received: axis,
+      });
     }
     this.mask = addMask(this, 'mask', this.movingMean);
     this.masked = [this.gamma, this.beta, this.movingMean]

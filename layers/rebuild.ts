@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
+import { OptionError } from '../errors';
 import { repairSeparableConfig } from './separable-config';
 
 repairSeparableConfig();
@@ -114,13 +115,14 @@ export function weightsByName(model: tf.LayersModel): Map<string, tf.LayerVariab
 /**
  * Answers the current value of a weight by its name; the model keeps the tensor.
  *
- * @returns throws a RangeError on an unknown name.
+ * @returns throws an OptionError on an unknown name.
  */
 export function weightReader(model: tf.LayersModel): (name: string) => tf.Tensor {
   const weights = weightsByName(model);
   return (name) => {
     const weight = weights.get(name);
-    if (!weight) throw new RangeError(`no weight is named ${name}`);
+    if (!weight)
+      throw new OptionError({ option: 'weight', allowed: 'one of the model', received: name });
     return weight.read();
   };
 }

@@ -1,3 +1,4 @@
+import { OptionError } from '../errors';
 import type { Shortcut } from './blocks/shortcut';
 
 /** Where a network's stem comes from: small images cannot afford ImageNet's five halvings. */
@@ -40,16 +41,16 @@ export function variantOf(
 /**
  * Refuses options that describe no network.
  *
- * @throws {RangeError} naming the option, what it allows and what it got.
+ * @throws {OptionError} naming the option, what it allows and what it got.
  */
 export function checkOptions(options: NetworkOptions): void {
   checkCounts(options);
   const { width = 1, dropout = 0 } = options;
   if (!(width > 0) || width === Infinity) {
-    throw new RangeError(`width must be a factor above 0, got ${width}`);
+    throw new OptionError({ option: 'width', allowed: 'a factor above 0', received: width });
   }
   if (!(dropout >= 0) || dropout >= 1) {
-    throw new RangeError(`dropout must be in [0, 1), got ${dropout}`);
+    throw new OptionError({ option: 'dropout', allowed: 'in [0, 1)', received: dropout });
   }
 }
 
@@ -61,7 +62,7 @@ function checkCounts({ inputShape, classes, filters = {} }: NetworkOptions): voi
   ];
   for (const [name, count] of counts) {
     if (!Number.isInteger(count) || count < 1) {
-      throw new RangeError(`${name} must be a whole number from 1, got ${count}`);
+      throw new OptionError({ option: name, allowed: 'a whole number from 1', received: count });
     }
   }
 }

@@ -1,3 +1,5 @@
+import { OptionError } from '../errors';
+
 /** Plots for people, as SVG text: drawn by Vega in this process, without a browser or a canvas. */
 import type { Config, TopLevelSpec } from 'vega-lite' with { 'resolution-mode': 'import' };
 
@@ -29,7 +31,7 @@ export interface LinePlot {
  * Draws lines with a mark at each point: a colour and a dash for each series.
  *
  * @returns the text of an SVG file.
- * @throws {RangeError} without a series, on a name that comes twice or a value that is not finite.
+ * @throws {OptionError} without a series, on a name that comes twice or a value that is not finite.
  */
 export function linePlot({ title, x, y, legend, series }: LinePlot): Promise<string> {
   const names = series.map(({ name }) => name);
@@ -75,7 +77,7 @@ export interface DotPlot {
  * deviation (n - 1) to either side, which one value alone does not have.
  *
  * @returns the text of an SVG file.
- * @throws {RangeError} as `linePlot`.
+ * @throws {OptionError} as `linePlot`.
  */
 export function dotPlot({ title, x, samples, scale = 'linear' }: DotPlot): Promise<string> {
   const names = samples.map(({ name }) => name);
@@ -145,13 +147,19 @@ async function drawn(specification: TopLevelSpec): Promise<string> {
 }
 
 function checkNames(names: readonly string[]): void {
-  if (names.length === 0) throw new RangeError('a plot needs at least one series, got none');
+  if (names.length === 0)
+    throw new OptionError({ option: 'series', allowed: 'one or more', received: 0 });
   const twice = names.find((name, index) => names.indexOf(name) !== index);
-  if (twice !== undefined)
-    throw new RangeError(`a plot must name its series differently: ${twice}`);
+  if (twice === undefined) return;
+  throw new OptionError({
+    option: 'series',
+    problem: 'must be named differently',
+    received: twice,
+  });
 }
 
 function checkFinite(name: string, values: readonly number[]): void {
   const bad = values.find((value) => !Number.isFinite(value));
-  if (bad !== undefined) throw new RangeError(`values of ${name} must be finite, got ${bad}`);
+  if (bad === undefined) return;
+  throw new OptionError({ option: 'values', problem: `of ${name} must be finite`, received: bad });
 }

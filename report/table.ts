@@ -114,7 +114,7 @@ export interface Measures {
   readonly weightFile?: WeightFile;
 }
 
-/** Bytes of a network's weights: as they are, gzipped, and as `--format sparse` writes them. */
+/** Bytes of a network's weights: as they are, gzipped, and as the format sparse writes them. */
 export interface WeightFile {
   readonly bytes: number;
   readonly gzipBytes: number;
@@ -140,7 +140,7 @@ function weightFileTable({ bytes, gzipBytes, sparseBytes }: WeightFile): string 
   const rows = [
     ['as stock models have them', bytes],
     ['gzipped', gzipBytes],
-    ['--format sparse', sparseBytes],
+    ['format sparse', sparseBytes],
   ] as const;
   const table = formatTable(
     ['weights after', 'size', 'share'],

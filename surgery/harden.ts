@@ -23,7 +23,7 @@ export type ModelAndGraph = Pick<Network, 'model' | 'graph'>;
  * It is what `harden` must reproduce. `model` is untouched; the caller owns the result.
  *
  * @param network a Network, or a model (prunable or its stock twin) with its graph.
- * @throws {RangeError} when the keep set does not fit the graph, or removes from a frozen group.
+ * @throws {OptionError} when the keep set does not fit the graph. @throws {NotPrunableError} when it removes from a frozen group.
  */
 export function mask({ model, graph }: ModelAndGraph, keep: KeepSet): tf.LayersModel {
   const weights = maskedWeights(model, graph, keep);
@@ -38,7 +38,7 @@ export function mask({ model, graph }: ModelAndGraph, keep: KeepSet): tf.LayersM
  * Plans everything first and then builds a new model; `model` is untouched, the caller owns the
  * result. It computes what `mask(network, keep)` computes.
  *
- * @throws {RangeError} when the keep set does not fit the graph, or removes from a frozen group.
+ * @throws {OptionError} when the keep set does not fit the graph. @throws {NotPrunableError} when it removes from a frozen group.
  */
 export function harden(network: ModelAndGraph, keep: KeepSet): tf.LayersModel {
   return builtFrom(planHard(network, keep), network.model);
@@ -53,7 +53,7 @@ export interface HardPlan {
 /**
  * Everything of `harden` but the building: checks the keep set, slices the weights, rewrites the config.
  *
- * @throws {RangeError} when the keep set does not fit the graph, or removes from a frozen group.
+ * @throws {OptionError} when the keep set does not fit the graph. @throws {NotPrunableError} when it removes from a frozen group.
  */
 export function planHard({ model, graph }: ModelAndGraph, keep: KeepSet): HardPlan {
   const weights = new Map<string, HostWeight>();

@@ -1,6 +1,7 @@
 import type * as tf from '@tensorflow/tfjs';
-import { isJsonObject } from '../files/durable-files';
-import type { JsonObject, JsonValue } from '../files/durable-files';
+import { OptionError } from '../errors';
+import { isJsonObject } from '../files';
+import type { JsonObject, JsonValue } from '../files';
 import { ChannelGraph, checkKeep, projectIndices } from '../graph';
 import type { KeepSet, Producer, Removal } from '../graph';
 import { modelOf, stockConfigOf, weightsByName } from '../layers';
@@ -19,8 +20,8 @@ import type { HostWeight } from '../layers/host-weights';
  * @param pruning how it was made: the graph of `original` and the keep set, or its pruning.json.
  * @param original the network before; only its shapes and those weights are used. Borrowed.
  * @returns a stock model; the caller owns it.
- * @throws {RangeError} naming the weight when `hard` is not of the shape that the pruning leaves.
- * @throws {TypeError|RangeError} when a pruning.json does not fit (see `pruningOf`).
+ * @throws {OptionError} naming the weight when `hard` is not of the shape that the pruning leaves.
+ * @throws {OptionError} when a pruning.json does not fit (see `pruningOf`).
  */
 export function inflate(
   hard: tf.LayersModel,
@@ -59,7 +60,7 @@ export function inflate(
  * What two prunings in a row, the second of the hard network of the first, leave of the very first
  * network; `pruningManifest(first.graph, …)` of it is the pruning.json of both.
  *
- * @throws {RangeError} when the second removes channels that the first graph couples to others which
+ * @throws {OptionError} when the second removes channels that the first graph couples to others which
  *   stay, or that it has frozen: then no keep set of the first network says the same.
  */
 export function composeKeep(first: Removal, second: Removal): KeepSet {
@@ -79,7 +80,10 @@ export function composeKeep(first: Removal, second: Removal): KeepSet {
   for (const { id, channel, stays } of places) if (!stays) groups.get(id)![channel] = 0;
   for (const { id, channel, weight, stays } of places) {
     if (!stays || groups.get(id)![channel]) continue;
-    throw new RangeError(`${weight} keeps a channel that ${id} couples to one which is removed`);
+    throw new OptionError({
+      option: 'second',
+      problem: `leaves ${weight} a channel that ${id} couples to one which is removed`,
+    });
   }
   const whole = [...groups].filter(([, flags]) => flags.includes(0));
   const keep = { groups: new Map(whole), weights: composedWeights(first, second, kept) };
@@ -92,14 +96,17 @@ export function composeKeep(first: Removal, second: Removal): KeepSet {
  *
  * Which single weights were removed is not in the file: they are zeros in the weights themselves.
  *
- * @throws {TypeError} when the JSON is no pruning.json (`secateur-pruning/1`).
- * @throws {RangeError} naming the group when it does not fit the network.
+ * @throws {OptionError} when the JSON is no pruning.json (`secateur-pruning/1`).
+ * @throws {OptionError} naming the group when it does not fit the network.
  */
 export function pruningOf(manifest: JsonValue, original: tf.LayersModel): Removal {
   const { format, residual = 'coupled', groups } = isJsonObject(manifest) ? manifest : {};
   const isKnown = residual === 'coupled' || residual === 'inner' || residual === 'stream';
   if (format !== 'secateur-pruning/1' || !isKnown || !Array.isArray(groups)) {
-    throw new TypeError('a pruning.json must have the format secateur-pruning/1 and groups');
+    throw new OptionError({
+      option: 'pruning',
+      problem: 'must have the format secateur-pruning/1 and groups, as a pruning.json',
+    });
   }
   const graph = ChannelGraph.of(original, { residual: residual });
   const flags = (groups as JsonValue[]).map((json) => keptFlags(isJsonObject(json) ? json : {}));
@@ -124,7 +131,10 @@ function keptFlags({ id, channels, kept }: JsonObject): [string, Uint8Array] {
         (at as number) > ((kept as number[])[place - 1] ?? -1),
     );
   if (typeof id !== 'string' || !isAscending) {
-    throw new TypeError(`group ${name} of the pruning.json must list ascending channels kept`);
+    throw new OptionError({
+      option: 'pruning',
+      problem: `must list ascending channels kept in group ${name}`,
+    });
   }
   const flags = new Uint8Array(count);
   for (const at of kept as number[]) flags[at] = 1;
@@ -144,10 +154,11 @@ function requireShape(
   expected: readonly number[],
 ): void {
   if (received?.join() === expected.join()) return;
-  throw new RangeError(
-    `the small network's ${name} must have the shape [${expected.join()}], got ` +
-      (received ? `[${received.join()}]` : 'none'),
-  );
+  throw new OptionError({
+    option: 'small',
+    problem: `must have a ${name} of shape [${expected.join()}]`,
+    received: received ? `[${received.join()}]` : 'none',
+  });
 }
 
 /** The part at the indices of each axis, zeros elsewhere. */

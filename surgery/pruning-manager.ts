@@ -1,4 +1,5 @@
 import type * as tf from '@tensorflow/tfjs';
+import { OptionError } from '../errors';
 import { sumWithoutBlocks } from '../backend/cpu-sums';
 import { ChannelGraph, findClass, NotPrunableError } from '../graph';
 import type { GraphOptions } from '../graph';
@@ -44,7 +45,11 @@ export class PruningManager {
     options: GraphOptions = {},
   ) {
     if (options.residual === 'stream') {
-      throw new RangeError('residual must be coupled or inner for a PruningManager, got stream');
+      throw new OptionError({
+        option: 'residual',
+        allowed: 'coupled or inner for a PruningManager',
+        received: 'stream',
+      });
     }
     this.graph = ChannelGraph.of(model, options);
     this.readers = readersOf(this.graph);
@@ -53,9 +58,9 @@ export class PruningManager {
   /**
    * Plans the removal of these channels; replaces an earlier plan.
    *
-   * @throws {RangeError} on an unknown weight, an index out of range, a side that the weight does not
+   * @throws {OptionError} on an unknown weight, an index out of range, a side that the weight does not
    *   have, a group that would lose all channels.
-   * @throws {NotPrunableError} (a RangeError) naming the layer that makes an exact removal impossible.
+   * @throws {NotPrunableError} naming the layer that makes an exact removal impossible.
    */
   compute({ pruned }: { readonly pruned: readonly PrunedChannel[] }): this {
     this.plan = null;
@@ -97,7 +102,7 @@ export class PruningManager {
     const classes = new Set<number>();
     const unread = new Map<string, Set<number>>();
     for (const [weight, channel, side = 'output'] of pruned) {
-      if (!names.has(weight)) throw new RangeError(`no weight is named ${weight}`);
+      if (!names.has(weight)) throw weightError(`must be one of the model, got ${weight}`);
       if (side === 'output') {
         classes.add(this.producedClass(weight, channel));
         continue;
@@ -113,7 +118,7 @@ export class PruningManager {
     const own = slices.find(({ role }) => role !== 'consumer');
     if (!own) {
       if (slices.length > 0) {
-        throw new RangeError(`${weight} produces no channels, it reads some: say 'input'`);
+        throw weightError(`${weight} produces no channels, it reads some: say 'input'`);
       }
       throw notFollowed(weight);
     }
@@ -128,12 +133,12 @@ export class PruningManager {
     if (!reader || !own) {
       const slice = this.graph.slices.find((candidate) => candidate.weight === weight);
       if (slice && slice.role !== 'consumer') {
-        throw new RangeError(`${weight} has no input side of its own: say 'output'`);
+        throw weightError(`${weight} has no input side of its own: say 'output'`);
       }
       throw notFollowed(weight);
     }
     if (own.factor !== 1) {
-      throw new RangeError(
+      throw weightError(
         `${weight} reads what the layer makes of its input: name ${layer}/depthwise_kernel`,
       );
     }
@@ -174,9 +179,15 @@ function notFollowed(weight: string): NotPrunableError {
   return new NotPrunableError(layer, `the channels of ${weight} cannot be followed`);
 }
 
+function weightError(problem: string): OptionError {
+  return new OptionError({ option: 'weight', problem });
+}
+
 function requireIndex(weight: string, channel: number, count: number): void {
   if (Number.isInteger(channel) && channel >= 0 && channel < count) return;
-  throw new RangeError(
-    `channel of ${weight} must be a whole number in [0, ${count}), got ${channel}`,
-  );
+  throw new OptionError({
+    option: 'channel',
+    problem: `of ${weight} must be a whole number in [0, ${count})`,
+    received: channel,
+  });
 }

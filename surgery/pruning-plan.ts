@@ -40,7 +40,7 @@ export interface PruningPlan {
  * nested readers and both sides of a concatenation are served as well.
  *
  * @throws {NotPrunableError} when a frozen channel would go, or a layer would be left without any.
- * @throws {RangeError} when a group would lose all channels.
+ * @throws {OptionError} when a group would lose all channels.
  */
 export function planPruning(
   graph: ChannelGraph,

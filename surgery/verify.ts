@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
+import { OptionError, SecateurError } from '../errors';
 import { sumWithoutBlocks } from '../backend/cpu-sums';
 import type { ChannelGraph, KeepSet, Remainder } from '../graph';
 import { projectCalls } from '../graph';
@@ -17,7 +18,7 @@ export interface Verification {
 }
 
 /** The hard network does not compute what the masked one computes. */
-export class VerificationError extends Error {
+export class VerificationError extends SecateurError {
   override readonly name = 'VerificationError';
 
   constructor(
@@ -50,7 +51,7 @@ export interface Comparison {
  *
  * @param batches inputs; borrowed, read one after the other.
  * @throws {VerificationError} when the law is broken, naming the layer where the two part.
- * @throws {RangeError} when there is no sample, or the keep set does not fit the graph.
+ * @throws {OptionError} when there is no sample, or the keep set does not fit the graph.
  */
 export async function verify(
   comparison: Comparison,
@@ -71,8 +72,12 @@ export async function verify(
         throw new VerificationError(verification, partingLayer(comparison, masked, batch));
       }
     }
-    if (verification.samples === 0) throw new RangeError('verify needs at least one sample, got 0');
-    return verification;
+    if (verification.samples > 0) return verification;
+    throw new OptionError({
+      option: 'batches',
+      problem: 'must hold at least one sample',
+      received: 0,
+    });
   } finally {
     masked.dispose();
   }

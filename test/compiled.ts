@@ -9,7 +9,7 @@ export const projectFolder = path.resolve(__dirname, '..');
  * Writes modules of the project, and all that they import of it, as plain JavaScript under the same paths in
  * `folder`: a child process then starts in milliseconds, and a browser can load them.
  *
- * @param names paths without extension, `files/durable-files`.
+ * @param names paths without extension, `files/leftovers`.
  * @param kind of modules; ES modules name the files they import in full.
  */
 export function compileInto(

@@ -1,5 +1,5 @@
-import { canonicalJson } from '../files/durable-files';
-import type { JsonObject, JsonValue } from '../files/durable-files';
+import { canonicalJson } from '../files';
+import type { JsonObject, JsonValue } from '../files';
 
 /** The network diverged: there is nothing finite to go on with. */
 export class DivergedError extends Error {

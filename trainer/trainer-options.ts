@@ -1,6 +1,6 @@
 import type * as tf from '@tensorflow/tfjs';
 import type { DataSet } from '../data';
-import type { JsonObject } from '../files/durable-files';
+import type { JsonObject } from '../files';
 import type { ChannelGraph } from '../graph';
 import type { MaskExtent } from '../layers';
 import type { Methodology, RateSchedule } from '../methods';

@@ -4,22 +4,20 @@ import type { KeepSet } from '../graph';
 import { keepAll, keepFromJson, keepToJson, removedUnits } from '../graph';
 import { schedules, startingAt } from '../methods';
 import type { Methodology } from '../methods';
-import {
-  CheckpointStateError,
-  loadCheckpoint,
-  loadNewestCheckpoint,
-  saveCheckpoint,
-} from '../files/run/checkpoint';
-import type { TrainingState } from '../files/run/checkpoint';
-import type { JsonObject } from '../files/durable-files';
+import { loadCheckpoint, loadNewestCheckpoint, saveCheckpoint } from '../files/run/checkpoint';
+import { CheckpointStateError } from '../files/run/checkpoint-errors';
+import type { TrainingState } from '../files/run/training-state';
+import type { JsonObject } from '../files';
 import { epochLine, evaluationColumns, metricsColumns, stepEventLine } from './epoch-report';
 import type { EpochEnd } from './epoch-report';
 import { observedBatches, withEvidence } from '../measure/observe/evidence';
 import { normAdvice } from './pruning/filter-norms';
 import { penaltyOf } from './step/loss';
 import { LossMean } from './step/loss-mean';
-import { MetricsLog, openEventLog } from '../files/run/metrics-log';
-import type { EventLog, MetricsRow } from '../files/run/metrics-log';
+import { openEventLog } from '../files/run/event-log';
+import { MetricsLog } from '../files/run/metrics-log';
+import type { EventLog } from '../files/run/event-log';
+import type { MetricsRow } from '../files/run/metrics-log';
 import { Pruning } from './pruning/pruning';
 import { eventColumns } from './pruning/pruning-event';
 import type { PruningEvent } from './pruning/pruning-event';

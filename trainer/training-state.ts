@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { weightsByName } from '../layers';
-import type { NamedArray } from '../files/run/checkpoint';
+import type { NamedArray } from '../files/run/training-state';
 import type { Optimizer } from './step/optimizer';
 
 /** Copies tensors to the host, by `prefix/name`. */

@@ -13,7 +13,7 @@ import { explicitPadding } from './padding';
  * NHWC, any stride, kernel and padding, dilation 1. Several times faster than the kernel that the
  * WASM backend brings, which is a scalar loop.
  *
- * @throws RangeError for NCHW, or when dy does not have the shape of the output
+ * @throws {OptionError} for NCHW. @throws {RangeError} when dy does not have the shape of the output
  */
 export function conv2DBackpropInput({ inputs, attrs, backend }: KernelCall): tf.TensorInfo {
   const { dy, filter } = inputs as { dy: tf.TensorInfo; filter: tf.TensorInfo };
@@ -34,7 +34,7 @@ export function conv2DBackpropInput({ inputs, attrs, backend }: KernelCall): tf.
  *
  * NHWC, any stride, kernel and padding, dilation 1.
  *
- * @throws RangeError for NCHW, or when dy does not have the shape of the output
+ * @throws {OptionError} for NCHW. @throws {RangeError} when dy does not have the shape of the output
  */
 export function conv2DBackpropFilter({ inputs, attrs, backend }: KernelCall): tf.TensorInfo {
   const { x, dy } = inputs as { x: tf.TensorInfo; dy: tf.TensorInfo };

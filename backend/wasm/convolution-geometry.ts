@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
+import { OptionError } from '../../errors';
 import { withoutNumber } from './padding';
 import type { Padding } from './padding';
 
@@ -38,7 +39,7 @@ export interface ConvolutionAttributes {
  *
  * @param inputShape  [n, h, w, in]
  * @param filterShape [kh, kw, in, out]; depthwise [kh, kw, in, multiplier]
- * @throws RangeError for NCHW or a dilation, which tfjs' own gradients refuse as well
+ * @throws {OptionError} for NCHW or a dilation, which tfjs' own gradients refuse as well
  */
 export function geometryOf(
   kernelName: string,
@@ -49,14 +50,18 @@ export function geometryOf(
 ): Geometry {
   const { strides, pad, dataFormat = 'NHWC', dilations, dimRoundingMode } = attributes;
   if (dataFormat !== 'NHWC') {
-    throw new RangeError(
-      `${kernelName}: dataFormat must be NHWC on the WASM backend, received ${dataFormat}`,
-    );
+    throw new OptionError({
+      option: 'dataFormat',
+      problem: `of ${kernelName} must be NHWC on the WASM backend`,
+      received: dataFormat,
+    });
   }
   if ([dilations ?? 1].flat().some((dilation) => dilation !== 1)) {
-    throw new RangeError(
-      `${kernelName}: dilations must be 1 for a gradient on the WASM backend, received ${String(dilations)}`,
-    );
+    throw new OptionError({
+      option: 'dilations',
+      problem: `of ${kernelName} must be 1 for a gradient on the WASM backend`,
+      received: String(dilations),
+    });
   }
   const info = tf.backend_util.computeConv2DInfo(
     inputShape as Shape4D,

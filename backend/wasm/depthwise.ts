@@ -11,7 +11,7 @@ import { gradientOfInput } from './input-gradient';
  * Depthwise convolutions of dy with the filter turned around, summed over the channel multiplier.
  * NHWC, any stride, kernel, padding and multiplier, dilation 1.
  *
- * @throws RangeError for a dilation, or when dy does not have the shape of the output
+ * @throws {OptionError} for a dilation. @throws {RangeError} when dy does not have the shape of the output
  */
 export function depthwiseBackpropInput({ inputs, attrs, backend }: KernelCall): tf.TensorInfo {
   const { dy, filter } = inputs as { dy: tf.TensorInfo; filter: tf.TensorInfo };
@@ -47,7 +47,7 @@ export function depthwiseBackpropInput({ inputs, attrs, backend }: KernelCall): 
  * distance in memory and summed by average pooling: few, long, contiguous passes.
  * NHWC, any stride, kernel, padding and multiplier, dilation 1.
  *
- * @throws RangeError for a dilation, or when dy does not have the shape of the output
+ * @throws {OptionError} for a dilation. @throws {RangeError} when dy does not have the shape of the output
  */
 export function depthwiseBackpropFilter({ inputs, attrs, backend }: KernelCall): tf.TensorInfo {
   const { x, dy } = inputs as { x: tf.TensorInfo; dy: tf.TensorInfo };

@@ -1,23 +1,18 @@
 /**
- * The numbers of a run, as metrics.jsonl and metrics.csv, and its events, as log.jsonl.
+ * The numbers of a run, as metrics.jsonl and metrics.csv.
  *
  * The metrics depend on the training alone: times belong in the event log. So the two files of a run
  * that was killed and resumed are, byte for byte, those of a run that never stopped.
  */
 
-import * as fs from 'node:fs';
 import * as path from 'node:path';
-import { pino, stdTimeFunctions } from 'pino';
-import type { Level, Logger } from 'pino';
-import type { FileLayer, JsonValue, OpenFile } from '../durable-files';
-import {
-  asDiskError,
-  isForbiddenKey,
-  isJsonObject,
-  nodeFiles,
-  replaceFile,
-  writeAll,
-} from '../durable-files';
+import { OptionError, SecateurError } from '../../errors';
+import type { FileLayer, OpenFile } from '../file-layer';
+import type { JsonValue } from '../json';
+import { asDiskError } from '../disk-error';
+import { nodeFiles } from '../file-layer';
+import { isForbiddenKey, isJsonObject } from '../json';
+import { replaceFile, writeAll } from '../write';
 
 /** One line of metrics; a column that is absent or null is empty in the CSV file. */
 export interface MetricsRow {
@@ -27,9 +22,8 @@ export interface MetricsRow {
 }
 
 /** The metrics files cannot be gone on with, or a row does not fit them. */
-export class MetricsLogError extends Error {
+export class MetricsLogError extends SecateurError {
   override readonly name = 'MetricsLogError';
-  readonly exitCode = 1;
 
   constructor(
     readonly path: string,
@@ -119,7 +113,7 @@ export class MetricsLog {
    */
   async rewindTo(step: number, isPast: (row: MetricsRow) => boolean = () => true): Promise<number> {
     if (!Number.isSafeInteger(step) || step < -1) {
-      throw new RangeError(`step must be an integer >= -1, got ${step}`);
+      throw new OptionError({ option: 'step', allowed: 'an integer >= -1', received: step });
     }
     await this.close();
     const content = await this.files.read(this.rowsFile, metricsLimit);
@@ -255,61 +249,4 @@ export class MetricsLog {
 function csvField(value: number | string | boolean | null | undefined): string {
   const text = value === null || value === undefined ? '' : String(value);
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
-}
-
-/** The event log of a run: what happened and when, for people. */
-export interface EventLog {
-  readonly logger: Logger;
-  /** Why the last line could not be written; null when all were. Logging itself never fails. */
-  readonly failure: Error | null;
-  close(): void;
-}
-
-/**
- * Opens log.jsonl in a folder for appending; each line is on its way to the disk when the call that
- * logs it returns. A line torn by a kill stays, on a line of its own.
- *
- * @param options.level lowest level that is written. @default 'info'
- */
-export function openEventLog(folder: string, options: { readonly level?: Level } = {}): EventLog {
-  const target = path.join(folder, 'log.jsonl');
-  endTornLine(target);
-  const destination = pino.destination({
-    dest: target,
-    sync: true,
-    append: true,
-    maxLength: 1_000_000,
-  });
-  let failure: Error | null = null;
-  destination.on('error', (error: Error) => {
-    failure = error; // a full disk must not end the training by way of its log
-  });
-  const { level = 'info' } = options;
-  const logger = pino(
-    { level, base: { pid: process.pid }, timestamp: stdTimeFunctions.isoTime },
-    destination,
-  );
-  return {
-    logger,
-    get failure() {
-      return failure;
-    },
-    close() {
-      // Not flushSync, which never returns while the disk is full; each line was written at once.
-      destination.destroy();
-    },
-  };
-}
-
-function endTornLine(target: string): void {
-  const file = fs.openSync(target, 'a+');
-  try {
-    const { size } = fs.fstatSync(file);
-    const last = Buffer.alloc(1);
-    if (size === 0) return;
-    fs.readSync(file, last, 0, 1, size - 1);
-    if (last[0] !== 0x0a) fs.writeSync(file, '\n');
-  } finally {
-    fs.closeSync(file);
-  }
 }

@@ -1,4 +1,5 @@
 import type * as tf from '@tensorflow/tfjs';
+import { OptionError } from '../../errors';
 import { callsInOrder, configOf, isModel, nameOf, tensorKey, weightsByName } from '../../layers';
 import type { LayerConfig, ModelConfig } from '../../layers';
 import { encodeModel } from './messages';
@@ -18,7 +19,7 @@ import type { HostWeight } from '../../layers/host-weights';
  *
  * @throws {UnsupportedLayerError} naming the first layer of a class without a writer, or with an option
  *   that its writer does not know.
- * @throws {RangeError} when the weights take 2 GB or more: an ONNX file cannot hold them.
+ * @throws {OptionError} when the weights take 2 GB or more: an ONNX file cannot hold them.
  */
 export function onnxModel(model: tf.LayersModel): Uint8Array {
   requireSize(model);
@@ -63,9 +64,11 @@ const LIMIT_BYTES = 2 ** 31 - 2 ** 20;
 function requireSize(model: tf.LayersModel): void {
   const bytes = model.countParams() * 4;
   if (bytes < LIMIT_BYTES) return;
-  throw new RangeError(
-    `an ONNX file holds less than 2 GB, the weights of ${model.name} take ${bytes} bytes`,
-  );
+  throw new OptionError({
+    option: 'model',
+    problem: `${model.name} must have less than 2 GB of weights for an ONNX file`,
+    received: `${bytes} bytes`,
+  });
 }
 
 function refuseType(name: string, dtype: string): never {

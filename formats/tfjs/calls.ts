@@ -1,5 +1,5 @@
-import { isJsonObject } from '../../files/durable-files';
-import type { JsonObject, JsonValue } from '../../files/durable-files';
+import { isJsonObject } from '../../files';
+import type { JsonObject, JsonValue } from '../../files';
 import type { LayerKind } from './layer-kind';
 
 /** Visits of layers that tfjs may need to bring the calls in order, at most. */

@@ -1,6 +1,7 @@
 import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
 import * as tf from '@tensorflow/tfjs';
+import { OptionError, SecateurError } from '../../errors';
 import {
   asDiskError,
   ensureFolder,
@@ -10,8 +11,8 @@ import {
   removeTree,
   sweepLeftovers,
   writeNewFile,
-} from '../../files/durable-files';
-import type { FileLayer } from '../../files/durable-files';
+} from '../../files';
+import type { FileLayer } from '../../files';
 import { ModelFileError } from '../model-file-error';
 
 /** Bytes of one weight file: browsers cache files of this size. */
@@ -26,9 +27,9 @@ const givenFile = /^(pruning\.json|network\.ts|network\.onnx|weights\.sparse)$/;
 export type Extras = Readonly<Record<string, string | Uint8Array>>;
 
 /** The folder that was to be written holds something that is not an earlier export. */
-export class FolderInUseError extends Error {
+export class FolderInUseError extends SecateurError {
   override readonly name = 'FolderInUseError';
-  readonly exitCode = 2;
+  override readonly exitCode = 2;
 }
 
 /**
@@ -112,7 +113,11 @@ function checkExtras(extras: Extras): void {
   for (const name of Object.keys(extras)) {
     const isOfModel = ownFile.test(name) && !givenFile.test(name);
     if (isOfModel || !/^[\w-][\w.-]*$/.test(name)) {
-      throw new RangeError(`a further file must have a plain name of its own, got ${name}`);
+      throw new OptionError({
+        option: 'extras',
+        problem: 'must have plain names of their own',
+        received: name,
+      });
     }
   }
 }

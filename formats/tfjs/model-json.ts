@@ -1,5 +1,5 @@
-import { isForbiddenKey, isJsonObject } from '../../files/durable-files';
-import type { JsonObject, JsonValue } from '../../files/durable-files';
+import { isForbiddenKey, isJsonObject } from '../../files';
+import type { JsonObject, JsonValue } from '../../files';
 import { ModelFileError } from '../model-file-error';
 import { weightSpecOf } from './weight-specs';
 import type { WeightSpec } from './weight-specs';

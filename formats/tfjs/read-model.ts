@@ -1,8 +1,8 @@
 import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
 import * as tf from '@tensorflow/tfjs';
-import { MalformedFileError, nodeFiles } from '../../files/durable-files';
-import type { JsonObject } from '../../files/durable-files';
+import { MalformedFileError, nodeFiles } from '../../files';
+import type { JsonObject } from '../../files';
 import { buildModel, disposeWeights } from '../../layers/build-model';
 import { ModelFileError } from '../model-file-error';
 import { MODEL_JSON_LIMIT, parseModelJson } from './model-json';

@@ -1,5 +1,5 @@
-import { isJsonObject } from '../../files/durable-files';
-import type { JsonObject, JsonValue } from '../../files/durable-files';
+import { isJsonObject } from '../../files';
+import type { JsonObject, JsonValue } from '../../files';
 import { CallCheck } from './calls';
 import { canPlay, kindOf, roleOf } from './layer-kind';
 import type { LayerKind } from './layer-kind';

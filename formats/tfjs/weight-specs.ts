@@ -1,6 +1,6 @@
 import type * as tf from '@tensorflow/tfjs';
-import { isJsonObject } from '../../files/durable-files';
-import type { JsonObject, JsonValue } from '../../files/durable-files';
+import { isJsonObject } from '../../files';
+import type { JsonObject, JsonValue } from '../../files';
 import { ModelFileError } from '../model-file-error';
 
 /** A weight as a weightsManifest describes it, checked. */

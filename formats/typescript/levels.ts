@@ -1,7 +1,8 @@
 import * as path from 'node:path';
 import type * as tf from '@tensorflow/tfjs';
-import { ensureFolder, nodeFiles, replaceFile } from '../../files/durable-files';
-import type { FileLayer } from '../../files/durable-files';
+import { OptionError } from '../../errors';
+import { ensureFolder, nodeFiles, replaceFile } from '../../files';
+import type { FileLayer } from '../../files';
 import { writeModel } from '../tfjs/model-files';
 import type { Extras } from '../tfjs/model-files';
 import { typescriptSource } from './typescript-source';
@@ -39,15 +40,21 @@ export interface Level {
 /**
  * Where a level is stored; a level is the percentage removed: 30 for rate 0.3, 12.5 for 0.125.
  *
- * @throws {RangeError} when a name is not a plain file name, or the rate outside [0, 1).
+ * @throws {OptionError} when a name is not a plain file name, or the rate outside [0, 1).
  */
 export function levelPath({ modelPath, dataset, subset, network, rate }: LevelPlace): LevelFiles {
   for (const [what, name] of Object.entries({ dataset, subset, network })) {
     if (!/^\w[\w.-]*$/.test(name)) {
-      throw new RangeError(`${what} must be letters, digits, '_', '-' and '.', got ${name}`);
+      throw new OptionError({
+        option: what,
+        allowed: "letters, digits, '_', '-' and '.'",
+        received: name,
+      });
     }
   }
-  if (!(rate >= 0 && rate < 1)) throw new RangeError(`rate must be in [0, 1), got ${rate}`);
+  if (!(rate >= 0 && rate < 1)) {
+    throw new OptionError({ option: 'rate', allowed: 'in [0, 1)', received: rate });
+  }
   const level = Number((rate * 100).toFixed(6)); // 0.07 * 100 is 7.000000000000001
   const folder = path.join(modelPath, dataset, subset, `${network}_${level}`);
   return { source: `${folder}.ts`, folder };

@@ -8,8 +8,8 @@ import {
   nodeFiles,
   replaceFile,
   writeAll,
-} from '../../files/durable-files';
-import type { JsonObject, JsonValue, OpenFile } from '../../files/durable-files';
+} from '../../files';
+import type { JsonObject, JsonValue, OpenFile } from '../../files';
 import type { Quality } from '../../report/sensitivity';
 
 /** A folder holds a scan of something else. */

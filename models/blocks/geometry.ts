@@ -1,3 +1,5 @@
+import { OptionError } from '../../errors';
+
 /** How windows lie on a map: PyTorch's rules in the terms of stock layers. */
 
 type Pads = [[number, number], [number, number]];
@@ -17,7 +19,7 @@ export interface PoolingPads {
  * A window count of PyTorch is (length + 2 padding - size) / stride + 1, rounded down, or up in ceil
  * mode, where the last window must still begin inside the map or the padding before it.
  *
- * @throws {RangeError} when the map is smaller than one window.
+ * @throws {OptionError} when the map is smaller than one window.
  */
 export function poolingPads(
   lengths: readonly [number, number],
@@ -73,9 +75,10 @@ export function adaptivePooling(length: number, target: number): AdaptivePooling
 }
 
 /** The error of a layer whose window is larger than its map. */
-export function emptyMap(name: string, lengths: readonly number[], size: number): RangeError {
-  return new RangeError(
-    `${name} needs a map of at least ${size} x ${size} with its padding, got ${lengths.join(' x ')}: ` +
-      'the image is too small for this network',
-  );
+export function emptyMap(name: string, lengths: readonly number[], size: number): OptionError {
+  return new OptionError({
+    option: 'inputShape',
+    problem: `is too small for this network: ${name} needs a map of at least ${size} x ${size} with its padding`,
+    received: lengths.join(' x '),
+  });
 }

@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
+import { OptionError } from '../../errors';
 import { seedOf } from '../../random/seeds';
 import { adaptivePooling, emptyMap, poolingPads } from './geometry';
 import { rememberBlocks } from './roles';
@@ -50,7 +51,7 @@ export type ActivationId = 'relu' | 'relu6' | 'swish' | 'sigmoid';
 export class Parts {
   private readonly named = new Set<string>();
 
-  /** @throws {RangeError} when the options describe no network. */
+  /** @throws {OptionError} when the options describe no network. */
   constructor(
     readonly options: NetworkOptions,
     private readonly rounding: Rounding = nearest,
@@ -149,7 +150,7 @@ export class Parts {
   /**
    * PyTorch's AdaptiveAvgPool2d to a map of `size` x `size`, where ordinary layers compute it exactly.
    *
-   * @throws {RangeError} when its windows are of different sizes.
+   * @throws {OptionError} when its windows are of different sizes.
    */
   adaptiveAveragePooling(
     x: tf.SymbolicTensor,
@@ -157,10 +158,12 @@ export class Parts {
   ): tf.SymbolicTensor {
     const [rows, columns] = sizeOf(x).map((length) => adaptivePooling(length, size));
     if (!rows || !columns) {
-      throw new RangeError(
-        `${name} makes ${size} x ${size} of a ${sizeOf(x).join(' x ')} map by windows of different sizes, ` +
-          `which no stock layer does: use images of 224 x 224, or variant 'cifar'`,
-      );
+      throw new OptionError({
+        option: 'inputShape',
+        problem:
+          `must be 224 x 224 without variant 'cifar': ${name} makes ${size} x ${size} of a ` +
+          `${sizeOf(x).join(' x ')} map by windows of different sizes, which no stock layer does`,
+      });
     }
     const factor: [number, number] = [rows.repeat, columns.repeat];
     const poolSize: [number, number] = [rows.size, columns.size];
@@ -189,12 +192,16 @@ export class Parts {
   /**
    * Sum of two tensors.
    *
-   * @throws {RangeError} when their widths differ.
+   * @throws {OptionError} when their widths differ.
    */
   add(name: string, x: tf.SymbolicTensor, y: tf.SymbolicTensor): tf.SymbolicTensor {
     const [one, other] = [widthOf(x), widthOf(y)];
     if (one !== other) {
-      throw new RangeError(`${name} needs two equal widths, got ${one} and ${other}`);
+      throw new OptionError({
+        option: 'filters',
+        problem: `must give ${name} two equal widths`,
+        received: `${one} and ${other}`,
+      });
     }
     return tf.layers.add({ name }).apply([x, y]) as tf.SymbolicTensor;
   }
@@ -230,17 +237,18 @@ export class Parts {
   /**
    * The network, with the roles of its blocks' layers.
    *
-   * @throws {RangeError} when `filters` names a layer that the network does not have.
+   * @throws {OptionError} when `filters` names a layer that the network does not have.
    */
   model(name: string, input: tf.SymbolicTensor, output: tf.SymbolicTensor): tf.LayersModel {
     const model = tf.model({ inputs: input, outputs: output, name });
     const unknown = Object.keys(this.options.filters ?? {}).filter((key) => !this.named.has(key));
     if (unknown.length > 0) {
       model.dispose();
-      throw new RangeError(
-        `filters must name layers of ${name} whose width is free (${[...this.named].join(', ')}), ` +
-          `got ${unknown.join(', ')}`,
-      );
+      throw new OptionError({
+        option: 'filters',
+        problem: `must name layers of ${name} whose width is free (${[...this.named].join(', ')})`,
+        received: unknown.join(', '),
+      });
     }
     rememberBlocks(model);
     return model;

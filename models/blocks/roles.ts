@@ -1,4 +1,5 @@
 import type * as tf from '@tensorflow/tfjs';
+import { OptionError } from '../../errors';
 import { forEachLayer } from '../../layers';
 
 /**
@@ -50,7 +51,7 @@ export function roleOf(path: string, model: tf.LayersModel): LayerRole | null {
  * Known of the layers themselves in the process that built them; afterwards of the model's
  * `userDefinedMetadata` (see {@link rememberBlocks}). Needs nothing but the model.
  *
- * @throws {TypeError} when the metadata holds the key but not in our form.
+ * @throws {OptionError} when the metadata holds the key but not in our form.
  */
 export function blockLayers(model: tf.LayersModel): Map<string, BlockLayer> {
   const remembered = readMetadata(model);
@@ -78,7 +79,11 @@ function readMetadata(model: tf.LayersModel): Map<string, BlockLayer> {
   const blocks = metadata?.[METADATA_KEY];
   if (blocks === undefined) return new Map();
   if (typeof blocks !== 'object' || blocks === null) {
-    throw new TypeError(`${METADATA_KEY} of ${model.name} must be an object, got ${typeof blocks}`);
+    throw new OptionError({
+      option: METADATA_KEY,
+      problem: `of ${model.name} must be an object`,
+      received: typeof blocks,
+    });
   }
   return new Map(Object.entries(blocks).map(([path, entry]) => [path, checked(path, entry)]));
 }
@@ -87,10 +92,11 @@ function checked(path: string, entry: unknown): BlockLayer {
   const { role, block, kind } = (entry ?? {}) as Partial<Record<keyof BlockLayer, unknown>>;
   const known = layerRoles.find((candidate) => candidate === role);
   if (known === undefined || typeof block !== 'string' || typeof kind !== 'string') {
-    throw new TypeError(
-      `${METADATA_KEY} of ${path} must be { role, block, kind } with a role of ${layerRoles.join(', ')}, ` +
-        `got ${JSON.stringify(entry)}`,
-    );
+    throw new OptionError({
+      option: METADATA_KEY,
+      problem: `of ${path} must be { role, block, kind } with a role of ${layerRoles.join(', ')}`,
+      received: entry,
+    });
   }
   return { role: known, block, kind };
 }

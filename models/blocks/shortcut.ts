@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
+import { OptionError } from '../../errors';
 import { widthOf } from './parts';
 import type { Parts } from './parts';
 
@@ -18,7 +19,7 @@ export interface ResidualBlockOptions {
 /**
  * Brings a block's input x to [n, h / stride, w / stride, filters]; x itself where it has that shape.
  *
- * @throws {RangeError} when option A would have to narrow.
+ * @throws {OptionError} when option A would have to narrow.
  */
 export function shortcut(
   parts: Parts,
@@ -31,7 +32,12 @@ export function shortcut(
     const y = parts.convolution(x, { name: `${name}_downsample_0`, filters, size: 1, stride });
     return parts.batchNormalization(y, `${name}_downsample_1`);
   }
-  if (extra < 0) throw new RangeError(`shortcut A can only widen, ${name} narrows by ${-extra}`);
+  if (extra < 0) {
+    throw new OptionError({
+      option: 'shortcut',
+      problem: `A can only widen, ${name} narrows by ${-extra}`,
+    });
+  }
   const sampled = parts.averagePooling(x, { name: `${name}_shortcut_pool`, size: 1, stride });
   if (extra === 0) return sampled;
   // channelsFirst pads the LAST axis of an NHWC tensor: zero channels after the others.

@@ -1,4 +1,5 @@
 import type * as tf from '@tensorflow/tfjs';
+import { OptionError } from '../../errors';
 import { BasicBlock } from '../blocks/basic-block';
 import type { NetworkOptions } from '../network-options';
 import { Parts } from '../blocks/parts';
@@ -16,16 +17,24 @@ export interface CifarResNetOptions extends NetworkOptions {
  * Source: He et al., "Deep Residual Learning", CVPR 2016, arXiv:1512.03385, section 4.2. BatchNorm
  * momentum 0.9 (Keras' sense) and epsilon 1e-5, as the PyTorch codes that pruning papers use.
  *
- * @throws {RangeError} when depth is not 6n + 2 or the image is smaller than 4 x 4.
+ * @throws {OptionError} when depth is not 6n + 2 or the image is smaller than 4 x 4.
  */
 export function cifarResNet(depth: number, options: CifarResNetOptions): tf.LayersModel {
   const { inputShape, shortcut = 'A', widths = [16, 32, 64] } = options;
   const blocks = (depth - 2) / 6;
   if (!Number.isInteger(blocks) || blocks < 1) {
-    throw new RangeError(`depth must be 6n + 2 (20, 32, 44, 56, 110), got ${depth}`);
+    throw new OptionError({
+      option: 'depth',
+      allowed: '6n + 2 (20, 32, 44, 56, 110)',
+      received: depth,
+    });
   }
   if (inputShape[0] < 4 || inputShape[1] < 4) {
-    throw new RangeError(`images must be at least 4 x 4, got ${inputShape.join(' x ')}`);
+    throw new OptionError({
+      option: 'inputShape',
+      allowed: 'at least 4 x 4',
+      received: inputShape.join(' x '),
+    });
   }
   const parts = new Parts(options);
   const input = parts.input();

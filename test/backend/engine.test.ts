@@ -74,7 +74,7 @@ describe('startEngine on a ladder', () => {
     const { id, warning } = await startEngine('cpu', { rungs });
     expect(fake.tried).toEqual(['cpu']);
     expect(id).toBe('cpu');
-    expect(warning).toContain('--backend auto');
+    expect(warning).toContain('backend auto');
   });
 
   it('never replaces an engine that is asked for by another', async () => {
@@ -96,7 +96,7 @@ describe('startEngine on a ladder', () => {
 
   it('rejects an unknown choice', async () => {
     await expect(startEngine('webgl' as EngineChoice, { rungs: [] })).rejects.toThrow(
-      'backend must be one of auto, tensorflow, wasm, cpu, received webgl',
+      'backend must be one of auto, tensorflow, wasm, cpu, got webgl',
     );
   });
 });

@@ -44,7 +44,7 @@ describe('prepareEnvironment', () => {
   it.each([0, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY])('rejects %d threads', (threads) => {
     expect(() => {
       prepareEnvironment({ threads });
-    }).toThrow(`threads must be an integer >= 1, received ${threads}`);
+    }).toThrow(`threads must be an integer >= 1, got ${threads}`);
     expect(values()).toEqual(names.map(() => undefined)); // and nothing is half set
   });
 

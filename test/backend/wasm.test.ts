@@ -388,13 +388,13 @@ describe('the WASM backend with our kernels', () => {
     const filterShape = [3, 3, 2, 2];
     expect(
       run('Conv2DBackpropFilter', { x, dy: x }, { ...kernel, filterShape, dataFormat: 'NCHW' }),
-    ).toThrow('dataFormat must be NHWC on the WASM backend, received NCHW');
+    ).toThrow('dataFormat of Conv2DBackpropFilter must be NHWC on the WASM backend, got NCHW');
     expect(
       run('Conv2DBackpropFilter', { x, dy: x }, { ...kernel, filterShape, pad: 'valid' }),
     ).toThrow('dy must have the shape of the output, [1, 2, 2, 2], received [1, 4, 4, 2]');
     const depthwise = { ...kernel, filterShape: [3, 3, 2, 1], dilations: [2, 2] };
     expect(run('DepthwiseConv2dNativeBackpropFilter', { x, dy: x }, depthwise)).toThrow(
-      'dilations must be 1 for a gradient on the WASM backend, received 2,2',
+      'dilations of DepthwiseConv2dNativeBackpropFilter must be 1 for a gradient on the WASM backend, got 2,2',
     );
     x.dispose();
   });

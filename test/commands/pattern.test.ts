@@ -98,7 +98,7 @@ describe('--format sparse', () => {
     const read = await readSparse(bytes, readFileSync(join(result.out, 'model.json')));
     expect(weightBits(read)).toEqual(weightBits(result.model));
     expect(bytes.length).toBeLessThan(0.2 * 4 * result.model.countParams()); // a tenth, and the bitmap
-    const rows = /as stock models have them.*\n.*gzipped.*\n.*--format sparse .*\n/;
+    const rows = /as stock models have them.*\n.*gzipped.*\n.*format sparse .*\n/;
     expect(result.stdout).toMatch(rows);
     expect(result.stdout).toContain('a browser gains bytes, not time');
     disposeWeights(read);

@@ -54,7 +54,7 @@ describe('prune: which layers', () => {
     );
     const others = inner.frozen.filter(({ id }) => id !== 'fc');
     expect(others.length).toBeGreaterThan(0);
-    for (const { reason } of others) expect(reason).toBe('not selected (--only)');
+    for (const { reason } of others) expect(reason).toBe('not selected (only)');
   });
 
   it('names the rule that matches nothing, and what there is', async () => {

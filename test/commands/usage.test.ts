@@ -82,12 +82,12 @@ describe('wrong usage', () => {
     [
       '--limit-train beyond the images',
       ['--limit-train', '60000'],
-      'limitTrain must be at most the 54000 there are, got 60000',
+      '--limit-train must be at most the 54000 there are, got 60000',
     ],
     [
       '--limit-test beyond the images',
       ['--limit-test', '10001', '--limit-train', '100'],
-      'limitTest must be at most the 10000 there are, got 10001',
+      '--limit-test must be at most the 10000 there are, got 10001',
     ],
     [
       '--validation-fraction 0',

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { OptionError } from '../../errors';
 import { DataError, loadDataSet, readDataSet, type DataOptions, type ImageSet } from '../../data';
 import { countingEntry, numberedImages } from './fixtures';
 
@@ -95,7 +96,7 @@ describe('readDataSet', () => {
     [{ limitValidation: 10 }, 'limitValidation must be at most the 9 there are, got 10'],
   ])('refuses %j', async (options, message) => {
     const loading = read(options);
-    await expect(loading).rejects.toThrow(RangeError);
+    await expect(loading).rejects.toThrow(OptionError);
     await expect(loading).rejects.toThrow(message);
   });
 
@@ -112,7 +113,7 @@ describe('readDataSet', () => {
 describe('loadDataSet', () => {
   it('names the data sets there are when asked for another', async () => {
     await expect(loadDataSet('imagenet' as 'mnist', { seed: 1 })).rejects.toThrow(
-      'data set must be one of mnist, fashion-mnist, cifar10, cifar100, got imagenet',
+      'dataset must be one of mnist, fashion-mnist, cifar10, cifar100, got imagenet',
     );
   });
 });

@@ -51,11 +51,13 @@ describe('subsetOf', () => {
   });
 
   it.each([
-    [['cat', 'dog'], 'classes must be among cat, 0, ship, or labels below 3; got dog'],
-    [['cat', '3'], 'classes must be among cat, 0, ship, or labels below 3; got 3'],
+    [['cat', 'dog'], 'classes must be among cat, 0, ship, or labels below 3, got dog'],
+    [['cat', '3'], 'classes must be among cat, 0, ship, or labels below 3, got 3'],
     [['ship', '2'], 'classes must differ, got 2 twice'],
     [['ship'], 'classes must be two or more, got 1'],
   ])('refuses %j', (classes, message) => {
-    expect(() => subsetOf(entryOf(), classes)).toThrow(new RangeError(message));
+    expect(() => subsetOf(entryOf(), classes)).toThrow(
+      expect.objectContaining({ name: 'OptionError', message }),
+    );
   });
 });

@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { SecateurError } from '../../errors';
 import { startEngine } from '../../backend/engine';
 import {
   ChannelGraph,
@@ -439,7 +440,7 @@ describe('a keep set that does not fit', () => {
     [{ conv: [1, 0] }, 'keep of conv must have 3 channels, got 2'],
     [{ conv: [0, 0, 0] }, 'keep of conv must keep at least one channel'],
     [{ last: [1, 0] }, 'last is frozen: model output'],
-    [{ conv2: [1] }, 'no channel group is named conv2'],
+    [{ conv2: [1] }, 'group must be one of the graph, got conv2'],
     [{ conv: [1, 2, 0] }, 'keep of conv must hold 0 and 1 only, got 2'],
   ])('%j', (groups, message) => {
     expect(() => {
@@ -447,7 +448,7 @@ describe('a keep set that does not fit', () => {
     }).toThrow(message);
     expect(() => {
       check(groups);
-    }).toThrow(RangeError);
+    }).toThrow(SecateurError);
   });
 
   it('names the weight', () => {
@@ -456,7 +457,7 @@ describe('a keep set that does not fit', () => {
     }).toThrow('keep of conv/kernel must have 54 weights, got 7');
     expect(() => {
       check({}, { 'conv/kernels': 54 });
-    }).toThrow('no weight is named conv/kernels');
+    }).toThrow('keep must name weights of the network, got conv/kernels');
   });
 
   it('fits where a frozen group keeps all', () => {

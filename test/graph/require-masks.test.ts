@@ -84,7 +84,7 @@ describe('requireMasks', () => {
     const model = networkOf([table(), head()]);
     expect(refusal(model, unit)).toBe(
       'table is frozen: it has no masks: no layer of the class Embedding can be masked while it trains; ' +
-        'leave it whole with --skip table',
+        'leave it whole with skip table',
     );
     expect(refusal(model, unit, { skip: ['table'] })).toBeNull();
   });
@@ -93,7 +93,7 @@ describe('requireMasks', () => {
     const model = networkOf([source(), new Gain({ name: 'gain' }), head()]);
     expect(refusal(model, 'filter')).toBe(
       'gain is frozen: it has no masks: no layer of the class Gain can be masked while it trains; ' +
-        'leave it whole with --skip source',
+        'leave it whole with skip source',
     );
     expect(refusal(model, 'filter', { skip: ['source'] })).toBeNull();
     expect(refusal(model, 'weight')).toBeNull(); // its gains are no kernel

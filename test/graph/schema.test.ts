@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { startEngine } from '../../backend/engine';
-import type { JsonValue } from '../../files/durable-files';
+import type { JsonValue } from '../../files';
 import { ChannelGraph, findGroup, projectIndices } from '../../graph';
 import { dotOf } from '../../graph/dot';
 import { readSchema, schemaOf } from '../../graph/schema';
@@ -178,7 +178,7 @@ describe('readSchema', () => {
     expect(() => readSchema({ b_project_conv_out: [] }, coupled)).toThrow(
       'schema key b_project_conv_out: its channels are listed under a_project_conv_out',
     );
-    expect(() => readSchema([], graph)).toThrow('a schema must be an object of lists');
+    expect(() => readSchema([], graph)).toThrow('schema must be an object of lists');
     expect(() => readSchema({ a_out: 'c_in' }, graph)).toThrow(
       'schema key a_out must have a list of names, got "c_in"',
     );

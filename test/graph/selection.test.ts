@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { OptionError } from '../../errors';
 import { startEngine } from '../../backend/engine';
 import { ChannelGraph } from '../../graph';
 import type { Selection } from '../../graph';
@@ -38,7 +39,7 @@ describe('selection of layers', () => {
 
   it('skips a group with any of its producers', () => {
     expect(frozen({ skip: ['conv2'] })).toMatchObject({
-      conv1: 'conv2 is skipped (--skip)',
+      conv1: 'conv2 is skipped (skip)',
       'block/conv3': null,
       conv4: null,
     });
@@ -47,7 +48,7 @@ describe('selection of layers', () => {
   it('takes only groups with a producer that matches', () => {
     expect(frozen({ only: ['conv2', 'conv4'] })).toEqual({
       conv1: null,
-      'block/conv3': 'not selected (--only)',
+      'block/conv3': 'not selected (only)',
       conv4: null,
       fc: 'model output',
     });
@@ -56,43 +57,45 @@ describe('selection of layers', () => {
   it('lets skip win over only', () => {
     expect(frozen({ only: ['conv*'], skip: ['conv4'] })).toMatchObject({
       conv1: null,
-      'block/conv3': 'not selected (--only)', // * does not cross a slash
-      conv4: 'conv4 is skipped (--skip)',
+      'block/conv3': 'not selected (only)', // * does not cross a slash
+      conv4: 'conv4 is skipped (skip)',
     });
   });
 
   it('reads ** across names and ? as one character', () => {
-    expect(frozen({ skip: ['**conv3'] })['block/conv3']).toBe('block/conv3 is skipped (--skip)');
+    expect(frozen({ skip: ['**conv3'] })['block/conv3']).toBe('block/conv3 is skipped (skip)');
     expect(frozen({ skip: ['conv?'] })).toMatchObject({
-      conv1: 'conv1 is skipped (--skip)',
+      conv1: 'conv1 is skipped (skip)',
       'block/conv3': null,
-      conv4: 'conv4 is skipped (--skip)',
+      conv4: 'conv4 is skipped (skip)',
     });
   });
 
   it('reads every other character as itself', () => {
-    expect(() => frozen({ skip: ['conv.'] })).toThrow('--skip conv. matches no layer');
-    expect(() => frozen({ skip: ['(conv4)'] })).toThrow('--skip (conv4) matches no layer');
+    expect(() => frozen({ skip: ['conv.'] })).toThrow('skip conv. matches no layer');
+    expect(() => frozen({ skip: ['(conv4)'] })).toThrow('skip (conv4) matches no layer');
   });
 
   it('refuses a rule that matches nothing, with the names there are', () => {
     expect(() => frozen({ only: ['conv4', 'layer9'] })).toThrow(
-      new RangeError(
-        '--only layer9 matches no layer that has filters; there are conv1, conv2, block/conv3, conv4, fc',
-      ),
+      new OptionError({
+        option: 'only',
+        problem:
+          'layer9 matches no layer that has filters; there are conv1, conv2, block/conv3, conv4, fc',
+      }),
     );
-    expect(() => frozen({ skip: ['CONV1'] })).toThrow('--skip CONV1 matches no layer');
+    expect(() => frozen({ skip: ['CONV1'] })).toThrow('skip CONV1 matches no layer');
   });
 
   it('reads class: as a glob of class names', () => {
     expect(frozen({ skip: ['class:Conv2D'] })).toMatchObject({
-      conv1: 'conv1 is skipped (--skip)',
-      conv4: 'conv4 is skipped (--skip)',
+      conv1: 'conv1 is skipped (skip)',
+      conv4: 'conv4 is skipped (skip)',
       fc: 'model output',
     });
     expect(frozen({ only: ['class:Conv*'] })).toMatchObject({ conv1: null, conv4: null });
     expect(() => frozen({ only: ['class:Conv3D'] })).toThrow(
-      '--only class:Conv3D matches no layer that has filters; there are Conv2D, Dense',
+      'only class:Conv3D matches no layer that has filters; there are Conv2D, Dense',
     );
   });
 
@@ -102,17 +105,17 @@ describe('selection of layers', () => {
       ['block/conv3', 'block.inner'],
     ]);
     expect(frozen({ roles, only: ['role:block.inner'] })).toMatchObject({
-      conv1: 'not selected (--only)',
+      conv1: 'not selected (only)',
       'block/conv3': null,
-      conv4: 'not selected (--only)',
+      conv4: 'not selected (only)',
     });
     expect(frozen({ roles, skip: ['role:*'] })).toMatchObject({
-      conv1: 'conv1 is skipped (--skip)',
-      'block/conv3': 'block/conv3 is skipped (--skip)',
+      conv1: 'conv1 is skipped (skip)',
+      'block/conv3': 'block/conv3 is skipped (skip)',
       conv4: null, // has no role, which is none that matches
     });
     expect(() => frozen({ roles, skip: ['role:block.downsample'] })).toThrow(
-      '--skip role:block.downsample matches no layer that has filters; there are block.out, block.inner',
+      'skip role:block.downsample matches no layer that has filters; there are block.out, block.inner',
     );
     expect(() => frozen({ skip: ['role:block.inner'] })).toThrow('none of them has a role');
   });

@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { OptionError } from '../../errors';
 import { startEngine } from '../../backend/engine';
 import { ChannelGraph, countCosts } from '../../graph';
 import { weightsByName } from '../../layers';
@@ -244,7 +245,7 @@ describe('refusals', () => {
     [{ filters: { layer1_1_conv2: 4 }, shortcut: 'A' }, 'shortcut A can only widen'],
   ] as const)('refuses %j', (options, message) => {
     const all = { ...CIFAR, ...options } as unknown as NetworkOptions;
-    expect(() => resNet(18, all)).toThrow(RangeError);
+    expect(() => resNet(18, all)).toThrow(OptionError);
     expect(() => resNet(18, all)).toThrow(message);
   });
 
@@ -252,7 +253,7 @@ describe('refusals', () => {
     // (32 + 4 - 11) / 4 + 1 = 7, pooled to 3 and to 1: nothing is left for the last pool.
     const options = { ...CIFAR, variant: 'imagenet' } as const;
     expect(() => build('alexnet', options)).toThrow(
-      'features_12 needs a map of at least 3 x 3 with its padding, got 1 x 1: the image is too small',
+      'inputShape is too small for this network: features_12 needs a map of at least 3 x 3 with its padding, got 1 x 1',
     );
   });
 

@@ -52,9 +52,11 @@ describe('linePlot', () => {
   });
 
   it('refuses what it cannot draw', () => {
-    expect(() => linePlot({ ...line, series: [] })).toThrow('at least one series');
+    expect(() => linePlot({ ...line, series: [] })).toThrow('series must be one or more, got 0');
     const [one] = line.series;
-    expect(() => linePlot({ ...line, series: [one!, one!] })).toThrow('differently: conv1');
+    expect(() => linePlot({ ...line, series: [one!, one!] })).toThrow(
+      'series must be named differently, got conv1',
+    );
     const series = [{ name: 'n', points: [{ x: 0, y: NaN }] }];
     expect(() => linePlot({ ...line, series })).toThrow('values of n must be finite, got NaN');
   });

@@ -143,7 +143,7 @@ describe('comparisonTable', () => {
         '+---------------------------+----------+----------+',
         '| as stock models have them | 1.083 MB | 100.00 % |',
         '| gzipped                   | 148.0 kB |  13.67 % |',
-        '| --format sparse           | 112.7 kB |  10.40 % |',
+        '| format sparse             | 112.7 kB |  10.40 % |',
         '+---------------------------+----------+----------+',
         'from single weights a browser gains bytes, not time: it computes with the zeros too',
       ].join('\n'),

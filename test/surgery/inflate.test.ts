@@ -3,7 +3,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { startEngine } from '../../backend/engine';
 import { harden, pruningManifest } from '../../surgery';
 import { composeKeep, inflate, pruningOf } from '../../surgery/inflate';
-import type { JsonObject } from '../../files/durable-files';
+import type { JsonObject } from '../../files';
 import { ChannelGraph } from '../../graph';
 import type { KeepSet, Residual } from '../../graph';
 import { prunable } from '../../layers';
@@ -118,7 +118,7 @@ describe('inflate', () => {
     const other = keepWithout(graph, { conv: [0, 1] });
     const tensors = tf.memory().numTensors;
     expect(() => inflate(hard, { graph, keep: other }, model)).toThrow(
-      "the small network's conv/kernel must have the shape [1,1,2,2], got [1,1,2,3]",
+      'small must have a conv/kernel of shape [1,1,2,2], got [1,1,2,3]',
     );
     expect(tf.memory().numTensors).toBe(tensors);
     const group = { id: 'conv', channels: 4, kept: [1, 2, 3] };
@@ -126,7 +126,7 @@ describe('inflate', () => {
     const reading = (changed: JsonObject): (() => unknown) => () => pruningOf({ ...file, ...changed }, model); // prettier-ignore
     expect(reading({})()).toMatchObject({ keep: { groups: new Map([['conv', Uint8Array.of(0, 1, 1, 1)]]) } }); // prettier-ignore
     expect(reading({ format: 'x' })).toThrow('must have the format secateur-pruning/1');
-    expect(reading({ groups: [{ ...group, kept: [2, 1] }] })).toThrow('group conv of the pruning.json must list ascending'); // prettier-ignore
+    expect(reading({ groups: [{ ...group, kept: [2, 1] }] })).toThrow('pruning must list ascending channels kept in group conv'); // prettier-ignore
     expect(reading({ groups: [{ ...group, kept: [4] }] })).toThrow('must list ascending');
     expect(reading({ groups: [{ ...group, id: 'x' }] })).toThrow('no channel group is named x');
     expect(reading({ groups: [{ ...group, channels: 5 }] })).toThrow('must have 4 channels, got 5');
@@ -204,7 +204,7 @@ describe('composeKeep', () => {
     const keep = keepWithout(apart, { b_project_conv: [0] });
     const first = { graph, keep: { groups: new Map(), weights: new Map() } };
     expect(() => composeKeep(first, { graph: apart, keep })).toThrow(
-      'a_project_conv/kernel keeps a channel that a_project_conv couples to one which is removed',
+      'second leaves a_project_conv/kernel a channel that a_project_conv couples to one which is removed',
     );
     const whole = ChannelGraph.of(model, { residual: 'inner' });
     const second = { graph, keep: keepWithout(graph, { a_project_conv: [0] }) };

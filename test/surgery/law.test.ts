@@ -275,7 +275,7 @@ describe('the hard network', () => {
         'keep of mid must keep at least one channel',
       );
       expect(() => make({ model, graph }, keep('middle', [1]))).toThrow(
-        'no channel group is named middle',
+        'group must be one of the graph, got middle',
       );
     }
     expect(tf.memory().numTensors).toBe(tensors);
@@ -405,7 +405,9 @@ describe('verify', () => {
       maxAbsOutput: largest,
       backend: 'cpu',
     });
-    await expect(verify(comparison, [])).rejects.toThrow('verify needs at least one sample, got 0');
+    await expect(verify(comparison, [])).rejects.toThrow(
+      'batches must hold at least one sample, got 0',
+    );
     tf.dispose([a, b]);
     hard.dispose();
     model.dispose();

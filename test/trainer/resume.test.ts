@@ -1,7 +1,8 @@
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { loadNewestCheckpoint, saveCheckpoint, stateHash } from '../../files/run/checkpoint';
+import { loadNewestCheckpoint, saveCheckpoint } from '../../files/run/checkpoint';
+import { stateHash } from '../../files/run/encode-checkpoint';
 import { methods, schedules, startingAt } from '../../methods';
 import type { MethodId, Regrowth, ScheduleId } from '../../methods';
 import { Adam, Sgd } from '../../trainer/step/optimizer';

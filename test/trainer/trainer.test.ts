@@ -4,7 +4,7 @@ import * as tf from '@tensorflow/tfjs';
 import { describe, expect, it } from 'vitest';
 import { removedUnits } from '../../graph';
 import { loadNewestCheckpoint } from '../../files/run/checkpoint';
-import type { NamedArray } from '../../files/run/checkpoint';
+import type { NamedArray } from '../../files/run/training-state';
 import { NormFilter, schedules, startingAt, TaylorFilter } from '../../methods';
 import { Adam, Sgd } from '../../trainer/step/optimizer';
 import { DivergedError, ResumeMismatchError } from '../../trainer/trainer-errors';

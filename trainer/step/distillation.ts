@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { weightsByName } from '../../layers';
-import { stateHash } from '../../files/run/checkpoint';
+import { stateHash } from '../../files/run/encode-checkpoint';
 import { logitsOf } from '../../measure/logits';
 import type { LossContext, LossTerm } from './loss';
 import { readAll } from '../training-state';

@@ -8,22 +8,21 @@ import type { Readable } from 'node:stream';
 import * as fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
 import { RandomStream } from '../../../random/seeds';
-import type {
-  NamedArray,
-  SaveCheckpointOptions,
-  TrainingState,
+import type { SaveCheckpointOptions } from '../../../files/run/checkpoint';
+import type { NamedArray, TrainingState } from '../../../files/run/training-state';
+import {
+  loadCheckpoint,
+  loadNewestCheckpoint,
+  saveCheckpoint,
 } from '../../../files/run/checkpoint';
 import {
   CheckpointDamagedError,
   CheckpointStateError,
-  loadCheckpoint,
-  loadNewestCheckpoint,
   NoValidCheckpointError,
-  saveCheckpoint,
-  stateHash,
-} from '../../../files/run/checkpoint';
-import type { FileLayer, JsonObject, OpenFile } from '../../../files/durable-files';
-import { canonicalJson, DiskError, MalformedFileError } from '../../../files/durable-files';
+} from '../../../files/run/checkpoint-errors';
+import { stateHash } from '../../../files/run/encode-checkpoint';
+import type { FileLayer, JsonObject, OpenFile } from '../../../files';
+import { canonicalJson, DiskError, MalformedFileError } from '../../../files';
 import { compileInto } from '../../compiled';
 
 const scratch = fs.mkdtempSync(path.join(os.tmpdir(), 'checkpoint-test-'));

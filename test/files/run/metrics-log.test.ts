@@ -4,10 +4,11 @@ import * as path from 'node:path';
 import * as fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
 import { RandomStream } from '../../../random/seeds';
-import type { FileLayer } from '../../../files/durable-files';
-import { nodeFiles } from '../../../files/durable-files';
+import type { FileLayer } from '../../../files';
+import { nodeFiles } from '../../../files';
 import type { MetricsRow } from '../../../files/run/metrics-log';
-import { MetricsLog, MetricsLogError, openEventLog } from '../../../files/run/metrics-log';
+import { openEventLog } from '../../../files/run/event-log';
+import { MetricsLog, MetricsLogError } from '../../../files/run/metrics-log';
 
 const scratch = fs.mkdtempSync(path.join(os.tmpdir(), 'metrics-log-test-'));
 let folders = 0;

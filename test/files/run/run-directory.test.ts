@@ -4,14 +4,12 @@ import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
 import { afterAll, describe, expect, it, vi } from 'vitest';
-import type { FileLayer } from '../../../files/durable-files';
-import { DiskError, isProcessAlive, nodeFiles, processStart } from '../../../files/durable-files';
-import {
-  newestUnfinished,
-  RunDirectory,
-  RunDirectoryError,
-  RunInUseError,
-} from '../../../files/run/run-directory';
+import type { FileLayer } from '../../../files';
+import { DiskError, isProcessAlive, nodeFiles, processStart } from '../../../files';
+import { newestUnfinished } from '../../../files/run/newest-unfinished';
+import { RunDirectory } from '../../../files/run/run-directory';
+import { RunDirectoryError } from '../../../files/run/run-directory-error';
+import { RunInUseError } from '../../../files/run/run-lock';
 import { compileInto } from '../../compiled';
 
 const scratch = fs.mkdtempSync(path.join(os.tmpdir(), 'run-directory-test-'));

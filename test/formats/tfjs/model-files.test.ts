@@ -5,6 +5,7 @@ import * as os from 'node:os';
 import * as path from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { OptionError } from '../../../errors';
 import { startEngine } from '../../../backend/engine';
 import { RandomStream } from '../../../random/seeds';
 import { harden } from '../../../surgery';
@@ -17,8 +18,8 @@ import {
   writeModel,
 } from '../../../formats';
 import { disposeWeights } from '../../../layers/build-model';
-import { DiskError, nodeFiles } from '../../../files/durable-files';
-import type { FileLayer } from '../../../files/durable-files';
+import { DiskError, nodeFiles } from '../../../files';
+import type { FileLayer } from '../../../files';
 import { ChannelGraph } from '../../../graph';
 import { prunable } from '../../../layers';
 import { resnet20 } from '../../../models';
@@ -229,7 +230,7 @@ describe('the folder of an export', () => {
     'takes no further file named %j',
     async (name) => {
       const writing = writeModel(constantModel(1), folder('extras'), { [name]: 'x' });
-      await expect(writing).rejects.toThrow(RangeError);
+      await expect(writing).rejects.toThrow(OptionError);
     },
   );
 });
@@ -240,8 +241,8 @@ describe('what is left beside an export', () => {
   /** The part of a leftover's name that says which machine made it. */
   function leftoverHost(): string {
     const modules = path.join(scratch, 'names');
-    compileInto(modules, ['files/durable-files']);
-    const script = `console.log(new (require('./files/durable-files').Leftover)('tmp', 'x').name)`;
+    compileInto(modules, ['files/leftovers']);
+    const script = `console.log(new (require('./files/leftovers').Leftover)('tmp', 'x').name)`;
     const name = execFileSync(process.execPath, ['-e', script], { cwd: modules, encoding: 'utf8' });
     return name.split('-')[2]!;
   }

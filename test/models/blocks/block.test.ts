@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { OptionError } from '../../../errors';
 import { startEngine } from '../../../backend/engine';
 import {
   architectures,
@@ -212,7 +213,7 @@ describe('roles from a file', () => {
     const input = tf.input({ shape: [4, 4, 2] });
     const model = tf.model({ inputs: input, outputs: conv(input, 'conv'), name: 'bad' });
     model.setUserDefinedMetadata({ secateurBlocks: blocks });
-    expect(() => roleOf('conv', model)).toThrow(TypeError);
+    expect(() => roleOf('conv', model)).toThrow(OptionError);
     expect(() => roleOf('conv', model)).toThrow(message);
   });
 });

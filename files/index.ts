@@ -1,0 +1,11 @@
+/** How bytes reach the disk; the folder of a run is `run/`. */
+export { asDiskError, DiskError, errorCode } from './disk-error';
+export { nodeFiles, refuseOversize } from './file-layer';
+export type { FileLayer, OpenFile } from './file-layer';
+export { ensureFolder, removeTree } from './folders';
+export { canonicalJson, isForbiddenKey, isJsonObject, parseCanonicalJson } from './json';
+export type { JsonObject, JsonValue } from './json';
+export { Leftover, sweepLeftovers } from './leftovers';
+export { MalformedFileError } from './malformed-file-error';
+export { isProcessAlive, processStart } from './processes';
+export { replaceFile, writeAll, writeNewFile } from './write';

@@ -1,0 +1,58 @@
+import * as path from 'node:path';
+import type { FileLayer } from '../file-layer';
+import type { JsonObject } from '../json';
+import { errorCode } from '../disk-error';
+import { isJsonObject, parseCanonicalJson } from '../json';
+import { RunDirectoryError } from './run-directory-error';
+
+/** Where a run stands: `stopped` by a signal with everything saved; the owner of a dead `running` crashed. */
+export type RunState = (typeof runStates)[number];
+
+/** What status.json says of a run. */
+export interface RunStatus {
+  readonly state: RunState;
+  /** When the run was made and last changed its state, ISO 8601, UTC. */
+  readonly created: string;
+  readonly updated: string;
+  /** What the caller of `setStatus` wanted known, such as the step or the cause of a failure. */
+  readonly details: JsonObject;
+}
+
+const runStates = ['running', 'stopped', 'done', 'failed'] as const;
+export const statusFormat = 'secateur-run/1';
+export const statusName = 'status.json';
+export const configName = 'config.json';
+const jsonLimit = 16_777_216; // bytes
+
+/** What status.json in a folder says. @throws {RunDirectoryError} when there is none that can be read. */
+export async function readStatus(folder: string, files: FileLayer): Promise<RunStatus> {
+  const value = await readJsonObject(path.join(folder, statusName), files);
+  const { format, state, created, updated, details } = value;
+  const isKnown = runStates.some((known) => known === state) && format === statusFormat;
+  if (!isKnown || typeof created !== 'string' || typeof updated !== 'string') {
+    throw new RunDirectoryError(folder, `has a ${statusName} that this version cannot read`);
+  }
+  return {
+    state: state as RunState,
+    created,
+    updated,
+    details: isJsonObject(details) ? details : {},
+  };
+}
+
+/** Reads a JSON object of a run. @throws {RunDirectoryError} when there is none that can be read. */
+export async function readJsonObject(file: string, files: FileLayer): Promise<JsonObject> {
+  const folder = path.dirname(file);
+  try {
+    const value = parseCanonicalJson(await files.read(file, jsonLimit), file);
+    if (isJsonObject(value)) return value;
+  } catch (error) {
+    const code = errorCode(error);
+    const isMissing = code === 'ENOENT' || code === 'ENOTDIR';
+    const reason = isMissing
+      ? `holds no run: there is no ${path.basename(file)}`
+      : `cannot be read: ${error instanceof Error ? error.message : String(error)}`;
+    throw new RunDirectoryError(folder, reason, { cause: error });
+  }
+  throw new RunDirectoryError(folder, `has a ${path.basename(file)} that is not a JSON object`);
+}

@@ -7,10 +7,12 @@ import type { ConfigOf, Key } from '../config';
 import { differences, savedOptions, shapingOptions } from '../config/saved';
 import { batchCount, dataSets } from '../data';
 import type { DataSet, Recipe } from '../data';
+import { requireWritable, writeForms } from '../formats';
 import { countMacs, countParams, removedUnits } from '../graph';
 import type { ChannelGraph, KeepSet } from '../graph';
 import { BatchStatistics, prunable, weightReader } from '../layers';
 import type { Methodology } from '../methods';
+import { blockLayers } from '../models';
 import { comparisonTable, formatBytes } from '../report/table';
 import type { JsonObject } from '../files/durable-files';
 import { observedBatches, seen, withEvidence } from '../measure/observe/evidence';
@@ -28,7 +30,6 @@ import type { FinalRate } from '../measure/search/target';
 import { Trainer } from '../trainer/trainer';
 import { dataOf } from './data';
 import { startedEngine } from './engine';
-import { filesOf, requireWritable } from './formats';
 import { layerRatesOf } from './layer-rate-file';
 import { checkFits, graphOf, methodOf, networkOf } from './network';
 import { askedTarget, attainedText, countedTarget, HIGHEST_RATE, solveTarget } from './targets';
@@ -155,7 +156,7 @@ async function prepared(given: Config, terminal: Terminal): Promise<Parts> {
   const inputShape = [height, width, channels];
   const network = await networkOf({ ...given, inputShape, classes: data.classes.length });
   if (given.model !== null) checkFits(network, inputShape, data.classes.length);
-  requireWritable(network.model, given.format);
+  requireWritable(network.model, given.format, { blocksOf: blockLayers });
   const teacher = await teacherOf(given, network, inputShape, data.classes.length);
   const model = prunable(network.model);
   if (teacher?.model !== network.model) network.model.dispose();
@@ -325,7 +326,7 @@ function handOverOf(
     keep,
     folder: run.export,
     facts: { method, rate: attained, layerRates: config.layerRate, pattern, seed, source },
-    extras: (hard) => filesOf(hard, config.format),
+    extras: (hard) => writeForms(hard, config.format, { blocksOf: blockLayers }),
     samples: () => sampleImages(data.validation, data, verifySamples),
     classify: classifier(() => data.test, data, batchSize, progress, interrupt),
     progress,

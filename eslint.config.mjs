@@ -21,7 +21,7 @@ export const mayImport = {
   measure: ['methods', 'surgery', 'data', 'report', 'graph', 'layers', 'backend', 'files'],
   trainer: ['measure', 'methods', 'data', 'report', 'graph', 'layers', 'backend', 'files'],
   jobs: ['measure', 'surgery', 'formats', 'data', 'report', 'graph'],
-  config: ['methods'],
+  config: ['methods', 'formats', 'data', 'models'],
   commands: [
     ...['config', 'jobs', 'trainer', 'measure', 'methods', 'surgery', 'formats', 'data', 'report'],
     ...['graph', 'layers', 'models', 'backend', 'files', 'random'],

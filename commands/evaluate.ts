@@ -1,5 +1,5 @@
 import type { ConfigOf } from '../config';
-import { dataSets } from '../data';
+import { resolveImages } from '../config/resolve';
 import { readModel } from '../formats';
 import { formatPercent, formatTable } from '../report/table';
 import { evaluate as measure } from '../measure/accuracy';
@@ -9,7 +9,8 @@ import { checkFits } from './network';
 import type { Terminal } from './terminal';
 
 /** Measures the accuracy of a network in a file on a data set. */
-export async function evaluate(config: ConfigOf<'evaluate'>, terminal: Terminal): Promise<number> {
+export async function evaluate(given: ConfigOf<'evaluate'>, terminal: Terminal): Promise<number> {
+  const config = resolveImages(given);
   const file = config.model!; // rules.ts: evaluate needs it
   await startedEngine(config, terminal);
   const data = await dataOf(config);
@@ -21,15 +22,9 @@ export async function evaluate(config: ConfigOf<'evaluate'>, terminal: Terminal)
     data.classes.length,
   );
   terminal.progress.start(images.count, config.split);
-  const result = await measure(
-    model,
-    images,
-    data,
-    config.batchSize ?? dataSets[config.dataset].recipe.batchSize,
-    (done) => {
-      terminal.progress.update(done);
-    },
-  ).finally(() => {
+  const result = await measure(model, images, data, config.batchSize, (done) => {
+    terminal.progress.update(done);
+  }).finally(() => {
     terminal.progress.stop();
   });
   model.dispose();

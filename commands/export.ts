@@ -2,11 +2,11 @@ import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
 import type { ConfigOf } from '../config';
 import { strip } from '../surgery';
-import { requireFree, writeModel } from '../formats';
+import { requireFree, writeForms, writeModel } from '../formats';
+import { blockLayers } from '../models';
 import { ChannelGraph, countMacs, countParams } from '../graph';
 import { formatMacs } from '../report/table';
 import { startedEngine } from './engine';
-import { filesOf } from './formats';
 import { networkOf } from './network';
 import type { Terminal } from './terminal';
 
@@ -19,7 +19,10 @@ export async function exportModel(config: ConfigOf<'export'>, terminal: Terminal
   const plain = strip(model); // a masked network in a file is exported as it computes
   const graph = ChannelGraph.of(plain);
   const pruning = config.model === null ? {} : await pruningOf(config.model);
-  await writeModel(plain, out, { ...filesOf(plain, config.format), ...pruning });
+  await writeModel(plain, out, {
+    ...writeForms(plain, config.format, { blocksOf: blockLayers }),
+    ...pruning,
+  });
   const result = { source, out, macs: countMacs(graph), params: countParams(graph) };
   terminal.print(
     config.json

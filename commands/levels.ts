@@ -1,14 +1,13 @@
 import type * as tf from '@tensorflow/tfjs';
 import type { ConfigOf } from '../config';
 import { harden, pruningManifest, verify } from '../surgery';
-import { levelPath, modelBytes, requireFree, writeLevel } from '../formats';
+import { levelPath, modelBytes, requireFree, writeForms, writeLevel } from '../formats';
 import type { Verification } from '../surgery';
 import type { LevelPlace } from '../formats';
 import type { KeepSet } from '../graph';
 import { countMacs, countParams } from '../graph';
 import { blockLayers } from '../models';
 import { formatTable } from '../report/table';
-import { filesOf } from './formats';
 import { keepAt, randomInputs, settledOn } from './one-shot';
 import type { Choosable } from './one-shot';
 import type { Terminal } from './terminal';
@@ -98,7 +97,7 @@ async function stored(
         notes: [`Pruned from ${file}: ${method}, rate ${rate}.`],
       },
       extras: {
-        ...filesOf(hard, format),
+        ...writeForms(hard, format, { blocksOf: blockLayers }),
         'pruning.json': `${JSON.stringify(manifest, null, 2)}\n`,
       },
     });

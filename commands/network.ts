@@ -7,8 +7,8 @@ import type { JsonValue } from '../files';
 import { ChannelGraph } from '../graph';
 import type { GraphOptions } from '../graph';
 import { readSchema } from '../graph/schema';
-import { methods, patternOf } from '../methods';
-import type { AnyMethodOptions, LayerRate, MethodOptions, Methodology, Regrowth } from '../methods';
+import { methods, patternOf, pickOwn } from '../methods';
+import type { LayerRate, Methodology, OwnValues, Regrowth } from '../methods';
 import { architectures, blockLayers, publishedSize } from '../models';
 import type { ArchitectureId } from '../models';
 import { UsageError, asUsage } from './usage';
@@ -78,11 +78,6 @@ export type PruningChoice = Pick<
   | 'method'
   | 'rate'
   | 'layerRate'
-  | 'norm'
-  | 'normRate'
-  | 'distance'
-  | 'entropyOf'
-  | 'entropyBins'
   | 'scope'
   | 'merge'
   | 'residual'
@@ -95,13 +90,12 @@ export type PruningChoice = Pick<
   | 'skip'
   | 'only'
   | 'compat'
-> & {
-  readonly regrowth: Regrowth;
-  /** Default none. */
-  readonly pattern?: string;
-  /** Of training only. */
-  readonly scalePenalty?: number;
-};
+> &
+  OwnValues & {
+    readonly regrowth: Regrowth;
+    /** Default none. */
+    readonly pattern?: string;
+  };
 
 /** The method that the options choose; null for `none` and where all rates are 0: they remove nothing. */
 export function methodOf(choice: PruningChoice): Methodology | null {
@@ -113,14 +107,7 @@ export function methodOf(choice: PruningChoice): Methodology | null {
   const pattern = patternOf(choice.pattern ?? 'none');
   const widths = { roundTo, rounding, minKeep, minRate, maxRate };
   const shared = { rate, layerRates, regrowth, scope, merge, counting, seed, ...widths } as const;
-  return new methods[method]({ ...shared, pattern, ...criterionOf(choice) });
-}
-
-/** The options of single criteria; each method takes its own. */
-function criterionOf(choice: PruningChoice): Omit<AnyMethodOptions, keyof MethodOptions> {
-  const { norm, normRate, distance, entropyOf, entropyBins, scalePenalty } = choice;
-  const penalty = scalePenalty === undefined ? {} : { scalePenalty };
-  return { norm, normRate, distance, entropyOf, entropyBins, ...penalty };
+  return new methods[method]({ ...shared, pattern, ...pickOwn(method, choice) });
 }
 
 /** `PATTERN=X`, whose form the option has checked. */

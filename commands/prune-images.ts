@@ -3,7 +3,7 @@ import type { ConfigOf } from '../config';
 import { options } from '../config';
 import { ConfigError } from '../config/error';
 import type { Run } from '../config/parse';
-import { dataSets } from '../data';
+import { resolveImages } from '../config/resolve';
 import type { DataSet } from '../data';
 import type { Methodology } from '../methods';
 import { dataOf } from './data';
@@ -71,12 +71,12 @@ export async function imagesOf(
   model: tf.LayersModel,
   { progress }: Pick<Terminal, 'progress'>,
 ): Promise<Images> {
-  const data = await dataOf(config);
+  const choice = resolveImages(config);
+  const data = await dataOf(choice);
   const { height, width, channels } = data.train;
   checkFits({ model, source: config.model! }, [height, width, channels], data.classes.length);
-  const batchSize = config.batchSize ?? dataSets[config.dataset].recipe.batchSize;
   progress.note(
     `images of ${data.name}: ${data.train.count} training, ${data.validation.count} validation`,
   );
-  return { data, batchSize };
+  return { data, batchSize: choice.batchSize };
 }

@@ -1,12 +1,12 @@
 import type { ConfigOf } from '../config';
 import type { Run } from '../config/parse';
 import { mask } from '../surgery';
-import { readModel, requireFree } from '../formats';
+import { readModel, requireFree, writeForms } from '../formats';
+import { blockLayers } from '../models';
 import { keepAll } from '../graph';
 import { comparisonTable } from '../report/table';
 import { classifier, handOver } from '../jobs/hand-over';
 import { startedEngine } from './engine';
-import { filesOf } from './formats';
 import { layerRatesOf } from './layer-rate-file';
 import { pruneLevels } from './levels';
 import { graphOf, underSchema } from './network';
@@ -58,7 +58,7 @@ async function pruneOnce(
     whole,
     folder: out,
     facts: { ...config, rate, layerRates: config.layerRate, source: file },
-    extras: (hard) => filesOf(hard, config.format),
+    extras: (hard) => writeForms(hard, config.format, { blocksOf: blockLayers }),
     samples: () => randomInputs(model, config.verifySamples, config.seed),
     classify:
       images &&

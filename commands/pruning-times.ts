@@ -1,12 +1,12 @@
 import { ConfigError } from '../config/error';
-import type { ConfigOf } from '../config';
-import { batchCount, dataSets } from '../data';
+import type { TrainingConfig } from '../config/resolve';
+import { batchCount } from '../data';
 import type { DataSet } from '../data';
 import { schedules, startingAt } from '../methods';
 import type { RateSchedule } from '../methods';
 import type { PruningTimes } from '../trainer/pruning/timetable';
 
-type Config = ConfigOf<'train'>;
+type Config = TrainingConfig;
 
 /** When the options prune; once where the schedule has a single event. */
 export function pruningTimes(config: Config): PruningTimes {
@@ -52,11 +52,8 @@ function requireSeveral(config: Config, units: number): void {
 }
 
 /** Epochs or steps of the run, whichever the times count. */
-function unitsOf(config: Config, data: DataSet): number {
-  const { recipe } = dataSets[config.dataset];
-  const epochs = config.epochs ?? recipe.epochs;
-  if (config.pruneBy === 'epoch') return epochs;
-  return epochs * batchCount(data.train.count, config.batchSize ?? recipe.batchSize);
+function unitsOf({ pruneBy, epochs, batchSize }: Config, data: DataSet): number {
+  return pruneBy === 'epoch' ? epochs : epochs * batchCount(data.train.count, batchSize);
 }
 
 function fault(key: string, problem: string, received: number | string): ConfigError {

@@ -4,8 +4,8 @@ import type * as tf from '@tensorflow/tfjs';
 import { options } from '../config';
 import type { ConfigOf } from '../config';
 import { ConfigError } from '../config/error';
+import { resolveImages } from '../config/resolve';
 import { shapingOptions } from '../config/saved';
-import { dataSets } from '../data';
 import type { DataSet } from '../data';
 import { readModel } from '../formats';
 import type { JsonObject } from '../files';
@@ -70,7 +70,7 @@ interface Scanned {
 class Stopped extends Error {}
 
 async function imagesOf(config: Config): Promise<DataSet> {
-  const data = await dataOf({ ...config, limitTrain: null, limitTest: null });
+  const data = await dataOf(resolveImages(config));
   if (data.validation.count > 0) return data;
   throw new ConfigError({
     key: '--validation-fraction',
@@ -123,7 +123,7 @@ async function scanned(
   const { rates, schemaFile } = choice;
   const graph = await underSchema(await asUsage(() => graphOf(model, choice)), schemaFile);
   const method = (await asUsage(() => methodOf(choice)))!; // rules.ts: not `none`
-  const batchSize = config.batchSize ?? dataSets[config.dataset].recipe.batchSize;
+  const { batchSize } = resolveImages(config);
   const images = { data, batchSize };
   using network = await choosable({ model, graph, file, images }, method, choice);
   const keepAt = await asUsage(() => method.proposals(graph, network.kernel));

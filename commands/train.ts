@@ -4,13 +4,17 @@ import { ConfigError } from '../config/error';
 import type { Run } from '../config/parse';
 import { options } from '../config';
 import type { ConfigOf, Key } from '../config';
+import { resolveTraining } from '../config/resolve';
+import type { TrainingConfig } from '../config/resolve';
 import { differences, savedOptions, shapingOptions } from '../config/saved';
-import { batchCount, dataSets } from '../data';
-import type { DataSet, Recipe } from '../data';
+import { batchCount } from '../data';
+import type { DataSet } from '../data';
+import { requireWritable, writeForms } from '../formats';
 import { countMacs, countParams, removedUnits } from '../graph';
 import type { ChannelGraph, KeepSet } from '../graph';
 import { BatchStatistics, prunable, weightReader } from '../layers';
 import type { Methodology } from '../methods';
+import { blockLayers } from '../models';
 import { comparisonTable, formatBytes } from '../report/table';
 import type { JsonObject } from '../files';
 import { observedBatches, seen, withEvidence } from '../measure/observe/evidence';
@@ -29,7 +33,6 @@ import type { FinalRate } from '../measure/search/target';
 import { Trainer } from '../trainer/trainer';
 import { dataOf } from './data';
 import { startedEngine } from './engine';
-import { filesOf, requireWritable } from './formats';
 import { layerRatesOf } from './layer-rate-file';
 import { checkFits, graphOf, methodOf, networkOf } from './network';
 import { askedTarget, attainedText, countedTarget, HIGHEST_RATE, solveTarget } from './targets';
@@ -40,6 +43,9 @@ import type { Terminal } from './terminal';
 import { asUsage } from './usage';
 
 type Config = ConfigOf<'train'>;
+
+/** One that leaves nothing to the recipe. */
+type Resolved = TrainingConfig;
 
 /** Where runs go that are given no directory. */
 const RUNS = 'runs';
@@ -61,7 +67,7 @@ export async function train(given: Run<'train'>, terminal: Terminal): Promise<nu
   using parts = await prepared(config, terminal);
   using run = resumedRun ?? (await newRun(parts.config));
   try {
-    await run.writeConfig(savedOptions(parts.config) as JsonObject);
+    await run.writeConfig(savedOptions(parts.given) as JsonObject);
     await run.writeEnvironment({
       backend: engine.packageName,
       device: engine.device,
@@ -89,7 +95,7 @@ async function withLayerRates({ config, sources, ...run }: Run<'train'>): Promis
   };
 }
 
-function newRun({ method, rate, seed, runDir }: Config): Promise<RunDirectory> {
+function newRun({ method, rate, seed, runDir }: Resolved): Promise<RunDirectory> {
   return RunDirectory.create(runDir, RUNS, { label: `${method}_r${rate}_s${seed}` });
 }
 
@@ -136,7 +142,9 @@ function resumedConfig(
 
 /** What a run is made of, as its options say. */
 interface Parts extends Disposable {
-  readonly config: Config;
+  /** The options as they are saved. */
+  readonly given: Config;
+  readonly config: Resolved;
   readonly data: DataSet;
   readonly model: tf.LayersModel;
   /** Where the network came from. */
@@ -147,24 +155,27 @@ interface Parts extends Disposable {
   readonly teacher: Teacher | null;
 }
 
-async function prepared(given: Config, terminal: Terminal): Promise<Parts> {
-  requireTimes(given);
-  const data = await dataOf(given);
-  requireEvents(given, data);
-  requireValidation(given, data);
+async function prepared(asked: Config, terminal: Terminal): Promise<Parts> {
+  const resolved = resolveTraining(asked);
+  requireTimes(resolved);
+  const data = await dataOf(resolved);
+  requireEvents(resolved, data);
+  requireValidation(resolved, data);
   const { height, width, channels } = data.train;
   const inputShape = [height, width, channels];
-  const network = await networkOf({ ...given, inputShape, classes: data.classes.length });
-  if (given.model !== null) checkFits(network, inputShape, data.classes.length);
-  requireWritable(network.model, given.format);
-  const teacher = await teacherOf(given, network, inputShape, data.classes.length);
+  const network = await networkOf({ ...resolved, inputShape, classes: data.classes.length });
+  if (resolved.model !== null) checkFits(network, inputShape, data.classes.length);
+  requireWritable(network.model, resolved.format, { blocksOf: blockLayers });
+  const teacher = await teacherOf(resolved, network, inputShape, data.classes.length);
   const model = prunable(network.model);
   if (teacher?.model !== network.model) network.model.dispose();
-  requireStatistics(model, given);
-  const graph = await asUsage(() => graphOf(model, given));
-  const config = await targeted({ model, graph, config: given, data }, terminal);
+  requireStatistics(model, resolved);
+  const graph = await asUsage(() => graphOf(model, resolved));
+  const rate = await targetedRate({ model, graph, config: resolved, data }, terminal);
+  const given = { ...asked, rate };
+  const config = { ...resolved, rate };
   const method = await asUsage(() => methodOf(config));
-  const optimizer = optimizerOf(config, dataSets[config.dataset].recipe);
+  const optimizer = optimizerOf(config);
   await announce({ model, graph, config, data }, terminal);
   const dispose = (): void => {
     optimizer.dispose();
@@ -172,24 +183,23 @@ async function prepared(given: Config, terminal: Terminal): Promise<Parts> {
     teacher?.model.dispose();
   };
   const { source } = network;
-  const parts = { config, data, model, source, graph, method, optimizer, teacher };
+  const parts = { given, config, data, model, source, graph, method, optimizer, teacher };
   return { ...parts, [Symbol.dispose]: dispose };
 }
 
 /** What the rules of the options cannot know: the number of epochs may be the recipe's. */
-function requireTimes(config: Config): void {
-  const epochs = config.epochs ?? dataSets[config.dataset].recipe.epochs;
-  const { warmupEpochs } = config;
-  const fault = (key: string, problem: string, received: number): ConfigError =>
-    new ConfigError({ key, problem, received, source: 'command line, environment or file' });
-  if (warmupEpochs !== null && warmupEpochs > epochs) {
-    const problem = `must be at most the ${epochs} epochs, or the learning rate is never reached`;
-    throw fault('--warmup-epochs', problem, warmupEpochs);
-  }
+function requireTimes({ epochs, warmupEpochs }: Resolved): void {
+  if (warmupEpochs <= epochs) return;
+  throw new ConfigError({
+    key: '--warmup-epochs',
+    problem: `must be at most the ${epochs} epochs, or the learning rate is never reached`,
+    received: warmupEpochs,
+    source: 'command line, environment or file',
+  });
 }
 
 /** The best epoch is chosen on images that are neither learnt from nor tested on. */
-function requireValidation({ validationFraction }: Config, data: DataSet): void {
+function requireValidation({ validationFraction }: Resolved, data: DataSet): void {
   if (data.validation.count > 0) return;
   throw new ConfigError({
     key: '--validation-fraction',
@@ -246,12 +256,11 @@ function quoted(text: string): string {
 
 function trainerOf(
   run: RunDirectory,
-  { config, data, model, graph, method, optimizer, teacher }: Parts,
+  { given, config, data, model, graph, method, optimizer, teacher }: Parts,
   stop: StopRequest,
   terminal: Terminal,
 ): Trainer {
-  const { recipe } = dataSets[config.dataset];
-  const batchSize = config.batchSize ?? recipe.batchSize;
+  const { epochs, batchSize } = config;
   const isPaper = config.compat === 'paper';
   return new Trainer({
     model,
@@ -260,9 +269,9 @@ function trainerOf(
     data,
     optimizer,
     run,
-    epochs: config.epochs ?? recipe.epochs,
+    epochs,
     batchSize,
-    learningRate: learningRateOf(config, recipe, batchCount(data.train.count, batchSize)),
+    learningRate: learningRateOf(config, batchCount(data.train.count, batchSize)),
     seed: config.seed,
     augment: config.augment !== 'off',
     labelSmoothing: config.labelSmoothing,
@@ -274,7 +283,7 @@ function trainerOf(
     extent: isPaper ? 'kernel' : 'unit',
     checkpointEvery: config.checkpointEvery,
     keepCheckpoints: config.keepCheckpoints,
-    identity: identityOf(config, data, teacher),
+    identity: identityOf(given, data, teacher),
     progress: terminal.progress,
     stop,
   });
@@ -286,9 +295,8 @@ async function remeasureStatistics(
   keep: KeepSet,
   stop: StopRequest,
 ): Promise<void> {
-  const { seed, bnBatches } = config;
+  const { seed, bnBatches, batchSize } = config;
   if (bnBatches === null || bnBatches === 0) return;
-  const batchSize = config.batchSize ?? dataSets[config.dataset].recipe.batchSize;
   const onBatch = (): void => {
     if (stop.requested !== null) throw new Stopped();
   };
@@ -297,7 +305,7 @@ async function remeasureStatistics(
 }
 
 /** @throws {ConfigError} when there are no statistics that --bn-batches could measure. */
-function requireStatistics(model: tf.LayersModel, { bnBatches }: Config): void {
+function requireStatistics(model: tf.LayersModel, { bnBatches }: Resolved): void {
   if (bnBatches === null || bnBatches === 0 || new BatchStatistics(model).count > 0) return;
   throw new ConfigError({
     key: '--bn-batches',
@@ -314,8 +322,7 @@ function handOverOf(
   stop: StopRequest,
   { progress }: Terminal,
 ): Promise<HandedOver> {
-  const { method, rate, pattern, seed, dataset, verifySamples } = config;
-  const batchSize = config.batchSize ?? dataSets[dataset].recipe.batchSize;
+  const { method, rate, pattern, seed, batchSize, verifySamples } = config;
   const attained = finalRateOf(config, model, graph) ? removedShare(keep) : rate;
   const interrupt = (): void => {
     if (stop.requested !== null) throw new Stopped();
@@ -326,7 +333,7 @@ function handOverOf(
     keep,
     folder: run.export,
     facts: { method, rate: attained, layerRates: config.layerRate, pattern, seed, source },
-    extras: (hard) => filesOf(hard, config.format),
+    extras: (hard) => writeForms(hard, config.format, { blocksOf: blockLayers }),
     samples: () => sampleImages(data.validation, data, verifySamples),
     classify: classifier(() => data.test, data, batchSize, progress, interrupt),
     progress,
@@ -344,27 +351,26 @@ async function resume(trainer: Trainer, terminal: Terminal): Promise<void> {
 }
 
 /**
- * The configuration with the rate that a target asks for, on the network as training finds it; a
+ * The rate that a target asks for, on the network as training finds it, else that of the options; a
  * resumed run has that of its beginning.
  *
  * @throws {UsageError} with the attainable range, when the target is outside.
  */
-async function targeted(
+async function targetedRate(
   { model, graph, config, data }: Pick<Parts, 'model' | 'graph' | 'config' | 'data'>,
   terminal: Terminal,
-): Promise<Config> {
+): Promise<number> {
   const asked = askedTarget(config);
-  if (!asked || config.resume) return config;
+  if (!asked || config.resume) return config.rate;
   const method = await asUsage(() => methodOf({ ...config, rate: HIGHEST_RATE }));
-  const { seed } = config;
-  const batchSize = config.batchSize ?? dataSets[config.dataset].recipe.batchSize;
+  const { seed, batchSize } = config;
   const batches = observedBatches(data, { seed, epoch: 0, batchSize }, 1); // enough for counts
   const on = { model, graph, method: method!, kernel: weightReader(model) };
   const evidence = await seen(on, batches);
   try {
     const { rate, summary } = await asUsage(() => solveTarget(asked, on, terminal));
     terminal.progress.note(summary);
-    return { ...config, rate };
+    return rate;
   } finally {
     evidence[Symbol.dispose]();
   }
@@ -372,7 +378,7 @@ async function targeted(
 
 /** Who solves the target anew at each event, where scores decide how much each layer loses. */
 function finalRateOf(
-  config: Config,
+  config: Resolved,
   model: tf.LayersModel,
   graph: ChannelGraph,
 ): FinalRate | undefined {
@@ -402,11 +408,11 @@ async function announce(
     );
     return;
   }
-  const batchSize = config.batchSize ?? dataSets[config.dataset].recipe.batchSize;
+  const { seed, batchSize } = config;
   const keep = await asUsage(() =>
     withEvidence(
       { model, graph, method: trial },
-      () => observedBatches(data, { seed: config.seed, epoch: 0, batchSize }, 1), // enough for counts
+      () => observedBatches(data, { seed, epoch: 0, batchSize }, 1), // enough for counts
       () => trial.choose(graph, weightReader(model)),
     ),
   );
@@ -427,37 +433,23 @@ async function announce(
   );
 }
 
-function optimizerOf(config: Config, recipe: Recipe): Optimizer {
-  const weightDecay = config.weightDecay ?? recipe.weightDecay;
-  if (config.optimizer === 'adam') return new Adam({ weightDecay });
-  const { momentum, nesterov } = config;
+function optimizerOf({ optimizer, weightDecay, momentum, nesterov }: Resolved): Optimizer {
+  if (optimizer === 'adam') return new Adam({ weightDecay });
   return new Sgd({ momentum, nesterov: nesterov && momentum > 0, weightDecay });
 }
 
-/** Adam's usual rate, where the recipe's is SGD's. */
-const ADAM_RATE = 1e-3;
-
-/** The papers' 60, 120 and 160 of 200 epochs, as shares of any length. */
-const MILESTONES = [0.3, 0.6, 0.8];
-
-/** The papers' factor at each of them. */
-const DECAY = 0.2;
-
-function learningRateOf(config: Config, recipe: Recipe, stepsPerEpoch: number): LearningRate {
-  const epochs = config.epochs ?? recipe.epochs;
-  const usual = config.optimizer === 'adam' ? ADAM_RATE : recipe.learningRate;
-  const base = config.learningRate ?? usual;
-  const warmup = (config.warmupEpochs ?? 0) * stepsPerEpoch;
+function learningRateOf(config: Resolved, stepsPerEpoch: number): LearningRate {
+  const { learningRate: base, lrSchedule, lrDecay: gamma } = config;
+  const warmup = config.warmupEpochs * stepsPerEpoch;
   const schedules = {
     constant: () => constant({ base, warmup }),
-    cosine: () => cosine({ base, warmup, total: epochs * stepsPerEpoch }),
+    cosine: () => cosine({ base, warmup, total: config.epochs * stepsPerEpoch }),
     'multi-step': () => {
-      const at = config.milestones ?? MILESTONES.map((share) => Math.round(share * epochs));
-      const milestones = at.map((epoch) => epoch * stepsPerEpoch);
-      return multiStep({ base, warmup, milestones, gamma: config.lrDecay ?? DECAY });
+      const milestones = config.milestones.map((epoch) => epoch * stepsPerEpoch);
+      return multiStep({ base, warmup, milestones, gamma });
     },
   };
-  return schedules[config.lrSchedule ?? recipe.schedule]();
+  return schedules[lrSchedule]();
 }
 
 /** What a checkpoint must share with the run that resumes it. */
@@ -478,7 +470,7 @@ function report(
   { before, after, verification }: HandedOver,
   epoch: number,
   run: RunDirectory,
-  config: Config,
+  config: Resolved,
   terminal: Terminal,
 ): void {
   const memory = process.resourceUsage().maxRSS * 1024;

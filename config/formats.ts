@@ -4,6 +4,7 @@
  * A format is a function that throws on a wrong value, which is what convict calls; the rest of it serves
  * the command line and the help. Text is read strictly: what is not wholly a number is no number.
  */
+import type { OptionValue } from '../methods/facts';
 import { isPattern, PATTERN_FORMS } from '../methods/select/patterns';
 
 /** One kind of value: how it is read, checked and described. */
@@ -163,6 +164,20 @@ export function amount(of: Units, example: string): Format<string | number> {
     allowed: `a share that stays, as 60% or 0.6, or a figure above 1, as ${example} (${named.join(', ')})`,
     placeholder: 'AMOUNT',
   });
+}
+
+/** The format of what a catalogue says that a value may be. */
+export function formatOf(value: OptionValue): Format<string> | Format<number> | Format<boolean> {
+  switch (value.kind) {
+    case 'flag':
+      return flag;
+    case 'choice':
+      return choice(value.of, value.placeholder);
+    case 'real':
+      return real(value);
+    case 'whole':
+      return whole(value);
+  }
 }
 
 /** A list whose items have the format `item`: separated by commas as text, an array in a file. */

@@ -8,7 +8,7 @@ import { readArguments } from './arguments';
 import { helpText } from './help';
 import { withNamedMethod } from './importance';
 import { withPatternRate } from './pattern-rate';
-import { checkTogether } from './rules';
+import { checkTogether } from './check';
 import { savedOptions } from './saved';
 import type { Setting } from './settings';
 import { readConfigFile, readEnvironment } from './settings';

@@ -102,7 +102,7 @@ export interface OpenedDataSet {
   readTest(): SplitReading;
 }
 
-/** A data set that can be loaded: one file in this folder and one line in `index.ts` each. */
+/** A data set that can be loaded: one file in this folder and one line in `catalogue.ts` each. */
 export interface DataSetEntry {
   /** Name for people. */
   readonly title: string;

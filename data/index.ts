@@ -1,13 +1,13 @@
 import { OptionError } from '../errors';
-import { cifar10 } from './cifar10';
-import { cifar100 } from './cifar100';
+import { dataSets } from './catalogue';
+import type { DataSetId } from './catalogue';
 import type { DataOptions, DataSet } from './data-set';
-import { fashionMnist } from './fashion-mnist';
 import { readDataSet } from './load';
-import { mnist } from './mnist';
 
 export { batchCount, evaluationBatches, trainingBatches } from './batches';
 export type { Batch, LabelledBatch, TrainingBatchOptions } from './batches';
+export { dataSets } from './catalogue';
+export type { DataSetId } from './catalogue';
 export { DataError } from './data-error';
 export type {
   Augmentation,
@@ -21,12 +21,6 @@ export type {
 export { readDataSet } from './load';
 export { channelStatistics } from './statistics';
 export { subsetOf } from './subset';
-
-/** Every data set by the name that the command line knows it by. */
-export const dataSets = { mnist, 'fashion-mnist': fashionMnist, cifar10, cifar100 } as const;
-
-/** The name of a data set. */
-export type DataSetId = keyof typeof dataSets;
 
 /**
  * Loads a data set by name; see `readDataSet`.

@@ -1,5 +1,9 @@
+export { formatCatalogue, formatIds } from './catalogue';
+export type { FormatId } from './catalogue';
 export { ModelFileError } from './model-file-error';
 export { onnxModel } from './onnx/onnx';
+export { fileFormats, requireWritable, writeForms } from './registry';
+export type { FileFormat, WriteOptions } from './registry';
 export { readSparse, sparseWeights, weightFileSizes } from './sparse/sparse';
 export type { WeightFileSizes } from './sparse/sparse';
 export { SPARSE_FILE, unpackSparse } from './sparse/sparse-unpack';

@@ -1,25 +1,29 @@
-import type { MethodId } from './index';
+import { factsOf, methodIds } from './catalogue';
+import type { methodCatalogue, MethodId, OwnValues } from './catalogue';
 
-/** The methods of one criterion: by filters, by single weights, or both. */
-export interface Importance {
+/** The methods of one criterion, by filters, by single weights, or both; and the own options that go with its name. */
+export interface Importance extends OwnValues {
   readonly filter?: MethodId;
   readonly weight?: MethodId;
-  /** The norm that goes with the name, where the method of filters takes one. */
-  readonly norm?: 'l1' | 'l2';
 }
 
-/** The criteria by the names that `--importance` takes: another spelling of the methods. */
-export const importances = {
-  l1: { filter: 'norm-filter', weight: 'norm-weight', norm: 'l1' },
-  l2: { filter: 'norm-filter', weight: 'norm-weight', norm: 'l2' },
-  'geometric-median': { filter: 'fpgm' },
-  random: { filter: 'random-filter', weight: 'random-weight' },
-  'bn-scale': { filter: 'slimming' },
-  taylor: { filter: 'taylor-filter', weight: 'taylor-weight' },
-  entropy: { filter: 'entropy-filter', weight: 'entropy-weight' },
-  apoz: { filter: 'apoz' },
-  lamp: { weight: 'lamp' },
-} as const satisfies Record<string, Importance>;
+type Catalogue = typeof methodCatalogue;
 
 /** A name that `--importance` takes. */
-export type ImportanceId = keyof typeof importances;
+export type ImportanceId = {
+  [Id in MethodId]: keyof Catalogue[Id]['importance'];
+}[MethodId];
+
+/** The criteria by the names that `--importance` takes: another spelling of the methods. */
+export const importances: Readonly<Record<ImportanceId, Importance>> = collectImportances();
+
+function collectImportances(): Record<ImportanceId, Importance> {
+  const found: Partial<Record<string, Importance>> = {};
+  for (const id of methodIds) {
+    const { unit, importance } = factsOf(id);
+    for (const [name, sets] of Object.entries(importance)) {
+      found[name] = { ...found[name], [unit]: id, ...sets };
+    }
+  }
+  return found as Record<ImportanceId, Importance>; // each name that the catalogue has
+}

@@ -1,16 +1,13 @@
 import { AverageZeros } from './apoz';
 import { EntropyFilter, EntropyWeight } from './entropy';
-import type { EntropyFilterOptions } from './entropy';
 import { GeometricMedian } from './geometric-median';
-import type { GeometricMedianOptions } from './geometric-median';
 import { Lamp } from './lamp';
-import type { Methodology } from './methodology';
+import type { MethodId, OwnValues } from './catalogue';
+import type { MethodOptions, Methodology } from './methodology';
 import { NormFilter } from './norm-filter';
-import type { NormFilterOptions } from './norm-filter';
 import { NormWeight } from './norm-weight';
 import { RandomFilter, RandomWeight } from './random';
 import { Slimming } from './slimming';
-import type { SlimmingOptions } from './slimming';
 import { TaylorFilter, TaylorWeight } from './taylor';
 
 export { Methodology, finalMoment } from './methodology';
@@ -32,6 +29,8 @@ export { patternOf, patternRate, patternText } from './select/patterns';
 export type { Pattern } from './select/patterns';
 export { filterAxes, filtersLast } from './select/filter-axis';
 export { filterRows } from './filters';
+export { factsOf, isObserving, methodCatalogue, methodIds, pickOwn } from './catalogue';
+export type { MethodId, OwnValues } from './catalogue';
 export { importances } from './importances';
 export {
   AverageZeros,
@@ -49,12 +48,9 @@ export {
 };
 
 /** Every option that some method takes; each takes its own and leaves the rest. */
-export type AnyMethodOptions = EntropyFilterOptions &
-  GeometricMedianOptions &
-  NormFilterOptions &
-  SlimmingOptions;
+export type AnyMethodOptions = MethodOptions & OwnValues;
 
-/** The methods by the names of the command line. */
+/** The class of each method of the catalogue. */
 export const methods = {
   fpgm: GeometricMedian,
   'norm-filter': NormFilter,
@@ -68,6 +64,4 @@ export const methods = {
   'entropy-weight': EntropyWeight,
   apoz: AverageZeros,
   lamp: Lamp,
-} as const satisfies Record<string, new (options: AnyMethodOptions) => Methodology>;
-
-export type MethodId = keyof typeof methods;
+} as const satisfies Record<MethodId, new (options: AnyMethodOptions) => Methodology>;

@@ -100,6 +100,22 @@ export const schedules = {
 
 export type ScheduleId = keyof typeof schedules;
 
+/** The schedules, in the order of the help. */
+export const scheduleIds = Object.keys(schedules) as ScheduleId[];
+
+/** Whether a schedule reads the rate that it starts at. */
+const readsInitialRate = {
+  constant: false,
+  'one-shot': false,
+  linear: true,
+  geometric: false,
+  polynomial: true,
+  asymptotic: true,
+} as const satisfies Record<ScheduleId, boolean>;
+
+/** The schedules that read the rate that they start at. */
+export const startingSchedules = scheduleIds.filter((id) => readsInitialRate[id]);
+
 /** A schedule with its initial rate; the rate by now of a final one. */
 export type RateSchedule = (finalRate: number, progress: number) => number;
 

@@ -1,4 +1,5 @@
 import type * as tf from '@tensorflow/tfjs';
+import type { ArchitectureId } from './catalogue';
 import { alexNet } from './networks/alexnet';
 import { cifarResNet } from './networks/cifar-resnet';
 import type { CifarResNetOptions } from './networks/cifar-resnet';
@@ -20,6 +21,8 @@ export { alexNet } from './networks/alexnet';
 export { BasicBlock } from './blocks/basic-block';
 export * from './blocks/block';
 export { Bottleneck } from './blocks/bottleneck';
+export { publishedSize } from './catalogue';
+export type { ArchitectureId } from './catalogue';
 export { cifarResNet } from './networks/cifar-resnet';
 export type { CifarResNetOptions } from './networks/cifar-resnet';
 export { DenseLayer } from './blocks/dense-layer';
@@ -110,24 +113,4 @@ export const architectures = {
   googlenet: googLeNet,
   densenet121: denseNet121,
   efficientnet_b0: efficientNet,
-} as const satisfies Record<string, Architecture>;
-
-/** A name of the zoo. */
-export type ArchitectureId = keyof typeof architectures;
-
-/** The images and classes that a network of the zoo was published for. */
-export function publishedSize(id: ArchitectureId): Pick<NetworkOptions, 'inputShape' | 'classes'> {
-  return cifarNetworks.has(id)
-    ? { inputShape: [32, 32, 3], classes: 10 }
-    : { inputShape: [224, 224, 3], classes: 1000 };
-}
-
-const cifarNetworks: ReadonlySet<ArchitectureId> = new Set([
-  'resnet20',
-  'resnet32',
-  'resnet44',
-  'resnet56',
-  'resnet110',
-  'vgg9',
-  'vgg9_bn',
-]);
+} as const satisfies Record<ArchitectureId, Architecture>;

@@ -13,15 +13,18 @@ import {
   writeNewFile,
 } from '../../files';
 import type { FileLayer } from '../../files';
+import { filesBeside, formatCatalogue } from '../catalogue';
 import { ModelFileError } from '../model-file-error';
 
 /** Bytes of one weight file: browsers cache files of this size. */
 const SHARD_BYTES = 4 * 1024 * 1024;
-/** The files that an export consists of. */
-const ownFile =
-  /^(model\.json|pruning\.json|network\.ts|network\.onnx|weights\.sparse|group1-shard\d+of\d+\.bin)$/;
-/** Those of them that a caller gives. */
-const givenFile = /^(pruning\.json|network\.ts|network\.onnx|weights\.sparse)$/;
+/** The weight files of an export. */
+const weightFile = /^group1-shard\d+of\d+\.bin$/;
+
+/** Whether an export consists of files of this name. */
+function isOwnFile(name: string): boolean {
+  return name === formatCatalogue.tfjs.file || weightFile.test(name) || filesBeside.has(name);
+}
 
 /** Further files beside model.json by name: text in UTF-8, or bytes. */
 export type Extras = Readonly<Record<string, string | Uint8Array>>;
@@ -93,8 +96,8 @@ export async function requireFree(folder: string, extras: readonly string[] = []
     if (errorCode(error) !== 'ENOTDIR') throw error;
     throw new FolderInUseError(`${folder} must be a folder or not there yet, it is a file`);
   });
-  const others = names.filter((name) => !ownFile.test(name) && !extras.includes(name));
-  const isExport = others.length === 0 && names.includes('model.json');
+  const others = names.filter((name) => !isOwnFile(name) && !extras.includes(name));
+  const isExport = others.length === 0 && names.includes(formatCatalogue.tfjs.file);
   if (names.length === 0 || isExport) return;
   const held = (others.length > 0 ? others : names).slice(0, 3).join(', ');
   throw new FolderInUseError(`${folder} must be empty or hold an earlier export, it holds ${held}`);
@@ -111,7 +114,7 @@ async function placeOf(folder: string): Promise<string> {
 
 function checkExtras(extras: Extras): void {
   for (const name of Object.keys(extras)) {
-    const isOfModel = ownFile.test(name) && !givenFile.test(name);
+    const isOfModel = isOwnFile(name) && !filesBeside.has(name);
     if (isOfModel || !/^[\w-][\w.-]*$/.test(name)) {
       throw new OptionError({
         option: 'extras',
@@ -187,7 +190,7 @@ async function writeFiles(
   for await (const shard of shardsOf(weights)) {
     await writeNewFile(path.join(folder, names.shift()!), shard, files);
   }
-  const others: Extras = { ...extras, 'model.json': modelJson(model, weights) };
+  const others: Extras = { ...extras, [formatCatalogue.tfjs.file]: modelJson(model, weights) };
   for (const [name, content] of Object.entries(others)) {
     const bytes = typeof content === 'string' ? Buffer.from(content) : content;
     await writeNewFile(path.join(folder, name), bytes, files);

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { commandNames, commands, ids, options } from '../../config';
@@ -64,6 +65,15 @@ describe('--help', () => {
       expect(parse(argv, {})).toMatchObject({ action: 'run', command });
       expect(printed(command, '--help')).toContain(`npx ts-node run.ts ${argv.join(' ')}\n`);
     }
+  });
+
+  it('needs no TensorFlow', () => {
+    const script =
+      "require('./config/parse').parse(['--help'], {});" +
+      "console.log(Object.keys(require.cache).filter((file) => file.includes('@tensorflow')).length)";
+    const argv = ['-r', 'ts-node/register/transpile-only', '-e', script];
+    const { stdout, stderr } = spawnSync(process.execPath, argv, { encoding: 'utf8' });
+    expect([stderr, stdout.trim()]).toEqual(['', '0']);
   });
 
   it('is shown whatever else is wrong', () => {

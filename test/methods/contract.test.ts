@@ -10,7 +10,7 @@ import type { Run } from '../../config/parse';
 import { ChannelGraph, keepAll } from '../../graph';
 import type { KeepSet } from '../../graph';
 import { weightsByName } from '../../layers';
-import { methods } from '../../methods';
+import { factsOf, isObserving, methods } from '../../methods';
 import type {
   AnyMethodOptions,
   KernelReader,
@@ -419,6 +419,15 @@ describe.each(entries)('$title', ({ id, own, Method }) => {
     const stateOf = (of: Methodology): object => Object.assign({}, of, { options: null });
     expect(stateOf(method)).toEqual(stateOf(new Method(expected)));
     expect(new methods[id](method.options).options).toEqual(method.options);
+  });
+
+  it('is what the catalogue says of it', () => {
+    shelf = randomShelf(graph, 1);
+    const { unit, options } = factsOf(id);
+    expect(isOfFilters() ? 'filter' : 'weight').toBe(unit);
+    const usual = Object.entries(options).map(([key, option]) => [key, option.default]);
+    const values = { ...Object.fromEntries(usual), ...own } as Record<string, unknown>;
+    expect(make({ rate: 0.5 }).observes !== 'nothing').toBe(isObserving(id, values));
   });
 
   it.each([1, 1.5, -0.1, NaN, Infinity])('rejects the rate %d', (rate) => {

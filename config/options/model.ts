@@ -1,0 +1,59 @@
+/** The options of the network. */
+import { ids } from '../ids';
+import { choice, optional, text, tuple, whole } from '../formats';
+import { option, whereBuilt, whereModels } from '../option';
+import { isGiven } from '../rule';
+import type { Rule, Values } from '../rule';
+
+/** Which network: one to build, or one in a file. */
+export const modelOptions = {
+  arch: option({
+    doc: 'network to build',
+    group: 'Model',
+    format: choice(ids.arch),
+    default: 'resnet20',
+    commands: whereBuilt,
+  }),
+  shortcut: option({
+    doc: 'shortcut where the width changes: A pads with zeros, B is a 1x1 convolution',
+    group: 'Model',
+    format: optional(choice(['A', 'B'], 'A|B')),
+    default: null,
+    defaultDoc: "the network's own: A in resnet20 to resnet110, else B",
+    commands: whereBuilt,
+  }),
+  inputShape: option({
+    doc: 'height, width and channels of the images that the built network takes',
+    group: 'Model',
+    format: optional(tuple(whole({ from: 1 }), 3, 'three whole numbers, 1 or more', 'H,W,C')),
+    default: null,
+    defaultDoc: "the network's own: 32,32,3 or 224,224,3",
+    commands: ['export', 'flops', 'graph'],
+  }),
+  classes: option({
+    doc: 'classes that the built network tells apart',
+    group: 'Model',
+    format: optional(whole({ from: 2 })),
+    default: null,
+    defaultDoc: "the network's own: 10 or 1000",
+    commands: ['export', 'flops', 'graph'],
+  }),
+  model: option({
+    doc: 'network in a file: the model.json of a TensorFlow.js LayersModel',
+    group: 'Model',
+    format: optional(text('FILE', 'the path of a model.json')),
+    default: null,
+    commands: whereModels,
+  }),
+};
+
+const builtAlone = ['arch', 'shortcut', 'inputShape', 'classes'] as const;
+
+/** What they must hold together. */
+export const modelRules: readonly Rule[] = [
+  ...builtAlone.map((key) => ({
+    key,
+    isBroken: ({ model }: Values) => isGiven(model),
+    problem: 'describes a network to build and cannot go with --model, which names one',
+  })),
+];

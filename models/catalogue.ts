@@ -1,0 +1,55 @@
+/** The zoo by the names of the command line, with what is known of it before TensorFlow is loaded. */
+
+/** The images and classes that a network was published for. */
+export interface PublishedSize {
+  /** Height, width and channels. */
+  readonly inputShape: readonly [height: number, width: number, channels: number];
+  readonly classes: number;
+}
+
+const cifar: PublishedSize = { inputShape: [32, 32, 3], classes: 10 };
+const imageNet: PublishedSize = { inputShape: [224, 224, 3], classes: 1000 };
+
+/** The networks, in the order of the help; torchvision's names, where it has the network. */
+export const modelCatalogue = {
+  resnet20: cifar,
+  resnet32: cifar,
+  resnet44: cifar,
+  resnet56: cifar,
+  resnet110: cifar,
+  resnet18: imageNet,
+  resnet34: imageNet,
+  resnet50: imageNet,
+  resnet101: imageNet,
+  resnet152: imageNet,
+  alexnet: imageNet,
+  vgg9: cifar,
+  vgg9_bn: cifar,
+  vgg11: imageNet,
+  vgg11_bn: imageNet,
+  vgg13: imageNet,
+  vgg13_bn: imageNet,
+  vgg16: imageNet,
+  vgg16_bn: imageNet,
+  vgg19: imageNet,
+  vgg19_bn: imageNet,
+  mobilenet_v1: imageNet,
+  mobilenet_v2: imageNet,
+  mnasnet1_0: imageNet,
+  squeezenet1_0: imageNet,
+  squeezenet1_1: imageNet,
+  googlenet: imageNet,
+  densenet121: imageNet,
+  efficientnet_b0: imageNet,
+} as const satisfies Record<string, PublishedSize>;
+
+/** A name of the zoo. */
+export type ArchitectureId = keyof typeof modelCatalogue;
+
+/** The names of the zoo, in the order of the help. */
+export const architectureIds = Object.keys(modelCatalogue) as ArchitectureId[];
+
+/** The images and classes that a network of the zoo was published for. */
+export function publishedSize(id: ArchitectureId): PublishedSize {
+  return modelCatalogue[id];
+}

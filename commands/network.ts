@@ -7,8 +7,8 @@ import type { JsonValue } from '../files/durable-files';
 import { ChannelGraph } from '../graph';
 import type { GraphOptions } from '../graph';
 import { readSchema } from '../graph/schema';
-import { methods, patternOf } from '../methods';
-import type { AnyMethodOptions, LayerRate, MethodOptions, Methodology, Regrowth } from '../methods';
+import { completePolicy, createMethod, patternOf } from '../methods';
+import type { AnyMethodOptions, LayerRate, Methodology, Policy, Regrowth } from '../methods';
 import { architectures, blockLayers, publishedSize } from '../models';
 import type { ArchitectureId } from '../models';
 import { UsageError, asUsage } from './usage';
@@ -103,24 +103,32 @@ export type PruningChoice = Pick<
   readonly scalePenalty?: number;
 };
 
-/** The method that the options choose; null for `none` and where all rates are 0: they remove nothing. */
-export function methodOf(choice: PruningChoice): Methodology | null {
-  const { method, rate, compat, regrowth, scope, merge, roundTo, rounding } = choice;
-  const { minKeep, minRate, maxRate, seed } = choice;
+/** A method with the policy of its choices. */
+export interface MethodChoice {
+  readonly method: Methodology;
+  readonly policy: Policy;
+}
+
+/** The method and policy that the options choose; null for `none` and where all rates are 0: they remove nothing. */
+export function methodOf(choice: PruningChoice): MethodChoice | null {
+  const { rate, compat, regrowth, scope, merge, roundTo, rounding } = choice;
+  const { minKeep, minRate, maxRate } = choice;
   const layerRates = choice.layerRate.map(layerRateOf);
-  if (method === 'none' || [{ rate }, ...layerRates].every((one) => one.rate === 0)) return null;
+  const removes = [{ rate }, ...layerRates].some((one) => one.rate > 0);
+  if (choice.method === 'none' || !removes) return null;
   const counting = compat === 'paper' ? 'paper' : 'exact';
   const pattern = patternOf(choice.pattern ?? 'none');
   const widths = { roundTo, rounding, minKeep, minRate, maxRate };
-  const shared = { rate, layerRates, regrowth, scope, merge, counting, seed, ...widths } as const;
-  return new methods[method]({ ...shared, pattern, ...criterionOf(choice) });
+  const shared = { rate, layerRates, regrowth, scope, merge, counting, pattern } as const;
+  const method = createMethod(choice.method, criterionOf(choice));
+  return { method, policy: completePolicy({ ...shared, ...widths }, method) };
 }
 
 /** The options of single criteria; each method takes its own. */
-function criterionOf(choice: PruningChoice): Omit<AnyMethodOptions, keyof MethodOptions> {
-  const { norm, normRate, distance, entropyOf, entropyBins, scalePenalty } = choice;
+function criterionOf(choice: PruningChoice): AnyMethodOptions {
+  const { norm, normRate, distance, entropyOf, entropyBins, scalePenalty, seed } = choice;
   const penalty = scalePenalty === undefined ? {} : { scalePenalty };
-  return { norm, normRate, distance, entropyOf, entropyBins, ...penalty };
+  return { norm, normRate, distance, entropyOf, entropyBins, seed, ...penalty };
 }
 
 /** `PATTERN=X`, whose form the option has checked. */

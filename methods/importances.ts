@@ -1,4 +1,4 @@
-import type { MethodId } from './index';
+import type { MethodId } from './registry';
 
 /** The methods of one criterion: by filters, by single weights, or both. */
 export interface Importance {

@@ -2,7 +2,7 @@ import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { loadNewestCheckpoint, saveCheckpoint, stateHash } from '../../files/run/checkpoint';
-import { methods, schedules, startingAt } from '../../methods';
+import { createMethod, methods, schedules, startingAt } from '../../methods';
 import type { MethodId, Regrowth, ScheduleId } from '../../methods';
 import { Adam, Sgd } from '../../trainer/step/optimizer';
 import type { Optimizer } from '../../trainer/step/optimizer';
@@ -54,7 +54,8 @@ interface Case {
 function optionsOf(kind: Case): ToyOptions & { optimizer: Optimizer } {
   const { id, regrowth, optimizer, schedule = 'constant', times } = kind;
   return {
-    method: new methods[id]({ rate: 0.4, regrowth }),
+    method: createMethod(id),
+    policy: { rate: 0.4, regrowth },
     optimizer: optimizers[optimizer](),
     epochs: 3,
     schedule: startingAt(schedules[schedule], schedule === 'linear' ? 0.2 : 0),

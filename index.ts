@@ -111,41 +111,62 @@ export { clearMasks, prunable, setMasks, stock, weightsByName, zeroMasked } from
 export type { LayerKeep, MaskExtent } from './layers';
 export {
   AverageZeros,
+  choose,
+  chooseUnits,
+  completePolicy,
+  createMethod,
   EntropyFilter,
   EntropyWeight,
   filterRows,
+  finalMoment,
   GeometricMedian,
   importances,
   Lamp,
   Methodology,
   methods,
+  NotFiniteError,
   NormFilter,
   NormWeight,
   patternOf,
   patternRate,
   patternText,
+  proposeByRate,
   RandomFilter,
   RandomWeight,
+  RateLimitError,
   schedules,
+  scoreKernels,
   Slimming,
   startingAt,
   TaylorFilter,
   TaylorWeight,
+  unitOf,
 } from './methods';
 export type {
+  AnyMethodOptions,
+  Choice,
+  Evidence,
+  Gathering,
   KernelReader,
+  KernelScores,
   LayerRate,
   Merge,
   MethodId,
-  MethodOptions,
+  Moment,
   Observes,
   Pattern,
+  Policy,
+  PolicyOptions,
+  Propose,
   RateSchedule,
   Regrowth,
   Schedule,
   ScheduleId,
   Scope,
+  Scorable,
   ScoreContext,
+  Scores,
+  ScoringOptions,
 } from './methods';
 export * from './models';
 export { measureLatency } from './measure/latency';
@@ -169,7 +190,9 @@ export type { LearningRate } from './trainer/step/learning-rate';
 export type { LossContext, LossTerm } from './trainer/step/loss';
 export { Adam, Sgd } from './trainer/step/optimizer';
 export type { AdamOptions, Optimizer, SgdOptions } from './trainer/step/optimizer';
-export { firstBatches, observed } from './measure/observe/observation';
+export { observationBatches, withEvidence } from './measure/observe/evidence';
+export { firstBatches, gatherEvidence } from './measure/observe/observation';
+export type { GatheredEvidence } from './measure/observe/observation';
 export { hold } from './trainer/pruning/pruning';
 export { RunDirectory } from './files/run/run-directory';
 export { scanSensitivity } from './measure/search/sensitivity';
@@ -187,7 +210,7 @@ export type { TrainerOptions } from './trainer/trainer-options';
 export { reestimate, sampleBatches } from './measure/batch-statistics';
 export type { SampleOptions } from './measure/batch-statistics';
 export { solveLatency } from './measure/search/latency-target';
-export type { LatencyTarget } from './measure/search/latency-target';
+export type { LatencySearch, LatencyTarget } from './measure/search/latency-target';
 export { AccuracyDropError, highestRate } from './measure/search/max-drop';
 export type { DropSearch, JudgedRate } from './measure/search/max-drop';
 export { PrunedCopy } from './measure/pruned-copy';

@@ -15,10 +15,9 @@ import { parseArgs } from 'node:util';
 import * as tf from '@tensorflow/tfjs';
 import { describeEngine, startEngine } from '../backend/engine';
 import { seedOf } from '../random/seeds';
-import { ChannelGraph } from '../graph';
-import { weightReader } from '../layers';
-import { methods } from '../methods';
-import type { KernelReader, MethodId, Methodology, Scope } from '../methods';
+import { Network } from '../graph';
+import { chooseUnits, createMethod, methods, unitOf } from '../methods';
+import type { Evidence, MethodId, Methodology, PolicyOptions, Scorable, Scope } from '../methods';
 import { architectures, publishedSize } from '../models';
 import { formatTable } from '../report/table';
 import { fillWithNoise } from './noise';
@@ -27,10 +26,7 @@ import { Worker, quantile } from './turns';
 const RATE = 0.3;
 
 /** A network to choose from. */
-interface Subject {
-  readonly graph: ChannelGraph;
-  readonly read: KernelReader;
-}
+type Subject = Scorable;
 
 async function main(): Promise<void> {
   const { values } = parseArgs({
@@ -45,8 +41,7 @@ async function main(): Promise<void> {
   process.stderr.write(`${describeEngine(engine)}, ${os.availableParallelism()} cores\n`);
   const model = architectures.resnet50({ ...publishedSize('resnet50'), seed: null });
   fillWithNoise(model, seedOf('criteria', 'weights'));
-  const graph = ChannelGraph.of(model);
-  const subject = { graph, read: weightReader(model) };
+  const subject = Network.of(model);
   const [rounds, scope] = [Number(values.rounds), values.scope as Scope];
   const wanted = values.only?.split(',') ?? Object.keys(methods);
   const rows = wanted.map((id) => row(subject, id as MethodId, scope, rounds));
@@ -56,25 +51,31 @@ async function main(): Promise<void> {
 }
 
 function row(subject: Subject, id: MethodId, scope: Scope, rounds: number): string[] {
-  const method = new methods[id]({ rate: RATE, regrowth: 'soft', scope });
-  method.evidence = evidenceFor(method, subject);
-  const unit = method.unit(subject.graph, subject.read);
-  timed(method, subject); // the engine takes the weights over
-  const times = Array.from({ length: rounds }, () => timed(method, subject));
-  for (const tensor of method.evidence?.values() ?? []) tensor.dispose();
+  const method = createMethod(id);
+  const evidence = evidenceFor(method, subject);
+  const unit = unitOf(method, subject);
+  const time = (): number => timeChoice(method, subject, { rate: RATE, scope }, evidence);
+  time(); // the engine takes the weights over
+  const times = Array.from({ length: rounds }, time);
+  for (const tensor of evidence?.values() ?? []) tensor.dispose();
   process.stderr.write(`${id}: ${times.map((ms) => ms.toFixed(0)).join(' ')}\n`);
   return [id, unit, quantile(times, 0.5).toFixed(0), Math.min(...times).toFixed(0)];
 }
 
 /** Milliseconds of one choice. */
-function timed(method: Methodology, { graph, read }: Subject): number {
+function timeChoice(
+  method: Methodology,
+  subject: Subject,
+  policy: PolicyOptions,
+  evidence: Evidence | null = null,
+): number {
   const start = performance.now();
-  method.choose(graph, read);
+  chooseUnits(subject, method, policy, evidence);
   return performance.now() - start;
 }
 
 /** One batch as `observe` makes it of random gradients or activations. */
-function evidenceFor(method: Methodology, { graph, read }: Subject): Map<string, tf.Tensor> | null {
+function evidenceFor(method: Methodology, { graph, kernel: read }: Subject): Evidence | null {
   const { observes } = method;
   if (observes === 'nothing') return null;
   const made = graph.kernels.map((name) => {
@@ -97,11 +98,11 @@ async function compare(subject: Subject, python: string, rounds: number): Promis
     const script = path.join(__dirname, 'reference', 'scipy_distance.py');
     const scipy = new Worker('scipy', python, [script, folder, '--rate', String(RATE)]);
     process.stderr.write(`scipy: ${JSON.stringify(await scipy.answer())}\n`);
-    const method = new methods.fpgm({ rate: RATE, regrowth: 'soft' });
-    timed(method, subject);
+    const method = createMethod('fpgm');
+    timeChoice(method, subject, { rate: RATE });
     const [ours, theirs]: [number[], number[]] = [[], []];
     for (let round = 0; round < rounds; round++) {
-      ours.push(timed(method, subject));
+      ours.push(timeChoice(method, subject, { rate: RATE }));
       theirs.push(await scipy.turn(1, 0));
       process.stderr.write(
         `round ${round + 1}/${rounds}: ${ours[round]!.toFixed(0)} ms, scipy ${theirs[round]!.toFixed(0)} ms\n`,
@@ -128,7 +129,7 @@ async function compare(subject: Subject, python: string, rounds: number): Promis
   }
 }
 
-function writeKernels(folder: string, { graph, read }: Subject): void {
+function writeKernels(folder: string, { graph, kernel: read }: Subject): void {
   const producers = graph.prunable.flatMap((group) => group.producers);
   const names = [...new Set(producers.map(({ weight }) => weight))];
   const kernels = names.map(read);

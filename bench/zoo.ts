@@ -17,7 +17,7 @@ import { builtFrom, planHard } from '../surgery/harden';
 import { ChannelGraph, countMacs, countParams } from '../graph';
 import type { KeepSet } from '../graph';
 import { weightReader } from '../layers';
-import { NormFilter } from '../methods';
+import { chooseUnits, NormFilter } from '../methods';
 import { architectures, publishedSize } from '../models';
 import type { ArchitectureId } from '../models';
 import { formatCount, formatMilliseconds } from '../report/table';
@@ -113,7 +113,9 @@ async function measure(id: ArchitectureId): Promise<string> {
   fillWithNoise(model, seedOf('zoo', 'weights'));
   const trace = best(() => ChannelGraph.of(model));
   const graph = trace.result;
-  const choose = best(() => new NormFilter({ rate: RATE }).choose(graph, weightReader(model)));
+  const choose = best(() =>
+    chooseUnits({ graph, kernel: weightReader(model) }, new NormFilter(), { rate: RATE }),
+  );
   const keep = choose.result;
   const plan = best(() => planHard({ model, graph }, keep));
   const build = bestBuild(model, graph, keep);

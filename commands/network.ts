@@ -7,8 +7,8 @@ import type { JsonValue } from '../files';
 import { ChannelGraph } from '../graph';
 import type { GraphOptions } from '../graph';
 import { readSchema } from '../graph/schema';
-import { methods, patternOf, pickOwn } from '../methods';
-import type { LayerRate, Methodology, OwnValues, Regrowth } from '../methods';
+import { completePolicy, createMethod, patternOf, pickOwn } from '../methods';
+import type { LayerRate, Methodology, OwnValues, Policy, Regrowth } from '../methods';
 import { architectures, blockLayers, publishedSize } from '../models';
 import type { ArchitectureId } from '../models';
 import { UsageError, asUsage } from './usage';
@@ -97,17 +97,26 @@ export type PruningChoice = Pick<
     readonly pattern?: string;
   };
 
-/** The method that the options choose; null for `none` and where all rates are 0: they remove nothing. */
-export function methodOf(choice: PruningChoice): Methodology | null {
-  const { method, rate, compat, regrowth, scope, merge, roundTo, rounding } = choice;
-  const { minKeep, minRate, maxRate, seed } = choice;
+/** A method with the policy of its choices. */
+export interface MethodChoice {
+  readonly method: Methodology;
+  readonly policy: Policy;
+}
+
+/** The method and policy that the options choose; null for `none` and where all rates are 0: they remove nothing. */
+export function methodOf(choice: PruningChoice): MethodChoice | null {
+  const { rate, compat, regrowth, scope, merge, roundTo, rounding } = choice;
+  const { minKeep, minRate, maxRate } = choice;
   const layerRates = choice.layerRate.map(layerRateOf);
-  if (method === 'none' || [{ rate }, ...layerRates].every((one) => one.rate === 0)) return null;
+  const removes = [{ rate }, ...layerRates].some((one) => one.rate > 0);
+  if (choice.method === 'none' || !removes) return null;
   const counting = compat === 'paper' ? 'paper' : 'exact';
   const pattern = patternOf(choice.pattern ?? 'none');
   const widths = { roundTo, rounding, minKeep, minRate, maxRate };
-  const shared = { rate, layerRates, regrowth, scope, merge, counting, seed, ...widths } as const;
-  return new methods[method]({ ...shared, pattern, ...pickOwn(method, choice) });
+  const shared = { rate, layerRates, regrowth, scope, merge, counting, pattern } as const;
+  const { method: id, seed } = choice;
+  const method = createMethod(id, { ...pickOwn(id, choice), seed });
+  return { method, policy: completePolicy({ ...shared, ...widths }, method) };
 }
 
 /** `PATTERN=X`, whose form the option has checked. */

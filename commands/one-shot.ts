@@ -6,13 +6,15 @@ import { ConfigError } from '../config/error';
 import { countMacs, removedUnits } from '../graph';
 import type { ChannelGraph, KeepSet, Unit } from '../graph';
 import { weightReader } from '../layers';
-import type { KernelReader, Methodology } from '../methods';
-import { observedBatches, seen } from '../measure/observe/evidence';
+import { proposeByRate, scoreKernels } from '../methods';
+import type { Evidence, Policy, Scores } from '../methods';
+import { observationBatches, withEvidence } from '../measure/observe/evidence';
 import { highestRate } from '../measure/search/max-drop';
 import type { CountedTarget } from '../measure/search/target';
 import { PrunedCopy } from '../measure/pruned-copy';
 import { evaluate } from '../measure/accuracy';
 import { methodOf } from './network';
+import type { MethodChoice } from './network';
 import { bnBatchesOf } from './prune-images';
 import type { Images } from './prune-images';
 import { askedTarget, HIGHEST_RATE, solveTarget, sparseBytes } from './targets';
@@ -30,10 +32,10 @@ export interface Trained {
   readonly images: Images | null;
 }
 
-/** A trained network with a method that has seen what it wants to see. */
-export interface Choosable extends Trained, Disposable {
-  readonly method: Methodology;
-  readonly kernel: KernelReader;
+/** A trained network with its scores, and how they become a choice. */
+export interface Choosable extends Trained {
+  readonly scores: Scores;
+  readonly policy: Policy;
 }
 
 /** What stays of a network, and the rate that it took. */
@@ -45,34 +47,29 @@ export interface Choice {
 }
 
 /** The method of `prune`, null where it could remove nothing; where a rate is searched its own is not used. */
-export function pruningMethod(config: Config): Methodology | null {
+export function pruningMethod(config: Config): MethodChoice | null {
   const { rates, maxDrop } = config;
   const isSearch = maxDrop !== null || askedTarget(config) !== null;
   const rate = isSearch ? HIGHEST_RATE : (rates[0] ?? config.rate);
   return methodOf({ ...config, rate, regrowth: 'hard' });
 }
 
-/**
- * Shows the method the images that it wants to see.
- *
- * @returns owns the evidence; the network stays the caller's.
- */
+/** Scores the network by a method, which is shown the images that it wants to see; the network stays the caller's. */
 export async function choosable(
   trained: Trained,
-  method: Methodology,
+  { method, policy }: MethodChoice,
   { seed, observeBatches }: Config,
 ): Promise<Choosable> {
   const { model, graph, images } = trained;
-  const order = { seed, epoch: 0, batchSize: images?.batchSize ?? 1 };
-  const evidence = images
-    ? await seen({ model, graph, method }, observedBatches(images.data, order, observeBatches))
-    : null; // needsImages: the method wants to see nothing
-  return {
-    ...trained,
-    method,
-    kernel: weightReader(model),
-    [Symbol.dispose]: () => evidence?.[Symbol.dispose](),
-  };
+  const network = { graph, kernel: weightReader(model) };
+  const score = (evidence: Evidence | null): Scores =>
+    scoreKernels(method, network, { evidence, counting: policy.counting });
+  if (!images) return { ...trained, policy, scores: await asUsage(() => score(null)) }; // needsImages
+  const order = { seed, epoch: 0, batchSize: images.batchSize };
+  const batches = (): ReturnType<typeof observationBatches> =>
+    observationBatches(images.data, order, observeBatches);
+  const scores = await asUsage(() => withEvidence({ model, graph }, method, batches, score));
+  return { ...trained, policy, scores };
 }
 
 /**
@@ -94,10 +91,10 @@ export async function chosen(
 
 /** Single weights save bytes in the compressed file alone, where it is written. */
 function bytesOf(
-  { model, graph, method, kernel }: Choosable,
+  { model, graph, scores }: Choosable,
   { format }: Config,
 ): CountedTarget['costOf'] | undefined {
-  const isSparse = format.includes('sparse') && method.unit(graph, kernel) === 'weight';
+  const isSparse = format.includes('sparse') && scores.unit === 'weight';
   return isSparse ? sparseBytes(model, graph) : undefined;
 }
 
@@ -108,10 +105,10 @@ function bytesOf(
  */
 export async function keepAt(
   rate: number,
-  { method, graph, kernel, file }: Choosable,
+  { graph, scores, policy, file }: Choosable,
   config: Pick<Config, 'rates'>,
 ): Promise<KeepSet> {
-  const keep = await asUsage(() => method.proposals(graph, kernel)(rate));
+  const keep = await asUsage(() => proposeByRate(graph, scores, policy)(rate));
   if (removedUnits(keep) === 0) throw nothingGoes(rate, file, config);
   return keep;
 }
@@ -131,17 +128,17 @@ export function nothingGoes(
 }
 
 async function searchedByDrop(
-  { model, graph, method, kernel, images }: Choosable,
+  { model, graph, scores, policy, images }: Choosable,
   config: Config,
   { progress }: Terminal,
 ): Promise<Choice> {
   const { data, batchSize } = images!; // --max-drop asks for them
-  using copy = prunedCopy({ model, graph, images: images! }, method.unit(graph, kernel), config);
+  using copy = prunedCopy({ model, graph, images: images! }, scores.unit, config);
   const points = (accuracy: number): string => `${(100 * accuracy).toFixed(2)} %`;
   const whole = (await evaluate(model, data.validation, data, batchSize)).top1;
   progress.note(`validation, ${data.validation.count} images: ${points(whole)} before pruning`);
   const best = await highestRate({
-    propose: method.proposals(graph, kernel),
+    propose: proposeByRate(graph, scores, policy),
     judge: (keep) => copy.accuracyOf(keep),
     whole,
     maxDrop: config.maxDrop!,
@@ -168,8 +165,7 @@ export async function settledOn(
   config: Config,
 ): Promise<PrunedCopy | null> {
   if (bnBatchesOf(config) === 0) return null;
-  const { method, graph, kernel } = network;
-  const copy = await asUsage(() => prunedCopy(network, method.unit(graph, kernel), config));
+  const copy = await asUsage(() => prunedCopy(network, network.scores.unit, config));
   try {
     await copy.settle(keep);
     return copy;
@@ -188,7 +184,7 @@ export function prunedCopy(
   const { data, batchSize } = images!; // --bn-batches and --max-drop ask for them
   const { seed } = config;
   const bnBatches = bnBatchesOf(config);
-  const copy = new PrunedCopy(model, graph, unit, { data, batchSize, seed, bnBatches });
+  const copy = new PrunedCopy({ model, graph }, unit, { data, batchSize, seed, bnBatches });
   if (copy.hasStatistics || !config.bnBatches) return copy;
   copy[Symbol.dispose]();
   throw new ConfigError({

@@ -24,16 +24,16 @@ export async function prune(run: Run<'prune'>, terminal: Terminal): Promise<numb
   const { model: file, out } = config as { readonly model: string; readonly out: string }; // rules.ts
   const isSingle = config.rates.length === 0;
   if (isSingle) await requireFree(out);
-  const method = await asUsage(() => pruningMethod(config));
-  if (!method) throw nothingGoes(config.rate, file, config);
-  const isWithImages = needsImages(run, method);
+  const pruning = await asUsage(() => pruningMethod(config));
+  if (!pruning) throw nothingGoes(config.rate, file, config);
+  const isWithImages = needsImages(run, pruning.method);
   await startedEngine(config, terminal);
   const model = await readModel(file);
   try {
     const free = await asUsage(() => graphOf(model, { ...config, regrowth: 'hard' }));
     const graph = await underSchema(free, config.schemaFile);
     const images = isWithImages ? await imagesOf(config, model, terminal) : null;
-    using network = await choosable({ model, graph, file, images }, method, config);
+    const network = await choosable({ model, graph, file, images }, pruning, config);
     await (isSingle ? pruneOnce : pruneLevels)(network, out, config, terminal);
     return 0;
   } finally {

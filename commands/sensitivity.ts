@@ -10,6 +10,7 @@ import type { DataSet } from '../data';
 import { readModel } from '../formats';
 import type { JsonObject } from '../files';
 import { prunable, zeroMasked } from '../layers';
+import { proposeByRate } from '../methods';
 import type { Sensitivity } from '../report/sensitivity';
 import { weightsHash } from '../trainer/step/distillation';
 import { scanSensitivity } from '../measure/search/sensitivity';
@@ -122,11 +123,11 @@ async function scanned(
   const choice = choiceOf(config);
   const { rates, schemaFile } = choice;
   const graph = await underSchema(await asUsage(() => graphOf(model, choice)), schemaFile);
-  const method = (await asUsage(() => methodOf(choice)))!; // rules.ts: not `none`
+  const pruning = (await asUsage(() => methodOf(choice)))!; // not `none`
   const { batchSize } = resolveImages(config);
   const images = { data, batchSize };
-  using network = await choosable({ model, graph, file, images }, method, choice);
-  const keepAt = await asUsage(() => method.proposals(graph, network.kernel));
+  const { scores, policy } = await choosable({ model, graph, file, images }, pruning, choice);
+  const keepAt = proposeByRate(graph, scores, policy);
   const interrupt = (): void => {
     if (stop.requested !== null) throw new Stopped();
   };

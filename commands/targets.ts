@@ -8,10 +8,12 @@ import { harden } from '../surgery';
 import { sparseWeights, weightBytes } from '../formats';
 import type { ChannelGraph, KeepSet } from '../graph';
 import { countMacs, countParams, keepAll } from '../graph';
+import { proposeByRate } from '../methods';
+import type { Policy, Scores } from '../methods';
 import { formatMilliseconds } from '../report/table';
 import { solveLatency } from '../measure/search/latency-target';
 import { rangeText, solveRate } from '../measure/search/target';
-import type { CountedTarget, Solvable, SolvedRate, Target } from '../measure/search/target';
+import type { CountedTarget, SolvedRate, Target } from '../measure/search/target';
 import type { Terminal } from './terminal';
 
 /** The options that set a target. */
@@ -43,12 +45,20 @@ const costs = {
 /** The highest rate of any grid: a method that is asked for other rates must allow them all. */
 export const HIGHEST_RATE = 0.999999;
 
+/** A network with its scores, and how they become a choice; all of it is borrowed. */
+export interface Solvable {
+  readonly model: tf.LayersModel;
+  readonly graph: ChannelGraph;
+  readonly scores: Scores;
+  readonly policy: Policy;
+}
+
 /** A target as it was asked for. */
 export interface AskedTarget {
   readonly key: TargetKey;
   readonly amount: Amount;
-  /** As the user wrote it: `--target-macs 60%`. */
-  readonly option: string;
+  /** As the user wrote it: `60%`. */
+  readonly asked: string;
 }
 
 /** The target that the options set, of which the rules allow one; null without. */
@@ -57,7 +67,7 @@ export function askedTarget(choice: TargetChoice): AskedTarget | null {
     const given = choice[key];
     if (given === null) continue;
     const amount = amountOf(given, costs[key].units)!; // its format has judged it
-    return { key, amount, option: `--${kebab(key)} ${given}` };
+    return { key, amount, asked: String(given) };
   }
   return null;
 }
@@ -68,7 +78,7 @@ export function askedTarget(choice: TargetChoice): AskedTarget | null {
  * @param bytesOf cost of what stays in bytes. Default those of the stock weight files.
  */
 export function countedTarget(
-  { key, amount, option }: AskedTarget,
+  { key, amount, asked }: AskedTarget,
   model: tf.LayersModel,
   graph: ChannelGraph,
   bytesOf: CountedTarget['costOf'] = weightBytes({ model, graph }),
@@ -80,7 +90,7 @@ export function countedTarget(
     targetBytes: bytesOf,
   }[key];
   const most = amount.kind === 'share' ? amount.value * costOf(keepAll) : amount.value;
-  return { option, most, show: costs[key].show, costOf };
+  return { option: key, asked, most, show: costs[key].show, costOf };
 }
 
 /** Bytes of the compressed weight file of the small network, which is built for each answer. */
@@ -104,38 +114,50 @@ export function sparseBytes(model: tf.LayersModel, graph: ChannelGraph): Counted
  */
 export async function solveTarget(
   asked: AskedTarget,
-  on: Solvable & { readonly model: tf.LayersModel },
+  on: Solvable,
   { progress }: Pick<Terminal, 'progress'>,
   bytesOf?: CountedTarget['costOf'],
 ): Promise<SolvedRate & { readonly summary: string }> {
   const { show } = costs[asked.key];
+  const propose = proposeByRate(on.graph, on.scores, on.policy);
   const goal = countedTarget(asked, on.model, on.graph, bytesOf);
   if (goal) {
-    const solved = solveRate(on, goal);
+    const solved = solveRate(propose, goal);
     return { ...solved, summary: summaryOf(goal, solved) };
   }
-  const propose = on.method.proposals(on.graph, on.kernel);
   const parts = { model: on.model, graph: on.graph, propose };
-  const solved = await solveLatency(parts, { ...asked, show }, (rate, ms) => {
-    progress.note(`rate ${rate}: ${show(ms)}`);
-  });
+  const solved = await solveLatency(
+    parts,
+    { ...asked, option: asked.key, show },
+    {
+      onCandidate: (rate, ms) => {
+        progress.note(`rate ${rate}: ${show(ms)}`);
+      },
+    },
+  );
   return { ...solved, summary: summaryOf(solved.target, solved) };
 }
 
 /** What a network attains of a target. */
-export function attainedText({ option, most, show, costOf }: CountedTarget, keep: KeepSet): string {
+export function attainedText(target: CountedTarget, keep: KeepSet): string {
+  const { most, show, costOf } = target;
   const [cost, whole] = [costOf(keep), costOf(keepAll)];
-  return `${option}: at most ${show(most)}; attained ${show(cost)} (${percent(cost / whole)})`;
+  return `${textOf(target)}: at most ${show(most)}; attained ${show(cost)} (${percent(cost / whole)})`;
 }
 
 /** What is attainable and attained, in two lines. */
 function summaryOf(target: Target, { rate, cost, attainable }: SolvedRate): string {
-  const { show, option, most } = target;
+  const { show, most } = target;
   const { whole } = attainable;
   return (
     `attainable: ${rangeText(target, attainable)}; the whole network: ${show(whole)}\n` +
-    `${option}: at most ${show(most)}; attained ${show(cost)} (${percent(cost / whole)}) at rate ${rate}`
+    `${textOf(target)}: at most ${show(most)}; attained ${show(cost)} (${percent(cost / whole)}) at rate ${rate}`
   );
+}
+
+/** A target as the user wrote it: `--target-macs 60%`. */
+function textOf({ option, asked }: Target): string {
+  return `--${kebab(option)} ${asked}`;
 }
 
 function percent(share: number): string {

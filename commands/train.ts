@@ -13,11 +13,11 @@ import { requireWritable, writeForms } from '../formats';
 import { countMacs, countParams, removedUnits } from '../graph';
 import type { ChannelGraph, KeepSet } from '../graph';
 import { BatchStatistics, prunable, weightReader } from '../layers';
-import type { Methodology } from '../methods';
+import { chooseUnits, scoreKernels } from '../methods';
 import { blockLayers } from '../models';
 import { comparisonTable, formatBytes } from '../report/table';
 import type { JsonObject } from '../files';
-import { observedBatches, seen, withEvidence } from '../measure/observe/evidence';
+import { observationBatches, withEvidence } from '../measure/observe/evidence';
 import { reestimate, sampleBatches } from '../measure/batch-statistics';
 import { classifier, handOver, sampleImages } from '../jobs/hand-over';
 import type { HandedOver } from '../jobs/hand-over';
@@ -35,6 +35,7 @@ import { dataOf } from './data';
 import { startedEngine } from './engine';
 import { layerRatesOf } from './layer-rate-file';
 import { checkFits, graphOf, methodOf, networkOf } from './network';
+import type { MethodChoice } from './network';
 import { askedTarget, attainedText, countedTarget, HIGHEST_RATE, solveTarget } from './targets';
 import { pruningTimes, rateSchedule, requireEvents } from './pruning-times';
 import { teacherOf } from './teacher';
@@ -150,7 +151,8 @@ interface Parts extends Disposable {
   /** Where the network came from. */
   readonly source: string;
   readonly graph: ChannelGraph;
-  readonly method: Methodology | null;
+  /** Null trains without pruning. */
+  readonly pruning: MethodChoice | null;
   readonly optimizer: Optimizer;
   readonly teacher: Teacher | null;
 }
@@ -174,7 +176,7 @@ async function prepared(asked: Config, terminal: Terminal): Promise<Parts> {
   const rate = await targetedRate({ model, graph, config: resolved, data }, terminal);
   const given = { ...asked, rate };
   const config = { ...resolved, rate };
-  const method = await asUsage(() => methodOf(config));
+  const pruning = await asUsage(() => methodOf(config));
   const optimizer = optimizerOf(config);
   await announce({ model, graph, config, data }, terminal);
   const dispose = (): void => {
@@ -183,7 +185,7 @@ async function prepared(asked: Config, terminal: Terminal): Promise<Parts> {
     teacher?.model.dispose();
   };
   const { source } = network;
-  const parts = { given, config, data, model, source, graph, method, optimizer, teacher };
+  const parts = { given, config, data, model, source, graph, pruning, optimizer, teacher };
   return { ...parts, [Symbol.dispose]: dispose };
 }
 
@@ -249,6 +251,13 @@ function sayAttained({ config, model, graph }: Parts, keep: KeepSet, terminal: T
 /** A signal asked the run to stop, and everything is saved. */
 class Stopped extends Error {}
 
+async function* untilStopped<T>(batches: AsyncIterable<T>, stop: StopRequest): AsyncGenerator<T> {
+  for await (const batch of batches) {
+    if (stop.requested !== null) throw new Stopped();
+    yield batch;
+  }
+}
+
 /** A path as a shell takes it. */
 function quoted(text: string): string {
   return /^[\w./=+-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
@@ -256,7 +265,7 @@ function quoted(text: string): string {
 
 function trainerOf(
   run: RunDirectory,
-  { given, config, data, model, graph, method, optimizer, teacher }: Parts,
+  { given, config, data, model, graph, pruning, optimizer, teacher }: Parts,
   stop: StopRequest,
   terminal: Terminal,
 ): Trainer {
@@ -265,7 +274,8 @@ function trainerOf(
   return new Trainer({
     model,
     graph,
-    method,
+    method: pruning?.method ?? null,
+    policy: pruning?.policy ?? null,
     data,
     optimizer,
     run,
@@ -297,11 +307,8 @@ async function remeasureStatistics(
 ): Promise<void> {
   const { seed, bnBatches, batchSize } = config;
   if (bnBatches === null || bnBatches === 0) return;
-  const onBatch = (): void => {
-    if (stop.requested !== null) throw new Stopped();
-  };
-  const batches = sampleBatches(data, { seed, batchSize, batches: bnBatches, onBatch });
-  await reestimate({ model, graph }, keep, batches);
+  const batches = sampleBatches(data, { seed, batchSize, batches: bnBatches });
+  await reestimate({ model, graph }, keep, untilStopped(batches, stop));
 }
 
 /** @throws {ConfigError} when there are no statistics that --bn-batches could measure. */
@@ -362,18 +369,20 @@ async function targetedRate(
 ): Promise<number> {
   const asked = askedTarget(config);
   if (!asked || config.resume) return config.rate;
-  const method = await asUsage(() => methodOf({ ...config, rate: HIGHEST_RATE }));
+  const { method, policy } = (await asUsage(() => methodOf({ ...config, rate: HIGHEST_RATE })))!;
   const { seed, batchSize } = config;
-  const batches = observedBatches(data, { seed, epoch: 0, batchSize }, 1); // enough for counts
-  const on = { model, graph, method: method!, kernel: weightReader(model) };
-  const evidence = await seen(on, batches);
-  try {
-    const { rate, summary } = await asUsage(() => solveTarget(asked, on, terminal));
-    terminal.progress.note(summary);
-    return rate;
-  } finally {
-    evidence[Symbol.dispose]();
-  }
+  const batches = (): ReturnType<typeof observationBatches> =>
+    observationBatches(data, { seed, epoch: 0, batchSize }, 1); // enough for counts
+  const network = { graph, kernel: weightReader(model) };
+  const scores = await asUsage(() =>
+    withEvidence({ model, graph }, method, batches, (evidence) =>
+      scoreKernels(method, network, { evidence, counting: policy.counting }),
+    ),
+  );
+  const on = { model, graph, scores, policy };
+  const { rate, summary } = await asUsage(() => solveTarget(asked, on, terminal));
+  terminal.progress.note(summary);
+  return rate;
 }
 
 /** Who solves the target anew at each event, where scores decide how much each layer loses. */
@@ -401,7 +410,7 @@ async function announce(
   { model, graph, config, data }: Pick<Parts, 'model' | 'graph' | 'config' | 'data'>,
   terminal: Terminal,
 ): Promise<void> {
-  const trial = methodOf(config); // its choice must not become the run's first
+  const trial = methodOf(config);
   if (!trial) {
     terminal.progress.note(
       `no pruning; ${countMacs(graph)} MACs, ${countParams(graph)} parameters`,
@@ -411,9 +420,11 @@ async function announce(
   const { seed, batchSize } = config;
   const keep = await asUsage(() =>
     withEvidence(
-      { model, graph, method: trial },
-      () => observedBatches(data, { seed, epoch: 0, batchSize }, 1), // enough for counts
-      () => trial.choose(graph, weightReader(model)),
+      { model, graph },
+      trial.method,
+      () => observationBatches(data, { seed, epoch: 0, batchSize }, 1), // enough for counts
+      (evidence) =>
+        chooseUnits({ graph, kernel: weightReader(model) }, trial.method, trial.policy, evidence),
     ),
   );
   if (removedUnits(keep) === 0) {

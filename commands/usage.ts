@@ -1,5 +1,5 @@
-import { schema } from '../config';
-import { kebab } from '../config/nearest';
+import { options } from '../config';
+import type { Key } from '../config';
 import { OptionError } from '../errors';
 import { NotPrunableError } from '../graph';
 
@@ -18,16 +18,20 @@ export async function asUsage<T>(make: () => T | Promise<T>): Promise<T> {
   try {
     return await make();
   } catch (error) {
-    if (error instanceof OptionError) throw new UsageError(spelled(error), { cause: error });
+    if (error instanceof OptionError) throw new UsageError(tellFlag(error), { cause: error });
     const isUsage = error instanceof NotPrunableError || error instanceof RangeError;
     if (isUsage) throw new UsageError(error.message, { cause: error });
     throw error;
   }
 }
 
-/** The message with the option as the command line spells it, where it is one of the command line. */
-function spelled({ option, problem }: OptionError): string {
-  return `${Object.hasOwn(schema, option) ? `--${kebab(option)}` : option} ${problem}`;
+/** The library's word for an option of the command line, where it is another than the flag's. */
+const renamed: Readonly<Record<string, string>> = { layerRates: 'layerRate' };
+
+/** A message that begins with an option, by the option's flag: `layerRates ...` as `--layer-rate ...`. */
+function tellFlag({ option, problem, message }: OptionError): string {
+  const flag = options.get((renamed[option] ?? option) as Key)?.arg;
+  return flag === undefined ? message : `--${flag} ${problem}`;
 }
 
 /** The run cannot go on for a reason that its message says in full: no stack is shown. */

@@ -10,6 +10,7 @@
 import * as tf from '@tensorflow/tfjs';
 import {
   ChannelGraph,
+  chooseUnits,
   countMacs,
   countParams,
   findGroup,
@@ -18,7 +19,7 @@ import {
   registerLayerHandler,
   startEngine,
   verify,
-  weightsByName,
+  Network,
 } from '../index';
 
 interface ShuffleConfig {
@@ -58,7 +59,7 @@ function dealt(channels: number, groups: number): number[] {
 }
 
 /** Two grouped convolutions around a shuffle, all from stock layers but one. */
-function network(): tf.LayersModel {
+function buildModel(): tf.LayersModel {
   const input = tf.input({ shape: [12, 12, 3] });
   const apply = (layer: tf.layers.Layer, x: tf.SymbolicTensor | tf.SymbolicTensor[]) =>
     layer.apply(x) as tf.SymbolicTensor;
@@ -91,7 +92,7 @@ function network(): tf.LayersModel {
 
 async function main(): Promise<void> {
   await startEngine('cpu');
-  const model = network();
+  const model = buildModel();
   const closed = findGroup(ChannelGraph.of(model), 'stem');
   console.log(`without a handler: stem is closed, ${closed.frozen}`);
 
@@ -115,11 +116,10 @@ async function main(): Promise<void> {
     },
   });
 
-  const graph = ChannelGraph.of(model);
-  const weights = weightsByName(model);
-  const method = new NormFilter({ rate: 0.5 });
-  const keep = method.choose(graph, (name) => weights.get(name)!.read());
-  const hard = harden({ model, graph }, keep);
+  const network = Network.of(model);
+  const { graph } = network;
+  const keep = chooseUnits(network, new NormFilter(), { rate: 0.5 });
+  const hard = harden(network, keep);
   const images = tf.randomNormal([16, 12, 12, 3], 0, 1, 'float32', 1);
   const proof = await verify({ model, graph, keep, hard }, [images]);
   const left = (hard.getLayer('shuffle').getConfig() as unknown as ShuffleConfig).order;

@@ -12,7 +12,7 @@
 import * as tf from '@tensorflow/tfjs';
 import {
   captureTensors,
-  ChannelGraph,
+  chooseUnits,
   EagerStep,
   hold,
   NormWeight,
@@ -22,7 +22,7 @@ import {
   seedOf,
   Sgd,
   startEngine,
-  weightsByName,
+  Network,
 } from '../index';
 import type { KeepSet, LabelledBatch } from '../index';
 
@@ -44,7 +44,7 @@ function spirals(count: number, name: string): LabelledBatch {
 }
 
 /** Two hidden layers; the weights follow from the seed. */
-function network(seed: number): tf.LayersModel {
+function buildModel(seed: number): tf.LayersModel {
   const layer = (name: string, units: number): tf.layers.Layer =>
     tf.layers.dense({
       name,
@@ -71,7 +71,7 @@ class Training {
   private readonly step: EagerStep;
 
   constructor(seed: number) {
-    this.model = network(seed);
+    this.model = buildModel(seed);
     this.step = new EagerStep(this.model, this.optimizer);
   }
 
@@ -98,7 +98,7 @@ class Training {
 /** Trains on with what `keep` leaves; the weights that go are zero from here on. */
 function trainTicket(training: Training, keep: KeepSet): string {
   const { model, optimizer } = training;
-  hold({ model, graph: ChannelGraph.of(model) }, keep, { optimizer });
+  hold(Network.of(model), keep, { optimizer });
   training.until(STEPS);
   return training.accuracy();
 }
@@ -113,9 +113,7 @@ async function main(): Promise<void> {
   training.until(STEPS);
   console.log(`dense: ${training.accuracy()}`);
 
-  const weights = weightsByName(model);
-  const method = new NormWeight({ rate: RATE, scope: 'global' });
-  const keep = method.choose(ChannelGraph.of(model), (name) => weights.get(name)!.read());
+  const keep = chooseUnits(Network.of(model), new NormWeight(), { rate: RATE, scope: 'global' });
   const kept = [...keep.weights.values()].flatMap((vector) => [...vector]);
   const left = kept.filter((flag) => flag === 1).length;
   console.log(`${left} of ${kept.length} weights stay`);

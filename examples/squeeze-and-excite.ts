@@ -9,14 +9,14 @@
  */
 import * as tf from '@tensorflow/tfjs';
 import {
-  ChannelGraph,
+  chooseUnits,
   countMacs,
   countParams,
   harden,
   NormFilter,
   startEngine,
   verify,
-  weightsByName,
+  Network,
 } from '../index';
 
 type Symbolic = tf.SymbolicTensor;
@@ -41,7 +41,7 @@ function squeezeAndExcite(x: Symbolic, channels: number, reduced: number): Symbo
   return tf.layers.multiply({ name: 'excite' }).apply([x, gate]) as Symbolic;
 }
 
-function network(): tf.LayersModel {
+function buildModel(): tf.LayersModel {
   const input = tf.input({ shape: [12, 12, 3] });
   const conv = tf.layers.conv2d({ name: 'trunk', filters: 16, kernelSize: 3, useBias: false });
   const normalized = tf.layers.batchNormalization({ name: 'trunk_bn' }).apply(conv.apply(input));
@@ -55,18 +55,17 @@ function network(): tf.LayersModel {
 
 async function main(): Promise<void> {
   await startEngine('cpu');
-  const model = network();
-  const graph = ChannelGraph.of(model);
+  const model = buildModel();
+  const network = Network.of(model);
+  const { graph } = network;
   for (const { id, channels, producers, frozen } of graph.groups) {
     const members = producers.map(({ layer }) => layer).join(' + ');
     console.log(
       `group ${id}: ${channels} channels of ${members}${frozen ? ` (kept: ${frozen})` : ''}`,
     );
   }
-  const weights = weightsByName(model);
-  const method = new NormFilter({ rate: 0.5 });
-  const keep = method.choose(graph, (name) => weights.get(name)!.read());
-  const hard = harden({ model, graph }, keep);
+  const keep = chooseUnits(network, new NormFilter(), { rate: 0.5 });
+  const hard = harden(network, keep);
   const images = tf.randomNormal([16, 12, 12, 3], 0, 1, 'float32', 1);
   const proof = await verify({ model, graph, keep, hard }, [images]);
   console.log(

@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 import { softmaxCrossEntropy } from '../backend/fused';
 import { evaluationBatches } from '../data';
 import type { DataSet, ImageSet } from '../data';
+import { breathe } from '../stopping';
 import { logitsOf } from './logits';
 
 /** How well a network classifies a split. */
@@ -19,8 +20,8 @@ export interface Evaluation {
  * Measures a classifier that ends in logits or a softmax on a split.
  *
  * @param normalization mean and deviation per channel of the data set the network was trained on.
- * @param onBatch called after each batch with the number of images so far; signals have had a turn
- *   then, and what it throws ends the evaluation.
+ * @param onBatch called after each batch with the number of images so far; what it throws ends the evaluation.
+ * @throws {StoppedError} after a batch, when the signal has been aborted.
  */
 export async function evaluate(
   model: tf.LayersModel,
@@ -28,6 +29,7 @@ export async function evaluate(
   normalization: Pick<DataSet, 'mean' | 'deviation'>,
   batchSize: number,
   onBatch?: (images: number) => void,
+  signal?: AbortSignal,
 ): Promise<Evaluation> {
   const sums = { loss: 0, top1: 0, top5: 0, images: 0 };
   for await (const batch of evaluationBatches(split, normalization, batchSize)) {
@@ -40,7 +42,7 @@ export async function evaluate(
     } finally {
       batch.dispose();
     }
-    await new Promise((resolve) => setImmediate(resolve)); // awaiting tensors never lets signals in
+    await breathe(signal);
     onBatch?.(sums.images);
   }
   const { images } = sums;

@@ -3,6 +3,8 @@ import { batchCount, trainingBatches } from '../data';
 import type { Batch, DataSet } from '../data';
 import type { KeepSet, Network } from '../graph';
 import { projectLayers } from '../graph';
+import { breathe } from '../stopping';
+import { OptionError } from '../errors';
 import { BatchStatistics, clearMasks, setMasks } from '../layers';
 
 /** Which training images are looked at. */
@@ -11,8 +13,6 @@ export interface SampleOptions {
   readonly batchSize: number;
   /** Batches in all. */
   readonly batches: number;
-  /** Called before each batch; what it throws ends the work. */
-  readonly onBatch?: (() => void) | undefined;
 }
 
 /**
@@ -23,7 +23,7 @@ export interface SampleOptions {
  */
 export async function* sampleBatches(
   data: DataSet,
-  { seed, batchSize, batches, onBatch }: SampleOptions,
+  { seed, batchSize, batches }: SampleOptions,
 ): AsyncGenerator<Batch> {
   const dropLast = batchCount(data.train.count, batchSize, true) > 0;
   let left = batches;
@@ -36,7 +36,6 @@ export async function* sampleBatches(
       dropLast,
     })) {
       try {
-        onBatch?.();
         yield batch;
       } finally {
         batch.dispose();
@@ -56,24 +55,27 @@ export async function* sampleBatches(
  *
  * @param model prunable; its masks are full after.
  * @param batches borrowed one by one.
- * @throws {RangeError} when the model has no BatchNormalization.
+ * @throws {OptionError} when the model has no BatchNormalization.
+ * @throws {StoppedError} before a batch, when the signal has been aborted; the averages are then as they were.
  */
 export async function reestimate(
   { model, graph }: Pick<Network, 'model' | 'graph'>,
   keep: KeepSet,
   batches: AsyncIterable<{ readonly images: tf.Tensor }>,
+  signal?: AbortSignal,
 ): Promise<void> {
   const statistics = new BatchStatistics(model);
   if (statistics.count === 0) {
-    throw new RangeError('the network has no BatchNormalization whose averages could be measured');
+    const problem = 'has no BatchNormalization whose averages could be measured';
+    throw new OptionError({ option: 'network', problem });
   }
   setMasks(model, projectLayers(graph, keep), 'unit');
   try {
     for await (const { images } of batches) {
+      await breathe(signal);
       statistics.during(() => {
         tf.tidy(() => void model.apply(images, { training: false }));
       });
-      await new Promise((resolve) => setImmediate(resolve)); // lets signals have a turn
     }
   } finally {
     clearMasks(model);

@@ -1,7 +1,7 @@
 import type * as tf from '@tensorflow/tfjs';
 import type { DataSet } from '../data';
 import { projectLayers, requireMasks } from '../graph';
-import type { ChannelGraph, KeepSet, Unit } from '../graph';
+import type { ChannelGraph, KeepSet, Network, Unit } from '../graph';
 import { BatchStatistics, clearMasks, prunable, setMasks } from '../layers';
 import { reestimate, sampleBatches } from './batch-statistics';
 import { evaluate } from './accuracy';
@@ -14,8 +14,8 @@ export interface PrunedCopyOptions {
   readonly seed: number;
   /** Training batches on which BatchNormalization is measured anew; 0 leaves its averages. */
   readonly bnBatches: number;
-  /** Called after each batch; what it throws ends the work. */
-  readonly onBatch?: () => void;
+  /** Asks the work to stop; it does before the next batch. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /**
@@ -26,23 +26,23 @@ export interface PrunedCopyOptions {
 export class PrunedCopy {
   /** Prunable; its masks are full between two calls. The copy owns it. */
   readonly model: tf.LayersModel;
+  readonly graph: ChannelGraph;
   /** Whether there is a BatchNormalization to measure anew. */
   readonly hasStatistics: boolean;
 
   /**
-   * @param model stock or prunable; borrowed.
-   * @param graph of it.
+   * @param network its model stock or prunable; borrowed.
    * @throws {NotPrunableError} when a layer that could lose units has no masks.
    */
   constructor(
-    model: tf.LayersModel,
-    private readonly graph: ChannelGraph,
+    network: Pick<Network, 'model' | 'graph'>,
     unit: Unit,
     private readonly options: PrunedCopyOptions,
   ) {
-    this.model = prunable(model);
+    this.graph = network.graph;
+    this.model = prunable(network.model);
     try {
-      requireMasks({ model: this.model, graph }, unit);
+      requireMasks(this, unit);
     } catch (error) {
       this.model.dispose();
       throw error;
@@ -50,21 +50,25 @@ export class PrunedCopy {
     this.hasStatistics = new BatchStatistics(this.model).count > 0;
   }
 
-  /** Measures BatchNormalization anew on what `keep` leaves, where there is one and that is asked for. */
+  /**
+   * Measures BatchNormalization anew on what `keep` leaves, where there is one and that is asked for.
+   *
+   * @throws {StoppedError} when the signal has been aborted.
+   */
   async settle(keep: KeepSet): Promise<void> {
-    const { data, batchSize, seed, bnBatches, onBatch } = this.options;
+    const { data, batchSize, seed, bnBatches, signal } = this.options;
     if (bnBatches === 0 || !this.hasStatistics) return;
-    const batches = sampleBatches(data, { seed, batchSize, batches: bnBatches, onBatch });
-    await reestimate({ model: this.model, graph: this.graph }, keep, batches);
+    const batches = sampleBatches(data, { seed, batchSize, batches: bnBatches });
+    await reestimate(this, keep, batches, signal);
   }
 
-  /** Top-1 on the validation images of what `keep` leaves, once it is settled; in [0, 1]. */
+  /** Top-1 on the validation images of what `keep` leaves, once it is settled; in [0, 1]. Throws as `settle`. */
   async accuracyOf(keep: KeepSet): Promise<number> {
-    const { data, batchSize, onBatch } = this.options;
+    const { data, batchSize, signal } = this.options;
     await this.settle(keep);
     setMasks(this.model, projectLayers(this.graph, keep), 'unit');
     try {
-      return (await evaluate(this.model, data.validation, data, batchSize, onBatch)).top1;
+      return (await evaluate(this.model, data.validation, data, batchSize, undefined, signal)).top1;
     } finally {
       clearMasks(this.model);
     }

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { Methodology } from './methodology';
-import type { Observes, ScoreContext } from './methodology';
+import type { Observes, ScoreContext } from './scoring';
 
 /**
  * Removes the filters whose activations are zero most often.

@@ -18,7 +18,7 @@ export function distanceSums(columns: tf.Tensor2D, distance: Distance): tf.Tenso
       case 'l1':
         return manhattanSums(columns);
       case 'l2':
-        return euclideanSums(centred(columns));
+        return euclideanSums(centre(columns));
       case 'cosine':
         return cosineSums(columns);
     }
@@ -28,7 +28,7 @@ export function distanceSums(columns: tf.Tensor2D, distance: Distance): tf.Tenso
 /** Filters up to which one product of all with all is faster than products of halves. */
 const SMALL = 512;
 
-function centred(filters: tf.Tensor2D): Centred {
+function centre(filters: tf.Tensor2D): Centred {
   const columns = tf.sub<tf.Tensor2D>(filters, tf.mean(filters, 1, true));
   const squares: tf.Tensor1D = tf.sum(tf.square(columns), 0);
   return { columns, squares };

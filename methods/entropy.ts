@@ -1,9 +1,10 @@
 import * as tf from '@tensorflow/tfjs';
 import { filterRows } from './filters';
 import { Methodology } from './methodology';
-import type { MethodOptions, Observes, ScoreContext } from './methodology';
+import type { Observes, ScoreContext } from './scoring';
+import { OptionError } from '../errors';
 
-export interface EntropyFilterOptions extends MethodOptions {
+export interface EntropyFilterOptions {
   /** What the entropy is of: a filter's weights or its activations. Default weights. */
   readonly entropyOf?: 'weights' | 'activations';
   /** Bins that the range of the activations is cut into. Default 100. */
@@ -25,11 +26,12 @@ export class EntropyFilter extends Methodology {
   override readonly gathers = 'concat'; // the range of the activations is known at the end only
   private readonly bins: number;
 
-  /** @throws {RangeError} when entropyBins is not a whole number from 2. */
-  constructor({ entropyOf = 'weights', entropyBins = 100, ...options }: EntropyFilterOptions) {
-    super(options);
+  /** @throws {OptionError} when entropyBins is not a whole number from 2. */
+  constructor({ entropyOf = 'weights', entropyBins = 100 }: EntropyFilterOptions = {}) {
+    super();
     if (!(Number.isInteger(entropyBins) && entropyBins >= 2)) {
-      throw new RangeError(`entropyBins must be a whole number from 2, got ${entropyBins}`);
+      const allowed = 'a whole number from 2';
+      throw new OptionError({ option: 'entropyBins', allowed, received: entropyBins });
     }
     this.observes = entropyOf === 'activations' ? 'activations' : 'nothing';
     this.bins = entropyBins;
@@ -42,7 +44,7 @@ export class EntropyFilter extends Methodology {
   }
 
   protected override score(kernel: tf.Tensor, { evidence }: ScoreContext): tf.Tensor {
-    if (evidence) return binnedEntropies(evidence as tf.Tensor2D, this.bins);
+    if (evidence) return entropiesByBins(evidence as tf.Tensor2D, this.bins);
     const magnitudes = tf.abs(filterRows(kernel)); // [out, n]
     const shares = tf.div(magnitudes, oneForZero(tf.sum(magnitudes, 1, true)));
     return tf.sum(surprise(shares), 1);
@@ -74,18 +76,18 @@ function oneForZero(values: tf.Tensor): tf.Tensor {
 }
 
 /** Per column of [n, out] the entropy of its histogram, [out]; NaN where a value is not finite. */
-function binnedEntropies(samples: tf.Tensor2D, bins: number): tf.Tensor1D {
+function entropiesByBins(samples: tf.Tensor2D, bins: number): tf.Tensor1D {
   const [images, filters] = samples.shape;
   const values = samples.dataSync<'float32'>();
   const column = new Float32Array(images);
   const entropies = Float32Array.from({ length: filters }, (_, filter) => {
     for (let image = 0; image < images; image++) column[image] = values[image * filters + filter]!;
-    return binnedEntropy(column, bins);
+    return entropyByBins(column, bins);
   });
   return tf.tensor1d(entropies);
 }
 
-function binnedEntropy(values: Float32Array, bins: number): number {
+function entropyByBins(values: Float32Array, bins: number): number {
   if (!values.every(Number.isFinite)) return NaN;
   let [least, greatest] = [Infinity, -Infinity];
   for (const value of values) {

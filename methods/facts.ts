@@ -1,5 +1,5 @@
 /** What can be said of a method before TensorFlow is loaded: the forms that the catalogue is written in. */
-import type { Observes } from './methodology';
+import type { Observes } from './scoring';
 
 /** What the value of an option may be. A limit that is left out is none. */
 export type OptionValue =

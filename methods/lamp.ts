@@ -17,7 +17,7 @@ export class Lamp extends Methodology {
   }
 
   /** The scores as they are. */
-  override normalised(scores: ArrayLike<number>): Float64Array {
+  override normalise(scores: ArrayLike<number>): Float64Array {
     return Float64Array.from(scores);
   }
 }

@@ -1,8 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { Methodology } from './methodology';
-import type { MethodOptions } from './methodology';
 
-export interface NormFilterOptions extends MethodOptions {
+export interface NormFilterOptions {
   /** Default l2. */
   readonly norm?: 'l1' | 'l2';
 }
@@ -17,8 +16,8 @@ export interface NormFilterOptions extends MethodOptions {
 export class NormFilter extends Methodology {
   private readonly norm: 'l1' | 'l2';
 
-  constructor({ norm = 'l2', ...options }: NormFilterOptions) {
-    super(options);
+  constructor({ norm = 'l2' }: NormFilterOptions = {}) {
+    super();
     this.norm = norm;
   }
 
@@ -31,7 +30,7 @@ export class NormFilter extends Methodology {
   }
 
   /** SFP's code names the fraction it keeps, and its rounding error with it: 10 at 0.1 loses none. */
-  override paperCount(filters: number, rate: number = this.options.rate): number {
+  override paperCount(filters: number, rate: number): number {
     const kept = 1 - rate;
     return Math.trunc(filters * (1 - kept));
   }

@@ -1,6 +1,7 @@
 /**
  * How much of the rate is removed when: what a schedule makes of a final rate on its way there.
  */
+import { OptionError } from '../errors';
 
 /**
  * The rate at a moment of the schedule, for one final rate.
@@ -24,13 +25,15 @@ const constant: Schedule = (finalRate) => finalRate;
 /**
  * All of the rate at once, at the only event.
  *
- * @throws {RangeError} below progress 1: it has no first of several events.
+ * @throws {OptionError} below progress 1: it has no first of several events.
  */
 const oneShot: Schedule = (finalRate, progress) => {
   if (progress === 1) return finalRate;
-  throw new RangeError(
-    `schedule one-shot has a single event (until must be from), got progress ${progress}`,
-  );
+  throw new OptionError({
+    option: 'schedule',
+    problem: 'one-shot has a single event (until must be from)',
+    received: `progress ${progress}`,
+  });
 };
 
 /** Evenly from the initial to the final rate: s + (r - s) t. */
@@ -125,11 +128,12 @@ export type RateSchedule = (finalRate: number, progress: number) => number;
  * The end is exact: at progress 1 the final rate itself, whatever the formula rounds to.
  *
  * @param initialRate in [0, 1). Default 0.
- * @throws {RangeError} when it is outside.
+ * @throws {OptionError} when it is outside.
  */
 export function startingAt(schedule: Schedule, initialRate = 0): RateSchedule {
   if (!(initialRate >= 0 && initialRate < 1)) {
-    throw new RangeError(`initialRate must be in [0, 1), got ${initialRate}`);
+    const allowed = 'in [0, 1)';
+    throw new OptionError({ option: 'initialRate', allowed, received: initialRate });
   }
   return (finalRate, progress) =>
     progress === 1

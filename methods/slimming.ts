@@ -3,10 +3,11 @@ import type { ChannelGraph } from '../graph';
 import { findWeightBehind } from '../graph';
 import { l1Norm } from './l1-norm';
 import { Methodology } from './methodology';
-import type { KernelReader, MethodOptions, ScoreContext } from './methodology';
+import type { KernelReader, ScoreContext } from './scoring';
+import { OptionError } from '../errors';
 import { layerOf } from '../layers';
 
-export interface SlimmingOptions extends MethodOptions {
+export interface SlimmingOptions {
   /** What the sum of the scales' magnitudes is weighted with in the loss; 0 adds none. Default 1e-4. */
   readonly scalePenalty?: number;
 }
@@ -23,11 +24,12 @@ export interface SlimmingOptions extends MethodOptions {
 export class Slimming extends Methodology {
   private readonly scalePenalty: number;
 
-  /** @throws {RangeError} when scalePenalty is below 0 or not finite. */
-  constructor({ scalePenalty = 1e-4, ...options }: SlimmingOptions) {
-    super(options);
+  /** @throws {OptionError} when scalePenalty is below 0 or not finite. */
+  constructor({ scalePenalty = 1e-4 }: SlimmingOptions = {}) {
+    super();
     if (!(scalePenalty >= 0 && Number.isFinite(scalePenalty))) {
-      throw new RangeError(`scalePenalty must be a number from 0, got ${scalePenalty}`);
+      const allowed = 'a number from 0';
+      throw new OptionError({ option: 'scalePenalty', allowed, received: scalePenalty });
     }
     this.scalePenalty = scalePenalty;
   }
@@ -56,10 +58,10 @@ function scalesOf(graph: ChannelGraph): string[] {
   return [...new Set(names)];
 }
 
-function withoutScale(kernel: string): RangeError {
+function withoutScale(kernel: string): OptionError {
   const layer = layerOf(kernel);
-  return new RangeError(
-    `no BatchNormalization with a scale (gamma) follows the filters of ${layer}: leave the layer whole ` +
-      `(--skip ${layer}) or choose another method`,
-  );
+  const problem =
+    `${layer} must leave the layer whole, or the method be another: no BatchNormalization with a scale (gamma) ` +
+    'follows its filters';
+  return new OptionError({ option: 'skip', problem });
 }

@@ -2,9 +2,9 @@ import * as tf from '@tensorflow/tfjs';
 import { afterEach, beforeAll, beforeEach, expect, it, vi } from 'vitest';
 import { startEngine } from '../backend/engine';
 import { harden } from '../surgery/harden';
-import { ChannelGraph, countMacs } from '../graph';
+import { Network } from '../graph';
 import { prunable, weightsByName } from '../layers';
-import { GeometricMedian } from '../methods';
+import { chooseUnits, GeometricMedian } from '../methods';
 import { cifarResNet } from '../models/networks/cifar-resnet';
 import { Sgd } from '../trainer/step/optimizer';
 import { EagerStep } from '../trainer/step/eager-step';
@@ -32,14 +32,10 @@ function life(seed: number): [string, number[]][] {
   );
   const labels = tf.tensor1d([0, 1, 2, 0], 'int32');
   for (let index = 0; index < 3; index++) step.run({ images, labels }, 0.1).dispose();
-  const graph = ChannelGraph.of(model);
-  const weights = weightsByName(model);
-  const method = new GeometricMedian({ rate: 0.3 });
-  const hard = harden(
-    { model, graph },
-    method.choose(graph, (name) => weights.get(name)!.read()),
-  );
-  expect(countMacs(graph, method.keep)).toBeLessThan(countMacs(graph));
+  const network = Network.of(model);
+  const keep = chooseUnits(network, new GeometricMedian(), { rate: 0.3 });
+  const hard = harden(network, keep);
+  expect(network.costs(keep).macs).toBeLessThan(network.costs().macs);
   return [...weightsByName(hard)].map(([name, weight]) => [name, [...weight.read().dataSync()]]);
 }
 

@@ -3,7 +3,7 @@ import type { DataSet } from '../data';
 import type { JsonObject } from '../files';
 import type { ChannelGraph } from '../graph';
 import type { MaskExtent } from '../layers';
-import type { Methodology, RateSchedule } from '../methods';
+import type { Methodology, PolicyOptions, RateSchedule } from '../methods';
 import type { Progress } from '../report/progress';
 import type { LearningRate } from './step/learning-rate';
 import type { LossTerm } from './step/loss';
@@ -20,6 +20,8 @@ export interface TrainerOptions {
   readonly graph: ChannelGraph;
   /** Null trains without pruning. */
   readonly method: Methodology | null;
+  /** How the method's scores become a choice; needed with a method. */
+  readonly policy?: PolicyOptions | null;
   readonly data: DataSet;
   readonly optimizer: Optimizer;
   readonly run: RunDirectory;
@@ -37,7 +39,7 @@ export interface TrainerOptions {
   readonly pruneAt?: PruningTimes;
   /** What is removed by now of a final rate. Default all of it at every event. */
   readonly schedule?: RateSchedule;
-  /** Answers the final rate anew at each event. Default the method's own rate. */
+  /** Answers the final rate anew at each event. Default the policy's own rate. */
   readonly finalRate?: FinalRate | undefined;
   /** Training batches that a method sees before an event, where it observes the network. Default 10. */
   readonly observeBatches?: number;

@@ -1,7 +1,8 @@
 import * as path from 'node:path';
 import { batchCount, trainingBatches } from '../data';
 import type { KeepSet } from '../graph';
-import { keepAll, keepFromJson, keepToJson, removedUnits } from '../graph';
+import { OptionError } from '../errors';
+import { keepAll, keepToJson, removedUnits } from '../graph';
 import { schedules, startingAt } from '../methods';
 import type { Methodology } from '../methods';
 import { loadCheckpoint, loadNewestCheckpoint, saveCheckpoint } from '../files/run/checkpoint';
@@ -10,7 +11,7 @@ import type { TrainingState } from '../files/run/training-state';
 import type { JsonObject } from '../files';
 import { epochLine, evaluationColumns, metricsColumns, stepEventLine } from './epoch-report';
 import type { EpochEnd } from './epoch-report';
-import { observedBatches, withEvidence } from '../measure/observe/evidence';
+import { observationBatches, withEvidence } from '../measure/observe/evidence';
 import { normAdvice } from './pruning/filter-norms';
 import { penaltyOf } from './step/loss';
 import { LossMean } from './step/loss-mean';
@@ -170,13 +171,14 @@ export class Trainer {
   }
 
   private pruningBy(method: Methodology): Pruning {
-    const { model, graph, optimizer, epochs, extent = 'unit', finalRate } = this.options;
+    const { model, graph, policy, optimizer, epochs, extent = 'unit', finalRate } = this.options;
+    if (!policy) throw new OptionError({ option: 'policy', problem: 'is needed with a method' });
     const times = this.options.pruneAt ?? { from: 0, every: 1, atStart: false };
     const units = times.by === 'step' ? epochs * this.stepsPerEpoch : epochs;
     const timetable = new Timetable(times, units);
     const schedule = this.options.schedule ?? startingAt(schedules.constant);
     const how = { timetable, schedule, finalRate, extent };
-    return new Pruning({ model, graph, method, optimizer, ...how });
+    return new Pruning({ model, graph, method, policy, optimizer, ...how });
   }
 
   /** Drops the rows of what is done again. */
@@ -199,9 +201,10 @@ export class Trainer {
     const method = this.options.method!;
     const order = { seed, epoch, batchSize };
     const event = await withEvidence(
-      { model, graph, method },
-      () => observedBatches(data, order, observeBatches, onBatch),
-      () => pruning.event(unit),
+      { model, graph },
+      method,
+      () => callBefore(observationBatches(data, order, observeBatches), onBatch),
+      (evidence) => pruning.event(unit, evidence),
     );
     const isOfFilters = pruning.keep.weights.size === 0;
     if (event.norms && isOfFilters && pruning.timetable.isFirst(unit)) {
@@ -419,8 +422,7 @@ export class Trainer {
         epochs: this.epochsDone,
         losses: this.losses.state,
         optimizerSteps: this.options.optimizer.steps,
-        keep: keepToJson(this.keep),
-        held: keepToJson(this.pruning?.held ?? keepAll),
+        ...(this.pruning?.state() ?? { keep: keepToJson(keepAll), held: keepToJson(keepAll) }),
         best: best && { ...best, evaluation: { ...best.evaluation } },
       },
     };
@@ -437,7 +439,7 @@ export class Trainer {
     this.stepsDone = step;
     this.epochsDone = epochs;
     this.bestSoFar = best;
-    this.pruning?.restore(keepFromJson(keep), held ? keepFromJson(held) : null);
+    this.pruning?.restore({ keep, ...(held && { held }) });
   }
 }
 
@@ -451,6 +453,14 @@ interface SavedRecord {
   readonly keep: ReturnType<typeof keepToJson>;
   /** Not in the checkpoints of versions without gradual regrowth. */
   readonly held?: ReturnType<typeof keepToJson>;
+}
+
+/** Calls `onBatch` before each batch is handed on; what it throws ends the feed. */
+async function* callBefore<T>(batches: AsyncIterable<T>, onBatch?: () => void): AsyncGenerator<T> {
+  for await (const batch of batches) {
+    onBatch?.();
+    yield batch;
+  }
 }
 
 /** Rows of events between steps have no loss of an epoch. */

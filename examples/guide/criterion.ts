@@ -1,14 +1,6 @@
 /** A criterion of your own: filters whose largest weight is smallest go first. */
 import * as tf from '@tensorflow/tfjs';
-import {
-  ChannelGraph,
-  countMacs,
-  filterRows,
-  Methodology,
-  resnet20,
-  startEngine,
-  weightsByName,
-} from '../../index';
+import { chooseUnits, filterRows, Methodology, resnet20, startEngine, Network } from '../../index';
 
 /**
  * Removes the filters of smallest largest weight.
@@ -24,12 +16,10 @@ class PeakFilter extends Methodology {
 async function main(): Promise<void> {
   await startEngine('cpu');
   const model = resnet20({ inputShape: [32, 32, 3], classes: 10, seed: 1 });
-  const graph = ChannelGraph.of(model);
-  const weights = weightsByName(model);
+  const network = Network.of(model);
   for (const scope of ['uniform', 'global', 'adaptive'] as const) {
-    const method = new PeakFilter({ rate: 0.3, scope });
-    const keep = method.choose(graph, (name) => weights.get(name)!.read());
-    console.log(`${scope}: ${countMacs(graph)} -> ${countMacs(graph, keep)} MACs`);
+    const keep = chooseUnits(network, new PeakFilter(), { rate: 0.3, scope });
+    console.log(`${scope}: ${network.costs().macs} -> ${network.costs(keep).macs} MACs`);
   }
 }
 

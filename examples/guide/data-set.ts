@@ -76,7 +76,8 @@ async function main(): Promise<void> {
   const trainer = new Trainer({
     model,
     graph,
-    method: new NormFilter({ rate: 0.3 }),
+    method: new NormFilter(),
+    policy: { rate: 0.3 },
     data,
     optimizer: new Sgd({ momentum: 0.9 }),
     run,

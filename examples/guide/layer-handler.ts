@@ -1,13 +1,13 @@
 /** A layer class of your own, made prunable: one gain per channel. */
 import * as tf from '@tensorflow/tfjs';
 import {
-  ChannelGraph,
+  chooseUnits,
   harden,
   NormFilter,
   registerLayerHandler,
   startEngine,
   verify,
-  weightsByName,
+  Network,
 } from '../../index';
 
 /** Multiplies each channel of [..., c] by a weight of its own. */
@@ -38,7 +38,7 @@ registerLayerHandler('Gain', {
   macs: ({ outputShapes }) => outputShapes[0]!.slice(1).reduce<number>((n, size) => n * size!, 1),
 });
 
-function network(): tf.LayersModel {
+function buildModel(): tf.LayersModel {
   const model = tf.sequential();
   const convolution = { filters: 8, kernelSize: 3, activation: 'relu' } as const;
   model.add(tf.layers.conv2d({ ...convolution, name: 'conv', inputShape: [12, 12, 3] }));
@@ -50,12 +50,11 @@ function network(): tf.LayersModel {
 
 async function main(): Promise<void> {
   await startEngine('cpu');
-  const model = network();
-  const graph = ChannelGraph.of(model);
-  const weights = weightsByName(model);
-  const method = new NormFilter({ rate: 0.5 });
-  const keep = method.choose(graph, (name) => weights.get(name)!.read());
-  const hard = harden({ model, graph }, keep);
+  const model = buildModel();
+  const network = Network.of(model);
+  const { graph } = network;
+  const keep = chooseUnits(network, new NormFilter(), { rate: 0.5 });
+  const hard = harden(network, keep);
   const images = tf.randomNormal([16, 12, 12, 3], 0, 1, 'float32', 1);
   const proof = await verify({ model, graph, keep, hard }, [images]);
   console.log(`the gain keeps ${hard.getLayer('gain').getWeights()[0]!.size} of 8 channels`);

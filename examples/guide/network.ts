@@ -1,14 +1,14 @@
 /** A network of your own: any stock layers; the graph finds what hangs together. */
 import * as tf from '@tensorflow/tfjs';
 import {
-  ChannelGraph,
+  chooseUnits,
   countParams,
   GeometricMedian,
   harden,
   seedOf,
   startEngine,
   verify,
-  weightsByName,
+  Network,
 } from '../../index';
 import type { NetworkOptions } from '../../index';
 
@@ -45,17 +45,16 @@ function tinyNet({ inputShape, classes, seed = 1 }: NetworkOptions): tf.LayersMo
 async function main(): Promise<void> {
   await startEngine('cpu');
   const model = tinyNet({ inputShape: [16, 16, 3], classes: 10 });
-  const graph = ChannelGraph.of(model);
+  const network = Network.of(model);
+  const { graph } = network;
   for (const { id, channels, producers, frozen } of graph.groups) {
     const layers = producers.map(({ layer }) => layer).join(' + ');
     console.log(
       `${id}: ${channels} channels of ${layers}${frozen === null ? '' : `, not prunable: ${frozen}`}`,
     );
   }
-  const weights = weightsByName(model);
-  const method = new GeometricMedian({ rate: 0.5, merge: 'mean' });
-  const keep = method.choose(graph, (name) => weights.get(name)!.read());
-  const hard = harden({ model, graph }, keep);
+  const keep = chooseUnits(network, new GeometricMedian(), { rate: 0.5, merge: 'mean' });
+  const hard = harden(network, keep);
   const images = tf.randomNormal([8, 16, 16, 3], 0, 1, 'float32', 1);
   const proof = await verify({ model, graph, keep, hard }, [images]);
   console.log(`parameters ${countParams(graph)} -> ${countParams(graph, keep)}`);

@@ -30,7 +30,8 @@ async function main(): Promise<void> {
   const trainer = new Trainer({
     model,
     graph: ChannelGraph.of(model),
-    method: new GeometricMedian({ rate: 0.3 }),
+    method: new GeometricMedian(),
+    policy: { rate: 0.3 },
     schedule: halfCosine,
     pruneAt: { by: 'step', from: 0, every: 1, until: 4, atStart: false },
     data,

@@ -1,67 +1,41 @@
-import type * as tf from '@tensorflow/tfjs';
 import { trainingBatches } from '../../data';
 import type { DataSet, LabelledBatch, TrainingBatchOptions } from '../../data';
-import type { ChannelGraph } from '../../graph';
-import type { Methodology } from '../../methods';
-import { firstBatches, observed } from './observation';
+import type { Evidence, Methodology } from '../../methods';
+import { breathe } from '../../stopping';
+import { firstBatches, gatherEvidence } from './observation';
+import type { Observed } from './observation';
 
 /**
  * The first training batches of an epoch, unaltered but for the normalisation, as a method observes
  * them; each is freed when the next is asked for.
  *
- * @param onBatch called before each batch, once signals had a turn; what it throws ends the observation.
+ * @throws {StoppedError} before a batch, when the signal has been aborted.
  */
-export async function* observedBatches(
+export async function* observationBatches(
   data: DataSet,
   order: Pick<TrainingBatchOptions, 'seed' | 'epoch' | 'batchSize'>,
   count: number,
-  onBatch?: () => void,
+  signal?: AbortSignal,
 ): AsyncGenerator<LabelledBatch> {
   const batches = trainingBatches(data, { ...order, augment: false });
   for await (const batch of firstBatches(batches, count)) {
-    await new Promise((resolve) => setImmediate(resolve));
-    onBatch?.();
+    await breathe(signal);
     yield batch;
   }
 }
 
-/** A method, and the network that it is to see. */
-interface Observer {
-  readonly model: tf.LayersModel;
-  readonly graph: ChannelGraph;
-  readonly method: Methodology;
-}
-
 /**
- * Shows a method what it wants to see of the network at work, for as long as the answer is not disposed.
+ * Runs `act` with what the method has to see of the network, which is freed after it.
  *
  * @param batches asked for only where the method observes; borrowed one by one.
+ * @param act gets null for a method that observes nothing.
  */
-export async function seen(
-  { model, graph, method }: Observer,
-  batches: AsyncIterable<LabelledBatch>,
-): Promise<Disposable> {
-  if (method.observes === 'nothing') return { [Symbol.dispose]: () => undefined };
-  const evidence = await observed({ model, graph }, method, batches);
-  method.evidence = evidence;
-  return {
-    [Symbol.dispose]: () => {
-      method.evidence = null;
-      for (const tensor of evidence.values()) tensor.dispose();
-    },
-  };
-}
-
-/** Runs `act` while the method has what it wants to see; `batches` as in `seen`. */
 export async function withEvidence<T>(
-  observer: Observer,
+  network: Observed,
+  method: Methodology,
   batches: () => AsyncIterable<LabelledBatch>,
-  act: () => T,
+  act: (evidence: Evidence | null) => T,
 ): Promise<T> {
-  const evidence = await seen(observer, batches());
-  try {
-    return act();
-  } finally {
-    evidence[Symbol.dispose]();
-  }
+  using gathered = await gatherEvidence(network, method, batches());
+  return act(gathered.evidence);
 }

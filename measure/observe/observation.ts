@@ -1,15 +1,25 @@
 import * as tf from '@tensorflow/tfjs';
 import { softmaxCrossEntropy } from '../../backend/fused';
 import type { Batch, LabelledBatch } from '../../data';
-import type { ChannelGraph, Channels, Network } from '../../graph';
+import { OptionError } from '../../errors';
+import type { Channels, Network } from '../../graph';
 import { findOutputsBehind } from '../../graph';
 import { watchingCalls, weightsByName } from '../../layers';
 import type { WatchedCall } from '../../layers';
 import { filterAxes, filtersLast } from '../../methods';
-import type { Methodology } from '../../methods';
+import type { Evidence, Methodology } from '../../methods';
 import { Gathered } from './gathered';
 import { logitsOf } from '../logits';
 import { TracedTensors } from './traced-pass';
+
+/** The network that is observed; borrowed. */
+export type Observed = Pick<Network, 'model' | 'graph'>;
+
+/** What was gathered for a method, until it is disposed. */
+export interface GatheredEvidence extends Disposable {
+  /** By kernel name; null for a method that observes nothing. */
+  readonly evidence: Evidence | null;
+}
 
 /**
  * Lets a method see the network at work: the gradients of the loss by the kernels, or what the next
@@ -18,27 +28,37 @@ import { TracedTensors } from './traced-pass';
  * Source of what is read: docs of `Methodology.observe`. The loss is the batch's mean cross entropy; a
  * layer that is called several times counts with the mean over its calls.
  *
- * @param batches each borrowed until the next one is asked for.
- * @returns by kernel name what the method's `observe` made of all batches; empty for a method that
- *   observes nothing. The caller owns the tensors.
- * @throws {RangeError} when there is no batch.
+ * @param batches asked for only where the method observes; each borrowed until the next one is asked for.
+ * @returns what the method's `observe` made of all batches; the caller disposes it.
+ * @throws {OptionError} when there is no batch, or the network has several inputs.
  */
-export async function observed(
-  { model, graph }: Pick<Network, 'model' | 'graph'>,
+export async function gatherEvidence(
+  network: Observed,
   method: Methodology,
   batches: AsyncIterable<LabelledBatch> | Iterable<LabelledBatch>,
-): Promise<Map<string, tf.Tensor>> {
-  if (method.observes === 'nothing') return new Map();
+): Promise<GatheredEvidence> {
+  if (method.observes === 'nothing') return ownEvidence(null);
   using gathered = new Gathered(method.gathers);
-  const kernels = new ObservedKernels(model, graph, method, gathered);
+  const kernels = new ObservedKernels(network, method, gathered);
   let count = 0;
   for await (const batch of batches) {
     if (method.observes === 'gradients') kernels.observeGradients(batch);
     else kernels.observeActivations(batch);
     count++;
   }
-  if (count === 0) throw new RangeError('observed needs at least one batch, got 0');
-  return gathered.take();
+  if (count === 0) {
+    throw new OptionError({ option: 'batches', allowed: 'at least one', received: 0 });
+  }
+  return ownEvidence(gathered.take());
+}
+
+function ownEvidence(evidence: Evidence | null): GatheredEvidence {
+  return {
+    evidence,
+    [Symbol.dispose]: () => {
+      for (const tensor of evidence?.values() ?? []) tensor.dispose();
+    },
+  };
 }
 
 /** The first `count` batches of a feed, each freed when the next one is asked for. */
@@ -65,12 +85,14 @@ class ObservedKernels {
   /** By the tensor that the kernel's readers see. */
   private readonly readers = new Map<Channels, string[]>();
 
+  private readonly model: tf.LayersModel;
+
   constructor(
-    private readonly model: tf.LayersModel,
-    graph: ChannelGraph,
+    { model, graph }: Observed,
     private readonly method: Methodology,
     private readonly gathered: Gathered,
   ) {
+    this.model = model;
     const weights = weightsByName(model);
     this.axes = filterAxes(graph);
     this.kernels = new Map(graph.kernels.map((name) => [name, weights.get(name)!.read()]));

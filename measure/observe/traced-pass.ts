@@ -1,4 +1,5 @@
 import type * as tf from '@tensorflow/tfjs';
+import { OptionError } from '../../errors';
 import type { ChannelGraph, Channels } from '../../graph';
 import type { WatchedCall } from '../../layers';
 
@@ -14,7 +15,7 @@ export class TracedTensors {
   private readonly outside = new Map<Channels, Channels>();
   private readonly input: Channels;
 
-  /** @throws {RangeError} when the network has several inputs. */
+  /** @throws {OptionError} when the network has several inputs. */
   constructor(graph: ChannelGraph) {
     const calls = new Map<string, TracedCall[]>();
     for (const call of graph.calls) {
@@ -26,7 +27,8 @@ export class TracedTensors {
     const read = new Set(graph.calls.flatMap(({ inputs }) => inputs));
     const inputs = [...read].filter((tensor) => !made.has(tensor));
     if (inputs.length !== 1) {
-      throw new RangeError(`the network must have one input to be observed, got ${inputs.length}`);
+      const problem = 'must have one input to be observed';
+      throw new OptionError({ option: 'network', problem, received: inputs.length });
     }
     this.input = inputs[0]!;
   }

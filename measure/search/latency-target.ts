@@ -1,8 +1,10 @@
 import type * as tf from '@tensorflow/tfjs';
 import { harden } from '../../surgery';
-import type { ChannelGraph, KeepSet } from '../../graph';
+import type { ChannelGraph, KeepSet, Network } from '../../graph';
 import { keepAll, removedUnits, similarity } from '../../graph';
 import { COARSE, bisectMeasured, rateRange } from './rate-search';
+import type { Propose } from '../../methods';
+import { breathe } from '../../stopping';
 import { measureLatency } from '../latency';
 import type { Latency } from '../latency';
 import { requireReachable } from './target';
@@ -13,16 +15,24 @@ export interface Timeable {
   /** With one image input of a known size. */
   readonly model: tf.LayersModel;
   readonly graph: ChannelGraph;
-  /** What stays at a rate, as `Methodology.proposals` answers. */
-  readonly propose: (rate: number) => KeepSet;
+  /** What stays at a rate, as `proposeByRate` answers. */
+  readonly propose: Propose;
 }
 
 /** A time that is asked for, before the whole network has been measured. */
-export interface LatencyTarget {
-  readonly option: string;
+export interface LatencyTarget extends Pick<Target, 'option' | 'asked' | 'show'> {
   /** Share of the whole network's time, or milliseconds. */
   readonly amount: { readonly kind: 'share' | 'figure'; readonly value: number };
-  readonly show: Target['show'];
+}
+
+/** How a time is searched for. */
+export interface LatencySearch {
+  /** Told of each measured rate. */
+  readonly onCandidate?: (rate: number, ms: number) => void;
+  /** Asks the search to stop; it does before the next network is timed. */
+  readonly signal?: AbortSignal | undefined;
+  /** What times the networks; default the engine in use. */
+  readonly stopwatch?: (isShare: boolean) => Stopwatch;
 }
 
 /** Passes of a network; near the target four times as many decide. */
@@ -41,33 +51,37 @@ export type Stopwatch = (keep: KeepSet, runs: number) => Promise<Latency>;
  * remains: two measurements of one network differ, times do not fall evenly with the rate, and so a
  * lower rate may do as well. The answer's network was within the target when it was measured.
  *
- * @param onCandidate told of each measured rate.
  * @throws {UnreachableTargetError} with the attainable range, when the target is outside.
+ * @throws {StoppedError} when the signal has been aborted.
  */
 export async function solveLatency(
   { model, graph, propose }: Timeable,
-  { option, amount, show }: LatencyTarget,
-  onCandidate: (rate: number, ms: number) => void = () => undefined,
-  stopwatch: (isShare: boolean) => Stopwatch = (isShare) => stopwatchOf(model, graph, isShare),
+  { option, asked, amount, show }: LatencyTarget,
+  {
+    onCandidate,
+    signal,
+    stopwatch = (isShare) => stopwatchOf({ model, graph }, isShare),
+  }: LatencySearch = {},
 ): Promise<SolvedRate & { readonly target: Target }> {
-  const timed = stopwatch(amount.kind === 'share');
-  const whole = (await timed(keepAll, RUNS)).medianMs;
+  const time = stopwatch(amount.kind === 'share');
+  const whole = (await time(keepAll, RUNS)).medianMs;
   const most = amount.kind === 'share' ? amount.value * whole : amount.value;
-  const target: Target = { option, most, show };
+  const target: Target = { option, asked, most, show };
   const known: { readonly keep: KeepSet; readonly ms: number }[] = [{ keep: keepAll, ms: whole }];
-  const measured = async (step: number): Promise<number> => {
+  const measure = async (step: number): Promise<number> => {
     const keep = propose(step / COARSE);
     const same = known.find((one) => similarity(one.keep, keep) === 1);
     if (same) return same.ms;
-    const ms = await decisive((runs) => timed(keep, runs), most);
+    await breathe(signal);
+    const ms = await timeDecisively((runs) => time(keep, runs), most);
     known.push({ keep, ms });
-    onCandidate(step / COARSE, ms);
+    onCandidate?.(step / COARSE, ms);
     return ms;
   };
   const range = rateRange(propose, COARSE);
   const end = async (step: number): Promise<Attainable['lowest']> => ({
     rate: step / COARSE,
-    cost: await measured(step),
+    cost: await measure(step),
   });
   const highest = await end(range.highest);
   const attainable: Attainable = { whole, highest, lowest: await end(range.lowest) };
@@ -78,25 +92,28 @@ export async function solveLatency(
       : await bisectMeasured(
           range.lowest,
           range.highest,
-          async (one) => (await measured(one)) <= most,
+          async (one) => (await measure(one)) <= most,
         );
   const keep = propose(step / COARSE);
-  return { rate: step / COARSE, keep, cost: await measured(step), attainable, target };
+  return { rate: step / COARSE, keep, cost: await measure(step), attainable, target };
 }
 
 /** The median, of more passes where the first leave it open. */
-async function decisive(timed: (runs: number) => Promise<Latency>, most: number): Promise<number> {
-  const first = await timed(RUNS);
+async function timeDecisively(
+  time: (runs: number) => Promise<Latency>,
+  most: number,
+): Promise<number> {
+  const first = await time(RUNS);
   if (Math.abs(first.medianMs - most) > first.spreadMs) return first.medianMs;
-  return (await timed(4 * RUNS)).medianMs;
+  return (await time(4 * RUNS)).medianMs;
 }
 
 /** Times small networks beside the whole one; as a share of its first time, or as they are. */
-function stopwatchOf(model: tf.LayersModel, graph: ChannelGraph, isShare: boolean): Stopwatch {
+function stopwatchOf(network: Pick<Network, 'model' | 'graph'>, isShare: boolean): Stopwatch {
   let first: number | null = null;
   return async (keep, runs) => {
-    const whole = harden({ model, graph }, keepAll);
-    const hard = harden({ model, graph }, keep);
+    const whole = harden(network, keepAll);
+    const hard = harden(network, keep);
     try {
       const [slow, fast] = await measureLatency([whole, hard], { runs });
       first ??= slow!.medianMs;

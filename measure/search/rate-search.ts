@@ -5,8 +5,8 @@
  * rate one step before it is known to fail.
  */
 import { NotPrunableError } from '../../graph';
-import type { KeepSet } from '../../graph';
-import { RateLimitError } from '../../methods/select/limits';
+import { RateLimitError } from '../../methods';
+import type { Propose } from '../../methods';
 
 /** Steps between rate 0 and rate 1 where a cost is counted: a rate is found to 1e-6. */
 export const FINE = 1_000_000;
@@ -69,11 +69,11 @@ export async function bisectMeasured(
  * The rates that the limits leave: above the least that every layer must lose, below what would take
  * more than the layers may lose or leave one without channels.
  *
- * @param propose what stays at a rate, as `Methodology.proposals` answers.
+ * @param propose what stays at a rate, as `proposeByRate` answers.
  * @param steps of the grid: FINE or COARSE.
- * @throws {RangeError} when no rate of the grid can be reached, or the method refuses for another reason.
+ * @throws {OptionError} when no rate of the grid can be reached, or the method refuses for another reason.
  */
-export function rateRange(propose: (rate: number) => KeepSet, steps: number): RateRange {
+export function rateRange(propose: Propose, steps: number): RateRange {
   const place = (step: number): 'below' | 'above' | 'within' =>
     placeOf(() => propose(step / steps));
   const last = steps - 1;
@@ -84,7 +84,7 @@ export function rateRange(propose: (rate: number) => KeepSet, steps: number): Ra
   return { lowest, highest };
 }
 
-function placeOf(propose: () => KeepSet): 'below' | 'above' | 'within' {
+function placeOf(propose: () => unknown): 'below' | 'above' | 'within' {
   try {
     propose();
     return 'within';

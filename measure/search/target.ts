@@ -1,12 +1,15 @@
-import type { ChannelGraph, KeepSet } from '../../graph';
+import { OptionError } from '../../errors';
+import type { KeepSet } from '../../graph';
 import { keepAll } from '../../graph';
-import type { KernelReader, Methodology } from '../../methods';
+import type { Propose } from '../../methods';
 import { FINE, rateRange, smallestStep } from './rate-search';
 
 /** What a small network is to cost at most. */
 export interface Target {
-  /** The option that set it, for messages: `--target-macs 0.5`. */
+  /** The option that set it, as the library spells it: `targetMacs`. */
   readonly option: string;
+  /** What was asked for, as it was written: `50%`. */
+  readonly asked: string;
   /** Cost at most. */
   readonly most: number;
   /** A cost with its unit. */
@@ -39,29 +42,22 @@ export interface SolvedRate {
 }
 
 /** A target lies outside what the network and the limits leave. */
-export class UnreachableTargetError extends RangeError {
+export class UnreachableTargetError extends OptionError {
   override readonly name = 'UnreachableTargetError';
-}
-
-/** What a rate is solved on; all of it is borrowed. */
-export interface Solvable {
-  readonly method: Methodology;
-  readonly graph: ChannelGraph;
-  readonly kernel: KernelReader;
 }
 
 /** Knows the final rate of a run at each of its events. */
 export interface FinalRate {
-  /** The final rate for the weights as they are now. */
-  rateFor(on: Solvable): number;
+  /** The final rate for the scores as they are now: `propose` answers what stays at a rate. */
+  rateFor(propose: Propose): number;
 }
 
 /** Solves a target anew at each event; where scores decide how many units each group loses. */
 export class TargetedRate implements FinalRate {
   constructor(private readonly target: CountedTarget) {}
 
-  rateFor(on: Solvable): number {
-    return solveRate(on, this.target).rate;
+  rateFor(propose: Propose): number {
+    return solveRate(propose, this.target).rate;
   }
 }
 
@@ -73,10 +69,10 @@ export class TargetedRate implements FinalRate {
  * layers. What the method may no longer let return is removed at every rate: where that meets the
  * target alone, the answer is the lowest rate.
  *
+ * @param propose what stays at a rate, as `proposeByRate` answers.
  * @throws {UnreachableTargetError} with the attainable range, when the target is outside.
  */
-export function solveRate({ method, graph, kernel }: Solvable, target: CountedTarget): SolvedRate {
-  const propose = method.proposals(graph, kernel);
+export function solveRate(propose: Propose, target: CountedTarget): SolvedRate {
   const range = rateRange(propose, FINE);
   const costAt = (step: number): number => target.costOf(propose(step / FINE));
   const end = (step: number): Attainable['lowest'] => ({ rate: step / FINE, cost: costAt(step) });
@@ -97,25 +93,19 @@ export function solveRate({ method, graph, kernel }: Solvable, target: CountedTa
  * @throws {UnreachableTargetError} with the attainable range.
  */
 export function requireReachable(target: Target, attainable: Attainable): void {
+  const { option, asked, most, show } = target;
   const { whole, highest } = attainable;
-  if (target.most >= whole) {
-    throw new UnreachableTargetError(
-      `${target.option} asks for nothing: the whole network costs ${target.show(whole)}`,
-    );
-  }
-  if (highest.cost <= target.most) return;
+  const refuse = (reason: string): never => {
+    throw new UnreachableTargetError({ option, problem: `${asked} ${reason}` });
+  };
+  if (most >= whole) refuse(`asks for nothing: the whole network costs ${show(whole)}`);
+  if (highest.cost <= most) return;
   const why = highest.cost === whole ? '; what this method removes leaves that cost as it is' : '';
-  throw new UnreachableTargetError(`${outside(target, attainable)}${why}`);
+  const range = rangeText(target, attainable);
+  refuse(`(${show(most)}) cannot be reached; attainable: ${range}${why}`);
 }
 
 /** The attainable range, as a person reads it. */
 export function rangeText({ show }: Target, { lowest, highest }: Attainable): string {
   return `${show(highest.cost)} (rate ${highest.rate}) to ${show(lowest.cost)} (rate ${lowest.rate})`;
-}
-
-function outside(target: Target, attainable: Attainable): string {
-  return (
-    `${target.option} (${target.show(target.most)}) cannot be reached; attainable: ` +
-    rangeText(target, attainable)
-  );
 }

@@ -2,14 +2,14 @@ import type { ChannelGraph, ChannelGroup, KeepSet } from '../../graph';
 import { removedCount } from './counts';
 import type { LayerRates } from './layer-rates';
 import { LayerWidths } from './layer-widths';
-import { limited } from './limits';
+import { limitsOf } from './limits';
 import type { Limits } from './limits';
-import { isVote, mergedScores, votedCount, votes } from './merge';
+import { isVote, mergeScores, countVoted, countVotes } from './merge';
 import type { Members, Vote } from './merge';
-import type { Methodology } from '../methodology';
+import type { Policy } from './policy';
 import { globalCounts, goneBefore, lowest, without } from './ranking';
 import type { Contestant, Ranking } from './ranking';
-import type { ScoreBook } from './scores';
+import type { Scores } from './scores';
 
 /** A group with what ranks its channels. */
 interface RankedGroup {
@@ -29,24 +29,24 @@ interface Wish {
 /**
  * Chooses the channels that stay, group by group, from the filters' scores.
  *
- * @param left what an earlier choice left; the channels that it removed go first.
- * @throws {RangeError} when a common rate cannot be reached within the limits of the groups.
+ * @param held what may no longer return: the channels that it removed go first.
+ * @throws {OptionError} when a common rate cannot be reached within the limits of the groups.
  */
 export function chooseFilters(
   graph: ChannelGraph,
-  scores: ScoreBook,
-  method: Methodology,
-  { rates, left }: { readonly rates: LayerRates; readonly left: KeepSet },
+  scores: Scores,
+  policy: Policy,
+  { rates, held }: { readonly rates: LayerRates; readonly held: KeepSet },
 ): KeepSet {
-  const widths = new LayerWidths(graph, method.options);
-  const ranked = rankedGroups(graph, scores, method, left);
+  const widths = new LayerWidths(graph, policy);
+  const ranked = rankGroups(graph, scores, policy, held);
   const isAlone = ({ group }: RankedGroup): boolean =>
-    method.options.scope === 'uniform' || rates.ownOfGroup(group) !== null;
+    policy.scope === 'uniform' || rates.ownOfGroup(group) !== null;
   const common = ranked.filter((entry) => !isAlone(entry));
-  const ranking = commonWishes(common, method, rates);
+  const ranking = commonWishes(common, scores, policy, rates);
   const groups = ranked.map((entry) => {
     const { group } = entry;
-    const wish = ranking.get(entry) ?? uniformWish(entry, widths, method, rates);
+    const wish = ranking.get(entry) ?? uniformWish(entry, widths, scores, policy, rates);
     const removed = widths.settle(group, wish.removed, goneBefore(entry.ranking));
     const gone = lowest(wish.scores, removed, entry.ranking);
     return [group.id, without(group.channels, gone)] as const;
@@ -54,19 +54,19 @@ export function chooseFilters(
   return { groups: new Map(groups), weights: new Map() };
 }
 
-function rankedGroups(
+function rankGroups(
   graph: ChannelGraph,
-  scores: ScoreBook,
-  { options }: Methodology,
-  left: KeepSet,
+  { kernels }: Scores,
+  { counting }: Policy,
+  held: KeepSet,
 ): RankedGroup[] {
   return graph.prunable.map((group) => ({
     group,
     members: group.producers.map(({ weight, indices }) => {
-      const all = scores.of(weight);
-      return indices.map((index) => all[index]!);
+      const { values } = kernels.get(weight)!;
+      return indices.map((index) => values[index]!);
     }),
-    ranking: { ties: options.counting, left: left.groups.get(group.id) },
+    ranking: { ties: counting, held: held.groups.get(group.id) },
   }));
 }
 
@@ -74,49 +74,56 @@ function rankedGroups(
 function uniformWish(
   entry: RankedGroup,
   widths: LayerWidths,
-  method: Methodology,
+  { rules }: Scores,
+  { merge, counting }: Policy,
   rates: LayerRates,
 ): Wish {
-  const { merge, counting } = method.options;
   const { group, members, ranking } = entry;
   const rate = rates.ofGroup(group);
   const share = widths.share(
     group,
-    (width) => (counting === 'paper' ? method.paperCount(width, rate) : removedCount(width, rate)),
+    (width) => (counting === 'paper' ? rules.paperCount(width, rate) : removedCount(width, rate)),
     (other) => rates.ofGroup(other) === rate,
   );
-  if (!isVote(merge)) return { scores: mergedScores(members, merge), removed: share };
-  return wishOfVotes(entry, merge, votes(members, share, ranking));
+  if (!isVote(merge)) return { scores: mergeScores(members, merge), removed: share };
+  return wishOfVotes(entry, merge, countVotes(members, share, ranking));
 }
 
 /** One ranking over several groups decides how many of each go. */
 function commonWishes(
   ranked: readonly RankedGroup[],
-  method: Methodology,
+  scores: Scores,
+  policy: Policy,
   rates: LayerRates,
 ): Map<RankedGroup, Wish> {
-  const { merge } = method.options;
+  const { merge } = policy;
+  const comparing = { rules: scores.rules, policy, rates };
   if (ranked.length === 0) return new Map();
-  if (isVote(merge)) return votedWishes(ranked, merge, method, rates);
-  const merged = ranked.map(({ members }) => mergedScores(members, merge));
-  const lists = merged.map((scores, index) => contestant(scores, ranked[index]!, method, rates));
+  if (isVote(merge)) return votedWishes(ranked, merge, comparing);
+  const merged = ranked.map(({ members }) => mergeScores(members, merge));
+  const lists = merged.map((one, index) => contestant(one, ranked[index]!, comparing));
   const counts = globalCounts(lists, rates.common);
   return new Map(
     ranked.map((entry, index) => [entry, { scores: merged[index]!, removed: counts[index]! }]),
   );
 }
 
+/** What a common ranking goes by. */
+interface Comparing {
+  readonly rules: Scores['rules'];
+  readonly policy: Policy;
+  readonly rates: LayerRates;
+}
+
 function contestant(
   scores: readonly number[],
   { ranking }: RankedGroup,
-  method: Methodology,
-  { minRate }: LayerRates,
+  { rules, policy, rates: { minRate } }: Comparing,
 ): Contestant & Limits {
-  const { scope } = method.options;
   return {
     ...ranking,
-    ...limited(scores.length, { ...method.options, minRate }),
-    scores: scope === 'adaptive' ? method.normalised(scores, ranking) : scores,
+    ...limitsOf(scores.length, { ...policy, minRate }),
+    scores: policy.scope === 'adaptive' ? rules.normalise(scores, ranking) : scores,
   };
 }
 
@@ -127,18 +134,17 @@ function contestant(
 function votedWishes(
   ranked: readonly RankedGroup[],
   merge: Vote,
-  method: Methodology,
-  rates: LayerRates,
+  comparing: Comparing,
 ): Map<RankedGroup, Wish> {
   const lists = ranked.flatMap((entry) =>
-    entry.members.map((scores) => contestant(scores, entry, method, rates)),
+    entry.members.map((scores) => contestant(scores, entry, comparing)),
   );
-  const counts = globalCounts(lists, rates.common);
+  const counts = globalCounts(lists, comparing.rates.common);
   let next = 0;
   const wishes = ranked.map((entry) => {
     const { members, ranking } = entry;
     const { least, most } = lists[next]!; // the same for every producer
-    const counted = members.map((scores) => votes([scores], counts[next++]!, ranking)); // per member
+    const counted = members.map((scores) => countVotes([scores], counts[next++]!, ranking)); // per member
     const sums = members[0]!.map((_, channel) =>
       counted.reduce((sum, vote) => sum + vote[channel]!, 0),
     );
@@ -151,7 +157,7 @@ function votedWishes(
 
 /** The most condemned go first; a single producer's votes are its own order. */
 function wishOfVotes({ members }: RankedGroup, merge: Vote, counted: readonly number[]): Wish {
-  const removed = votedCount(counted, merge, members.length);
+  const removed = countVoted(counted, merge, members.length);
   const scores = members.length === 1 ? members[0]! : counted.map((count) => -count);
   return { scores, removed };
 }

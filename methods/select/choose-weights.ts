@@ -1,13 +1,13 @@
 import type { ChannelGraph, KeepSet } from '../../graph';
 import { removedCount } from './counts';
 import type { LayerRates } from './layer-rates';
-import { limited } from './limits';
-import type { Methodology } from '../methodology';
-import { cellsOf, keptOfRuns, rankedBlocks } from './patterns';
+import { limitsOf } from './limits';
+import type { Policy } from './policy';
+import { cellsOf, keepOfRuns, rankBlocks } from './patterns';
 import type { Pattern } from './patterns';
 import { globalCounts, keptWithout } from './ranking';
 import type { Contestant } from './ranking';
-import type { ScoreBook } from './scores';
+import type { KernelScores, Scores } from './scores';
 
 /** A kernel with what ranks its pieces: single weights, or the blocks of a pattern. */
 interface RankedKernel extends Contestant {
@@ -24,27 +24,30 @@ interface RankedKernel extends Contestant {
  * the lowest of normalised scores. Under a block pattern they count and rank blocks in place of weights;
  * under N:M every kernel loses what the pattern says.
  *
- * @param left what an earlier choice left; the weights that it removed go first.
+ * @param held what may no longer return: the weights that it removed go first.
  */
 export function chooseWeights(
   graph: ChannelGraph,
-  scores: ScoreBook,
-  method: Methodology,
-  { rates, left }: { readonly rates: LayerRates; readonly left: KeepSet },
+  { kernels: scores, rules }: Scores,
+  policy: Policy,
+  { rates, held }: { readonly rates: LayerRates; readonly held: KeepSet },
 ): KeepSet {
-  const { pattern, rate } = method.options;
+  const { pattern, rate } = policy;
   if (pattern.kind === 'n:m') {
     const runs = { inputs: pattern.of, filters: 1 };
     const share = Math.min(1, rates.common / rate);
     const weights = graph.kernels.map((name) => {
-      const cells = cellsOf(scores.shapeOf(name), scores.filterAxisOf(name), runs);
-      const ranking = { left: left.weights.get(name) };
-      return [name, keptOfRuns(cells, scores.of(name), { ...pattern, share }, ranking)] as const;
+      const { values, shape, filterAxis } = scores.get(name)!;
+      const cells = cellsOf(shape, filterAxis, runs);
+      const ranking = { held: held.weights.get(name) };
+      return [name, keepOfRuns(cells, values, { ...pattern, share }, ranking)] as const;
     });
     return { groups: new Map(), weights: new Map(weights) };
   }
-  const kernels = graph.kernels.map((name) => rankedKernel(name, scores, pattern, left));
-  const counts = countsOf(kernels, method, rates);
+  const kernels = graph.kernels.map((name) =>
+    rankKernel(name, scores.get(name)!, pattern, held.weights.get(name)),
+  );
+  const counts = countsOf(kernels, rules, policy, rates);
   const weights = kernels.map(({ name, scores: ranked, pieces, ...ranking }) => {
     const stays = keptWithout(ranked, counts.get(name)!, ranking);
     return [name, pieces ? Uint8Array.from(pieces, (piece) => stays[piece]!) : stays] as const;
@@ -52,25 +55,26 @@ export function chooseWeights(
   return { groups: new Map(), weights: new Map(weights) };
 }
 
-function rankedKernel(
+function rankKernel(
   name: string,
-  scores: ScoreBook,
+  { values, shape, filterAxis }: KernelScores,
   pattern: Pattern,
-  left: KeepSet,
+  held: Uint8Array | undefined,
 ): RankedKernel {
-  const ranking = { scores: scores.of(name), left: left.weights.get(name) };
+  const ranking = { scores: values, held };
   if (pattern.kind !== 'block') return { name, ...ranking, pieces: null };
-  const blocks = cellsOf(scores.shapeOf(name), scores.filterAxisOf(name), pattern);
-  return { name, ...rankedBlocks(blocks, ranking), pieces: blocks.of };
+  const blocks = cellsOf(shape, filterAxis, pattern);
+  return { name, ...rankBlocks(blocks, ranking), pieces: blocks.of };
 }
 
 /** How many pieces of each kernel go. */
 function countsOf(
   kernels: readonly RankedKernel[],
-  method: Methodology,
+  rules: Scores['rules'],
+  policy: Policy,
   rates: LayerRates,
 ): Map<string, number> {
-  const { scope, minKeep } = method.options;
+  const { scope, minKeep } = policy;
   const isAlone = (name: string): boolean =>
     scope === 'uniform' || rates.ownOfKernel(name) !== null;
   const alone = kernels.filter(({ name }) => isAlone(name));
@@ -83,8 +87,8 @@ function countsOf(
   const others = kernels.filter(({ name }) => !isAlone(name));
   const lists = others.map((kernel) => ({
     ...kernel,
-    ...limited(kernel.scores.length, { ...method.options, minRate: rates.minRate }),
-    scores: scope === 'adaptive' ? method.normalised(kernel.scores, kernel) : kernel.scores,
+    ...limitsOf(kernel.scores.length, { ...policy, minRate: rates.minRate }),
+    scores: scope === 'adaptive' ? rules.normalise(kernel.scores, kernel) : kernel.scores,
   }));
   if (lists.length === 0) return counts;
   globalCounts(lists, rates.common).forEach((count, index) => {

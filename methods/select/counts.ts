@@ -1,12 +1,19 @@
+import { OptionError } from '../../errors';
+
 /** How many units a rate removes: integers by `exact` rules, or as the published codes count. */
 export type CountingRule = 'exact' | 'paper';
 
 /** Slack for rates that floating point puts just below an integer: 10 * (1 - 0.9) is 0.9999... */
 const SLACK = 1e-9;
 
-/** @throws {RangeError} when the value is not a fraction in [0, 1). */
-export function checkRate(name: string, value: number): void {
-  if (!(value >= 0 && value < 1)) throw new RangeError(`${name} must be in [0, 1), got ${value}`);
+/**
+ * @param whose what of the option, `of conv1 `; default all.
+ * @throws {OptionError} when the value is not a fraction in [0, 1).
+ */
+export function checkRate(option: string, received: number, whose = ''): void {
+  if (received >= 0 && received < 1) return;
+  const allowed = 'in [0, 1)';
+  throw new OptionError({ option, allowed, problem: `${whose}must be ${allowed}`, received });
 }
 
 /** Units removed of `units` at `rate`: floor(units * rate), safe against floating point. */
@@ -26,7 +33,7 @@ const towards = {
 /**
  * `kept` brought to a multiple of `multiple`: at most `units`, at least the first multiple from `least` on.
  */
-export function rounded(
+export function roundKept(
   kept: number,
   units: number,
   {

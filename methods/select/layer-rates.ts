@@ -1,5 +1,6 @@
 import type { ChannelGraph, ChannelGroup } from '../../graph';
 import { matchLayers } from '../../graph';
+import { OptionError } from '../../errors';
 import { layerOf } from '../../layers';
 
 /** A rate of its own for the layers that a pattern names, as `Selection` reads patterns. */
@@ -9,7 +10,7 @@ export interface LayerRate {
   readonly rate: number;
 }
 
-/** The options of MethodOptions that say how much goes. */
+/** The part of a policy that say how much goes. */
 interface RateOptions {
   readonly rate: number;
   readonly layerRates: readonly LayerRate[];
@@ -28,7 +29,7 @@ export class LayerRates {
   readonly minRate: number;
   private readonly rules = new Map<string, LayerRate>(); // by layer
 
-  /** @throws {RangeError} when a rule matches no layer, or only such as may not be pruned. */
+  /** @throws {OptionError} when a rule matches no layer, or only such as may not be pruned. */
   constructor(
     graph: ChannelGraph,
     { rate, layerRates, minRate }: RateOptions,
@@ -40,11 +41,12 @@ export class LayerRates {
     this.minRate = Math.min(minRate, rateOf(minRate));
     const open = openLayers(graph, unit);
     for (const rule of layerRates) {
-      const layers = matchLayers(graph, '--layer-rate', rule.pattern);
+      const layers = matchLayers(graph, 'layerRates', rule.pattern);
       if (rule.rate > 0 && ![...layers].some((layer) => open.has(layer))) {
-        throw new RangeError(
-          `--layer-rate ${nameOf(rule)} has no effect: ${reasonOf(graph, [...layers][0]!)}`,
-        );
+        throw new OptionError({
+          option: 'layerRates',
+          problem: `${nameOf(rule)} has no effect: ${reasonOf(graph, [...layers][0]!)}`,
+        });
       }
       for (const layer of layers) this.rules.set(layer, rule);
     }
@@ -64,7 +66,7 @@ export class LayerRates {
   /**
    * The rate of a group.
    *
-   * @throws {RangeError} when rules of different rates name its producers.
+   * @throws {OptionError} when rules of different rates name its producers.
    */
   ofGroup(group: ChannelGroup): number {
     return this.ownOfGroup(group) ?? this.common;
@@ -79,10 +81,12 @@ export class LayerRates {
     const [first] = named;
     const other = named.find(({ rule }) => rule.rate !== first!.rule.rate);
     if (first && other) {
-      throw new RangeError(
-        `--layer-rate ${nameOf(first.rule)} and ${nameOf(other.rule)} contradict each other: ` +
+      throw new OptionError({
+        option: 'layerRates',
+        problem:
+          `${nameOf(first.rule)} and ${nameOf(other.rule)} contradict each other: ` +
           `${first.layer} and ${other.layer} lose their channels together (group ${id})`,
-      );
+      });
     }
     return first ? this.rateOf(first.rule.rate) : null;
   }

@@ -1,8 +1,8 @@
 import type { ChannelGraph, ChannelGroup } from '../../graph';
-import { rounded } from './counts';
+import { roundKept } from './counts';
 import type { Rounding } from './counts';
 
-/** What a width must obey: see MethodOptions. */
+/** What a width must obey: see Policy. */
 interface WidthRules {
   readonly roundTo: number;
   readonly rounding: Rounding;
@@ -66,7 +66,7 @@ export class LayerWidths {
     const floor = Math.min(minKeep, channels);
     const stays = Math.max(channels - wanted, floor);
     const rule = { multiple, rounding, least: beside + floor };
-    const kept = Math.min(rounded(beside + stays, width, rule) - beside, channels);
+    const kept = Math.min(roundKept(beside + stays, width, rule) - beside, channels);
     const most = channels - gone;
     const below = Math.floor((beside + most) / multiple) * multiple - beside;
     this.kept.set(id, kept <= most ? kept : below >= floor ? below : most);

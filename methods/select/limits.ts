@@ -1,15 +1,20 @@
+import { OptionError } from '../../errors';
 import { removedCount } from './counts';
 
 /** A common rate asks for more or fewer units than the limits of the groups leave. */
-export class RateLimitError extends RangeError {
+export class RateLimitError extends OptionError {
   override readonly name = 'RateLimitError';
 
-  /** @param side whether the rate lies below or above all that could be reached. */
+  /**
+   * @param side whether the rate lies below or above all that could be reached.
+   * @param problem what follows the words `rate 0.9 `.
+   */
   constructor(
     readonly side: 'below' | 'above',
-    message: string,
+    readonly rate: number,
+    problem: string,
   ) {
-    super(message);
+    super({ option: 'rate', problem: `${rate} ${problem}` });
   }
 }
 
@@ -19,8 +24,8 @@ export interface Limits {
   readonly most: number;
 }
 
-/** The limits of `units` under the options of MethodOptions. */
-export function limited(
+/** The limits of `units` under the options of Policy. */
+export function limitsOf(
   units: number,
   {
     minKeep,

@@ -23,42 +23,42 @@ export function isVote(merge: Merge): merge is Vote {
 }
 
 /** One score per channel of a group. */
-export function mergedScores(members: Members, merge: ScoreMerge): number[] {
+export function mergeScores(members: Members, merge: ScoreMerge): number[] {
   switch (merge) {
     case 'sum':
-      return combined(members, (sum, score) => sum + score);
+      return combine(members, (sum, score) => sum + score);
     case 'mean':
-      return combined(members, (sum, score) => sum + score).map((sum) => sum / members.length);
+      return combine(members, (sum, score) => sum + score).map((sum) => sum / members.length);
     case 'max':
-      return combined(members, Math.max);
+      return combine(members, Math.max);
     case 'score':
-      return combined(members.map(shares), (sum, score) => sum + score);
+      return combine(members.map(shares), (sum, score) => sum + score);
   }
 }
 
 /**
  * Per channel of a group, how many producers would remove it when each removes `removed` channels
- * by itself. What an earlier choice removed has every vote: it is not put to the vote again.
+ * by itself. What may no longer return has every vote: it is not put to the vote again.
  */
-export function votes(members: Members, removed: number, ranking: Ranking): number[] {
+export function countVotes(members: Members, removed: number, ranking: Ranking): number[] {
   const counted = members[0]!.map((_, channel) =>
-    ranking.left?.[channel] === 0 ? members.length : 0,
+    ranking.held?.[channel] === 0 ? members.length : 0,
   );
   for (const scores of members) {
     for (const channel of lowest(scores, removed, ranking)) {
-      if (ranking.left?.[channel] !== 0) counted[channel]!++;
+      if (ranking.held?.[channel] !== 0) counted[channel]!++;
     }
   }
   return counted;
 }
 
 /** How many channels have the votes that they need. */
-export function votedCount(counted: readonly number[], merge: Vote, members: number): number {
+export function countVoted(counted: readonly number[], merge: Vote, members: number): number {
   const needed = merge === 'and' ? members : 1;
   return counted.filter((count) => count >= needed).length;
 }
 
-function combined(members: Members, join: (a: number, b: number) => number): number[] {
+function combine(members: Members, join: (a: number, b: number) => number): number[] {
   const [first, ...others] = members;
   return others.reduce<number[]>(
     (joined, scores) => joined.map((score, index) => join(score, scores[index]!)),

@@ -1,3 +1,4 @@
+import { OptionError } from '../../errors';
 import { removedCount } from './counts';
 import { lowest, without } from './ranking';
 import type { Ranking } from './ranking';
@@ -17,7 +18,7 @@ export const PATTERN_FORMS = 'none, N:M with 1 <= N < M (2:4), or a block RxC (4
 /**
  * Reads `none`, `2:4` (2 of each 4 stay) or `4x1` (blocks of 4 inputs and 1 filter).
  *
- * @throws {RangeError} when the text is of no such form.
+ * @throws {OptionError} when the text is of no such form.
  */
 export function patternOf(text: string): Pattern {
   const [, first, sign, second] = /^([1-9]\d{0,8})([:x])([1-9]\d{0,8})$/.exec(text) ?? [];
@@ -25,7 +26,7 @@ export function patternOf(text: string): Pattern {
   if (text === 'none') return { kind: 'none' };
   if (sign === 'x') return { kind: 'block', inputs: one, filters: other };
   if (sign === ':' && one < other) return { kind: 'n:m', keep: one, of: other };
-  throw new RangeError(`a pattern must be ${PATTERN_FORMS}, got ${text}`);
+  throw new OptionError({ option: 'pattern', allowed: PATTERN_FORMS, received: text });
 }
 
 /** Whether `patternOf` reads the text. */
@@ -95,21 +96,21 @@ export function cellsOf(
     }
   }
   let of: Uint32Array = Uint32Array.of(0);
-  for (const added of parts) of = summed(of, added);
+  for (const added of parts) of = sumPairs(of, added);
   const sizes = new Uint32Array(position);
   for (const cell of of) sizes[cell]!++;
   return { of, sizes };
 }
 
 /** Every sum of one number of each list, the second changing fastest. */
-function summed(cells: Uint32Array, added: readonly number[]): Uint32Array {
+function sumPairs(cells: Uint32Array, added: readonly number[]): Uint32Array {
   const sums = new Uint32Array(cells.length * added.length);
   let at = 0;
   for (const cell of cells) for (const part of added) sums[at++] = cell + part;
   return sums;
 }
 
-/** Scores of blocks, and what an earlier choice left of them. */
+/** Scores of blocks, and which of them may no longer return. */
 interface RankedBlocks extends Ranking {
   /** The mean of the scores of each block's weights. */
   readonly scores: Float64Array;
@@ -118,19 +119,19 @@ interface RankedBlocks extends Ranking {
 /**
  * Ranks blocks in place of their weights.
  *
- * @param left 0/1 per weight; a block of which anything was removed goes first.
+ * @param held 0/1 per weight; a block of which anything may no longer return goes first.
  */
-export function rankedBlocks(
+export function rankBlocks(
   { of, sizes }: Cells,
-  { scores, left }: Ranking & { readonly scores: ArrayLike<number> },
+  { scores, held }: Ranking & { readonly scores: ArrayLike<number> },
 ): RankedBlocks {
   const sums = new Float64Array(sizes.length);
-  const blocksLeft = left && new Uint8Array(sizes.length).fill(1);
+  const blocksLeft = held && new Uint8Array(sizes.length).fill(1);
   for (let at = 0; at < of.length; at++) {
     sums[of[at]!]! += scores[at]!;
-    if (left?.[at] === 0) blocksLeft![of[at]!] = 0;
+    if (held?.[at] === 0) blocksLeft![of[at]!] = 0;
   }
-  return { scores: sums.map((sum, block) => sum / sizes[block]!), left: blocksLeft };
+  return { scores: sums.map((sum, block) => sum / sizes[block]!), held: blocksLeft };
 }
 
 /**
@@ -142,10 +143,10 @@ export function rankedBlocks(
  *
  * @param runs cells of M inputs and one filter.
  * @param share in [0, 1].
- * @param ranking what was removed before goes first in its run and before all others.
+ * @param ranking what may no longer return goes first in its run and before all others.
  * @returns 0/1 per weight.
  */
-export function keptOfRuns(
+export function keepOfRuns(
   runs: Cells,
   scores: ArrayLike<number>,
   { keep, of, share }: { readonly keep: number; readonly of: number; readonly share: number },
@@ -169,7 +170,7 @@ export function keptOfRuns(
 /**
  * Refuses options that an N:M pattern, which says by itself what each kernel loses, contradicts.
  *
- * @throws {RangeError} naming the option.
+ * @throws {OptionError} naming the option.
  */
 export function checkPattern({
   pattern,
@@ -187,11 +188,11 @@ export function checkPattern({
   const rate = patternRate(pattern);
   if (rate === null) return;
   const { scope, layerRates, minKeep } = options;
-  const refuse = (what: string, got: string | number): never => {
-    throw new RangeError(`${what} with pattern ${text}, got ${got}`);
+  const refuse = (option: string, allowed: string, received: string | number): never => {
+    throw new OptionError({ option, allowed: `${allowed} with pattern ${text}`, received });
   };
-  if (Math.abs(options.rate - rate) > 1e-9) refuse(`rate must be ${rate}`, options.rate);
-  if (scope !== 'uniform') refuse('scope must be uniform', scope);
-  if (layerRates.length > 0) refuse('there must be no layer rates', layerRates.length);
-  if (minKeep !== 1) refuse('minKeep must be 1', minKeep);
+  if (Math.abs(options.rate - rate) > 1e-9) refuse('rate', String(rate), options.rate);
+  if (scope !== 'uniform') refuse('scope', 'uniform', scope);
+  if (layerRates.length > 0) refuse('layerRates', 'none', layerRates.length);
+  if (minKeep !== 1) refuse('minKeep', '1', minKeep);
 }

@@ -9,11 +9,11 @@ const HALF = 1 << 16;
  *
  * @param scores finite; 0 and -0 are equal.
  * @param count of those that `left` leaves, at most as many.
- * @param left 0/1 per unit; what it names as gone stays gone. Default all are there.
+ * @param held 0/1 per unit; what it names as gone stays gone. Default all are there.
  * @returns 0/1 per unit.
  */
-export function radixKept(scores: Float32Array, count: number, left?: Uint8Array): Uint8Array {
-  const kept = left?.slice() ?? new Uint8Array(scores.length).fill(1);
+export function radixKept(scores: Float32Array, count: number, held?: Uint8Array): Uint8Array {
+  const kept = held?.slice() ?? new Uint8Array(scores.length).fill(1);
   if (count <= 0) return kept;
   const bits = new Uint32Array(scores.buffer, scores.byteOffset, scores.length);
   const border = borderOf(bits, kept, count);
@@ -40,18 +40,18 @@ function borderOf(
     const key = keyOf(bits[unit]!);
     if (key >>> 16 === high.bucket) lower[key & (HALF - 1)]! += kept[unit]!;
   }
-  const low = bucketOf(lower, high.left);
-  return { key: high.bucket * HALF + low.bucket, equals: low.left };
+  const low = bucketOf(lower, high.rest);
+  return { key: high.bucket * HALF + low.bucket, equals: low.rest };
 }
 
 /** The bucket that holds the unit of rank `count` (from 1), and its rank within. */
 function bucketOf(
   sizes: Uint32Array,
   count: number,
-): { readonly bucket: number; readonly left: number } {
-  let [bucket, left] = [0, count];
-  while (left > sizes[bucket]!) left -= sizes[bucket++]!;
-  return { bucket, left };
+): { readonly bucket: number; readonly rest: number } {
+  let [bucket, rest] = [0, count];
+  while (rest > sizes[bucket]!) rest -= sizes[bucket++]!;
+  return { bucket, rest };
 }
 
 /** A word that ascends with the number whose bits these are. */

@@ -14,15 +14,15 @@ export interface Ranking {
    * lower one, as an ascending sort of the published codes does. Default exact.
    */
   readonly ties?: CountingRule;
-  /** What an earlier choice left, 0/1 per unit: what it removed goes first, whatever it scores. */
-  readonly left?: Uint8Array | undefined;
+  /** 0/1 per unit, 0 for those that may no longer return: these go first, whatever they score. */
+  readonly held?: Uint8Array | undefined;
 }
 
 /** The indices of the `count` lowest scores, in the order in which they go. */
 export function lowest(
   scores: ArrayLike<number>,
   count: number,
-  { ties = 'exact', left }: Ranking = {},
+  { ties = 'exact', held }: Ranking = {},
 ): Uint32Array {
   const units = new Uint32Array(scores.length);
   for (let unit = 0; unit < units.length; unit++) units[unit] = unit;
@@ -30,14 +30,14 @@ export function lowest(
   const isShort = units.length < LONG;
   const order = isShort
     ? units.sort((a, b) => scores[a]! - scores[b]!) // stable
-    : radixOrder(scores, units, left ? units.length : count);
-  return (left ? firstOf(order, left) : order).subarray(0, Math.max(0, count));
+    : radixOrder(scores, units, held ? units.length : count);
+  return (held ? firstOf(order, held) : order).subarray(0, Math.max(0, count));
 }
 
 /** Those that an earlier choice removed, then the others, each in their order. */
-function firstOf(order: Uint32Array, left: Uint8Array): Uint32Array {
-  const gone = order.filter((unit) => left[unit] === 0);
-  const others = order.filter((unit) => left[unit] !== 0);
+function firstOf(order: Uint32Array, held: Uint8Array): Uint32Array {
+  const gone = order.filter((unit) => held[unit] === 0);
+  const others = order.filter((unit) => held[unit] !== 0);
   order.set(gone);
   order.set(others, gone.length);
   return order;
@@ -58,13 +58,13 @@ export function keptWithout(
 ): Uint8Array {
   const gone = goneBefore(ranking);
   const isQuick = scores instanceof Float32Array && ranking.ties !== 'paper' && count >= gone;
-  if (isQuick) return radixKept(scores, count - gone, ranking.left);
+  if (isQuick) return radixKept(scores, count - gone, ranking.held);
   return without(scores.length, lowest(scores, count, ranking));
 }
 
 /**
  * Makes the scores of one list comparable to those of others: each one's square as a share of the
- * squares of all that go no sooner (LAMP; see `Methodology.normalised`).
+ * squares of all that go no sooner (LAMP; see `Methodology.normalise`).
  */
 export function layerAdaptive(scores: ArrayLike<number>, ranking: Ranking): Float64Array {
   const shift = leastOf(scores);
@@ -96,10 +96,10 @@ export interface Contestant extends Ranking {
 }
 
 /** How many units an earlier choice removed. */
-export function goneBefore({ left }: Ranking): number {
-  if (!left) return 0;
+export function goneBefore({ held }: Ranking): number {
+  if (!held) return 0;
   let gone = 0;
-  for (const stays of left) gone += 1 - stays;
+  for (const stays of held) gone += 1 - stays;
   return gone;
 }
 
@@ -120,7 +120,8 @@ export function globalCounts(lists: readonly Contestant[], rate: number): number
   if (wanted < least || wanted > most) {
     throw new RateLimitError(
       wanted < least ? 'below' : 'above',
-      `rate ${rate} asks for ${wanted} of ${total} units, the limits per layer leave ${least} to ` +
+      rate,
+      `asks for ${wanted} of ${total} units, the limits per layer leave ${least} to ` +
         `${most} (rates ${(least / total).toFixed(4)} to ${(most / total).toFixed(4)})`,
     );
   }
@@ -132,7 +133,7 @@ export function globalCounts(lists: readonly Contestant[], rate: number): number
 /** All units between the limits of their lists, in one list. */
 function contest(lists: readonly Contestant[]): {
   scores: Float64Array;
-  left: Uint8Array;
+  held: Uint8Array;
   owners: Uint32Array;
 } {
   const open = lists.map((list) => {
@@ -141,15 +142,15 @@ function contest(lists: readonly Contestant[]): {
   });
   const size = open.reduce((sum, { length }) => sum + length, 0);
   const scores = new Float64Array(size);
-  const left = new Uint8Array(size).fill(1);
+  const held = new Uint8Array(size).fill(1);
   const owners = new Uint32Array(size);
   let at = 0;
   lists.forEach((list, index) => {
     for (const unit of open[index]!) {
       scores[at] = list.scores[unit]!;
-      left[at] = list.left?.[unit] ?? 1;
+      held[at] = list.held?.[unit] ?? 1;
       owners[at++] = index;
     }
   });
-  return { scores, left, owners };
+  return { scores, held, owners };
 }

@@ -11,8 +11,8 @@ import {
   projectCalls,
 } from '../../graph';
 import type { ChannelGroup, KeepSet } from '../../graph';
-import { weightsByName } from '../../layers';
-import { NormFilter } from '../../methods';
+import { weightReader } from '../../layers';
+import { chooseUnits, NormFilter } from '../../methods';
 import { cifarResNet } from '../../models';
 import { randomKeep, recount } from './networks';
 
@@ -28,8 +28,7 @@ afterAll(() => {
 
 /** What a rate of each layer leaves; which channels does not matter to the count. */
 function keepAt(rate: number, model: tf.LayersModel, graph: ChannelGraph): KeepSet {
-  const weights = weightsByName(model);
-  return new NormFilter({ rate }).choose(graph, (name) => weights.get(name)!.read());
+  return chooseUnits({ graph, kernel: weightReader(model) }, new NormFilter(), { rate });
 }
 
 function convMacs(graph: ChannelGraph, keep?: KeepSet): number {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { expect, it } from 'vitest';
 import { ChannelGraph } from '../../graph';
-import { weightsByName } from '../../layers';
+import { weightReader } from '../../layers';
 import { handOver, sampleImages } from '../../jobs/hand-over';
 import type { HandedOver, HandOver } from '../../jobs/hand-over';
 import { describeOn } from '../engines';
@@ -12,16 +12,17 @@ import {
   scratchFolder,
   toyData,
   toyImages,
-  toyMethod,
   toyModel,
 } from '../trainer/fixtures/toy-run';
+import { chooseUnits, GeometricMedian } from '../../methods';
 
 /** Hands a pruned toy over into `folder`. */
 async function handOverInto(folder: string, options: Partial<HandOver> = {}): Promise<HandedOver> {
   const model = toyModel();
   const graph = ChannelGraph.of(model);
-  const weights = weightsByName(model);
-  const keep = toyMethod('fpgm', 'hard').choose(graph, (name) => weights.get(name)!.read());
+  const keep = chooseUnits({ graph, kernel: weightReader(model) }, new GeometricMedian(), {
+    rate: 0.4,
+  });
   try {
     return await handOver({
       model,

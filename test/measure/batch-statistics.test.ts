@@ -151,7 +151,7 @@ describeOn(['cpu', 'tensorflow'], 'reestimate', () => {
       groups: new Map([['conv0', Uint8Array.of(1, 0, 1, 0)]]),
       weights: new Map(),
     };
-    using copy = new PrunedCopy(model, graph, 'filter', {
+    using copy = new PrunedCopy({ model, graph }, 'filter', {
       data: toyData(),
       batchSize: 4,
       seed: 1,
@@ -178,7 +178,7 @@ describeOn(['cpu'], 'reestimate', () => {
     const none = later(batchesOf());
     await expect(
       reestimate({ model, graph: ChannelGraph.of(model) }, keepAll, none),
-    ).rejects.toThrow('the network has no BatchNormalization whose averages could be measured');
+    ).rejects.toThrow('network has no BatchNormalization whose averages could be measured');
     for (const network of [stock, model]) network.dispose();
   });
 });

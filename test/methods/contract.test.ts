@@ -10,20 +10,28 @@ import type { Run } from '../../config/parse';
 import { ChannelGraph, keepAll } from '../../graph';
 import type { KeepSet } from '../../graph';
 import { weightsByName } from '../../layers';
-import { factsOf, isObserving, methods } from '../../methods';
+import {
+  completePolicy,
+  createMethod,
+  factsOf,
+  isObserving,
+  methods,
+  proposeByRate,
+  unitOf,
+} from '../../methods';
 import type {
   AnyMethodOptions,
   KernelReader,
   MethodId,
-  MethodOptions,
   Methodology,
   Moment,
-  ScoreContext,
+  Policy,
+  PolicyOptions,
 } from '../../methods';
-import type { ScoreBook } from '../../methods/select/scores';
 import { cifarResNet } from '../../models';
 import { withoutNative } from '../engines';
 import {
+  Chooser,
   KernelShelf,
   chainGraph,
   disposeEvidence,
@@ -48,33 +56,19 @@ const variants: Readonly<Partial<Record<MethodId, readonly OwnOptions[]>>> = {
   'entropy-filter': [{ entropyOf: 'activations' }],
 };
 
-const entries = Object.entries(methods).flatMap(([name, Method]) => {
+const entries = Object.keys(methods).flatMap((name) => {
   const id = name as MethodId;
   const others: readonly OwnOptions[] = variants[id] ?? [];
   return [{}, ...others].map((own) => ({
     title: [id, ...Object.values(own)].join(' '),
     id,
     own,
-    Method: withOptions(Method, own),
+    create: (): Methodology => createMethod(id, own),
   }));
 });
 
-type Concrete = new (options: MethodOptions) => Methodology;
-
-/** The class with options of its own beside those that it is given. */
-function withOptions(
-  Method: new (options: AnyMethodOptions) => Methodology,
-  own: OwnOptions,
-): Concrete {
-  const construct = (Class: typeof Method, [options]: [MethodOptions]): Methodology =>
-    new Class({ ...options, ...own });
-  return new Proxy(Method, { construct });
-}
-
-type Score = (kernel: tf.Tensor, context: ScoreContext) => tf.Tensor;
-
 /** What every method of the registry must do; a new entry is tested without a line of its own. */
-describe.each(entries)('$title', ({ id, own, Method }) => {
+describe.each(entries)('$title', ({ id, own, create }) => {
   // The published codes know the plain methods only.
   const countings =
     Object.keys(own).length === 0 ? (['exact', 'paper'] as const) : ['exact' as const];
@@ -92,12 +86,12 @@ describe.each(entries)('$title', ({ id, own, Method }) => {
     shelf.dispose();
   });
 
-  /** A method that has observed the network of the shelf. */
-  const make = (options: MethodOptions, of: ChannelGraph = graph): Methodology =>
-    shelf.shownTo(new Method(options), of);
-  const choose = (options: MethodOptions, of: ChannelGraph = graph): KeepSet =>
+  /** One whose method has observed the network of the shelf. */
+  const make = (options: PolicyOptions, of: ChannelGraph = graph): Chooser =>
+    shelf.showTo(new Chooser(create(), options), of);
+  const choose = (options: PolicyOptions, of: ChannelGraph = graph): KeepSet =>
     make(options, of).choose(of, shelf.read);
-  const isOfFilters = (): boolean => make({ rate: 0.5 }).unit(graph, shelf.read) === 'filter';
+  const isOfFilters = (): boolean => unitOf(create(), { graph, kernel: shelf.read }) === 'filter';
 
   it('removes floor(units * rate + 1e-9) units of each kernel, exactly, for 200 sizes and rates', () => {
     // Per cent as integers: N * p / 100 is exact arithmetic, N * (p / 100) is not (10 * 0.3 < 3).
@@ -122,7 +116,7 @@ describe.each(entries)('$title', ({ id, own, Method }) => {
     shelf = randomShelf(graph, 2);
     const method = make({ rate: 0.4 });
     for (const [name, kept] of byKernel(method.choose(graph, shelf.read))) {
-      const scores = bookOf(method, graph, shelf.read).of(name);
+      const scores = method.score(graph, shelf.read).kernels.get(name)!.values;
       expect(scores.length).toBe(kept.length);
       const of = (flag: number): Float32Array => scores.filter((_, unit) => kept[unit] === flag);
       expect(Math.min(...of(1))).toBeGreaterThanOrEqual(Math.max(...of(0)));
@@ -134,9 +128,9 @@ describe.each(entries)('$title', ({ id, own, Method }) => {
     shelf = randomShelf(graph, 3);
     for (const scope of scopes) {
       const level = make({ rate: 0.4, scope });
-      const scorer = level as unknown as { score: Score }; // protected
-      const score = scorer.score.bind(level);
-      scorer.score = (...given) => tf.onesLike(score(...given));
+      const { method } = level;
+      const score = method.scoreKernel.bind(method);
+      method.scoreKernel = (...given) => tf.onesLike(score(...given));
       for (const kept of vectorsOf(level.choose(graph, shelf.read))) {
         const stays = kept.length - removedOf(kept).length;
         expect(removedOf(kept)).toEqual([...kept.keys()].slice(stays));
@@ -205,12 +199,12 @@ describe.each(entries)('$title', ({ id, own, Method }) => {
   it.each(scopes.flatMap((scope) => regrowths.map((regrowth) => ({ scope, regrowth }))))(
     'never gives back what is held, as the rate grows and scores change: $regrowth, $scope',
     (options) => {
-      const method = new Method({ rate: 0.6, ...options });
+      const method = new Chooser(create(), { rate: 0.6, ...options });
       let held: KeepSet = keepAll;
       for (let event = 0; event <= 4; event++) {
         shelf.dispose();
         shelf = randomShelf(graph, 10 + event);
-        const keep = shelf.shownTo(method, graph, event).choose(graph, shelf.read, momentOf(event));
+        const keep = shelf.showTo(method, graph, event).choose(graph, shelf.read, momentOf(event));
         expectWithin(held, keep);
         expectWithin(held, method.held);
         expectWithin(method.held, keep);
@@ -249,21 +243,29 @@ describe.each(entries)('$title', ({ id, own, Method }) => {
   });
 
   it('ranks everything anew where it is soft', () => {
-    const method = new Method({ rate: 0.3, regrowth: 'soft' });
+    const method = new Chooser(create(), { rate: 0.3, regrowth: 'soft' });
     for (const seed of [6, 7]) {
       shelf.dispose();
       shelf = randomShelf(graph, seed);
-      const keep = shelf.shownTo(method, graph).choose(graph, shelf.read);
+      const keep = shelf.showTo(method, graph).choose(graph, shelf.read);
       expect(keep).toEqual(choose({ rate: 0.3 }));
     }
   });
 
-  it('proposes what it would choose, and remembers nothing', () => {
+  it('proposes at each rate of a search what it would choose at it', () => {
     shelf = randomShelf(graph, 7);
-    const method = make({ rate: 0.3 });
-    const proposed = method.propose(graph, shelf.read);
-    expect([method.keep, method.held]).toEqual([keepAll, keepAll]);
-    expect(method.choose(graph, shelf.read)).toEqual(proposed);
+    const chooser = make({ rate: 0.3 });
+    const propose = proposeByRate(graph, chooser.score(graph, shelf.read), chooser.policy);
+    for (const rate of [0.1, 0.3, 0.6]) expect(propose(rate)).toEqual(choose({ rate }));
+  });
+
+  it('remembers nothing of what it has scored', () => {
+    shelf = randomShelf(graph, 7);
+    const chooser = make({ rate: 0.3 });
+    const before = Object.assign({}, chooser.method);
+    const first = chooser.score(graph, shelf.read).kernels;
+    expect(chooser.score(graph, shelf.read).kernels).toEqual(first);
+    expect(Object.assign({}, chooser.method)).toEqual(before);
   });
 
   it.each(commonScopes)('takes a %s rate of all units together', (scope) => {
@@ -323,8 +325,8 @@ describe.each(entries)('$title', ({ id, own, Method }) => {
     const tensors = tf.memory().numTensors;
     for (const counting of countings) {
       const options = counting === 'exact' ? ({ scope: 'global', merge: 'score' } as const) : {};
-      const method = new Method({ rate: 0.4, counting, ...options });
-      method.evidence = evidenceFor(method, resnet, readerOf(model), 1);
+      const method = new Chooser(create(), { rate: 0.4, counting, ...options });
+      method.evidence = evidenceFor(method.method, resnet, readerOf(model), 1);
       const lent = method.evidence?.size ?? 0;
       method.choose(resnet, readerOf(model));
       expect(tf.memory().numTensors).toBe(tensors + lent);
@@ -349,7 +351,7 @@ describe.each(entries)('$title', ({ id, own, Method }) => {
         const kernels = randomShelf(graph, 10);
         spoil(kernels, name, bad);
         for (const counting of countings) {
-          const method = kernels.shownTo(new Method({ rate: 0.3, counting }), graph);
+          const method = kernels.showTo(new Chooser(create(), { rate: 0.3, counting }), graph);
           const lent = tf.memory().numTensors;
           expect(() => method.choose(graph, kernels.read)).toThrow(/conv1\/kernel must be finite/);
           expect(tf.memory().numTensors).toBe(lent);
@@ -391,13 +393,12 @@ describe.each(entries)('$title', ({ id, own, Method }) => {
       `train --method ${id} --rate 0.37 --scope adaptive --min-rate 0.1 --max-rate 0.9 ` +
       `--regrowth soft --seed 7 --layer-rate conv0=0.2,conv1=0.5 ${ofFilters} ${ofCriterion.join(' ')}`;
     const { config } = parse(line.trim().split(/ +/), {}) as unknown as Run<'train'>;
-    const expected: Required<MethodOptions> = {
+    const expected: Policy = {
       rate: 0.37,
       scope: 'adaptive',
       minRate: 0.1,
       maxRate: 0.9,
       regrowth: 'soft',
-      seed: 7,
       layerRates: [
         { pattern: 'conv0', rate: 0.2 },
         { pattern: 'conv1', rate: 0.5 },
@@ -409,16 +410,12 @@ describe.each(entries)('$title', ({ id, own, Method }) => {
       counting: 'exact',
       pattern: { kind: 'none' },
     };
-    expect(Object.keys(expected).sort()).toEqual(
-      Object.keys(new methods[id]({ rate: 0.5 }).options).sort(),
-    );
-    const method = methodOf(config)!;
+    expect(Object.keys(expected).sort()).toEqual(Object.keys(completePolicy({ rate: 0.5 })).sort());
+    const { method, policy } = methodOf(config)!;
     expect(method).toBeInstanceOf(methods[id]);
-    expect(method.options).toMatchObject(expected);
-    // What a criterion makes of its own options is in its other properties.
-    const stateOf = (of: Methodology): object => Object.assign({}, of, { options: null });
-    expect(stateOf(method)).toEqual(stateOf(new Method(expected)));
-    expect(new methods[id](method.options).options).toEqual(method.options);
+    expect(policy).toEqual(expected);
+    expect(method).toEqual(createMethod(id, { ...own, seed: 7 }));
+    expect(completePolicy(policy)).toEqual(policy);
   });
 
   it('is what the catalogue says of it', () => {
@@ -427,21 +424,21 @@ describe.each(entries)('$title', ({ id, own, Method }) => {
     expect(isOfFilters() ? 'filter' : 'weight').toBe(unit);
     const usual = Object.entries(options).map(([key, option]) => [key, option.default]);
     const values = { ...Object.fromEntries(usual), ...own } as Record<string, unknown>;
-    expect(make({ rate: 0.5 }).observes !== 'nothing').toBe(isObserving(id, values));
+    expect(createMethod(id, own).observes !== 'nothing').toBe(isObserving(id, values));
   });
 
   it.each([1, 1.5, -0.1, NaN, Infinity])('rejects the rate %d', (rate) => {
-    expect(() => new Method({ rate })).toThrow(`rate must be in [0, 1), got ${rate}`);
+    expect(() => make({ rate })).toThrow(`rate must be in [0, 1), got ${rate}`);
   });
 
   it.each([0, 1.5, NaN])('rejects %d as minKeep and as roundTo', (count) => {
-    const made = (options: Partial<MethodOptions>) => () => new Method({ rate: 0.5, ...options });
+    const made = (options: Partial<PolicyOptions>) => () => make({ rate: 0.5, ...options });
     expect(made({ minKeep: count })).toThrow('minKeep must be a whole number');
     expect(made({ roundTo: count })).toThrow('roundTo must be a whole number');
   });
 
   it('knows no common ranking in the published codes', () => {
-    expect(() => new Method({ rate: 0.5, counting: 'paper', scope: 'global' })).toThrow(
+    expect(() => make({ rate: 0.5, counting: 'paper', scope: 'global' })).toThrow(
       'scope must be uniform with counting paper, got global',
     );
   });
@@ -453,7 +450,7 @@ describe.each(entries)('$title', ({ id, own, Method }) => {
     method.choose(here, shelf.read);
     shelf.dispose();
     shelf = randomShelf(there, 1);
-    shelf.shownTo(method, there);
+    shelf.showTo(method, there);
     expect(() => method.choose(there, shelf.read)).toThrow(RangeError);
   });
 
@@ -497,19 +494,17 @@ async function on<Result>(engine: EngineId, work: () => Result): Promise<Result>
 
 /** By kernel name the scores that the ranking compares. */
 function comparedScores(
-  method: Methodology,
+  chooser: Chooser,
   graph: ChannelGraph,
   read: KernelReader,
 ): Map<string, ArrayLike<number>> {
-  const book = bookOf(method, graph, read);
-  const isAdaptive = method.options.scope === 'adaptive';
-  const isOfFilters = method.unit(graph, read) === 'filter';
-  const scored = isOfFilters ? graph.prunable.map(({ id }) => `${id}/kernel`) : graph.kernels;
+  const isAdaptive = chooser.policy.scope === 'adaptive';
+  const { kernels } = chooser.score(graph, read);
   return new Map(
-    scored.map((name) => {
-      const raw = book.of(name);
-      return [name, isAdaptive ? method.normalised(raw, {}) : raw];
-    }),
+    [...kernels].map(([name, { values }]) => [
+      name,
+      isAdaptive ? chooser.method.normalise(values, {}) : values,
+    ]),
   );
 }
 
@@ -528,13 +523,6 @@ function marginBetween(
   );
   if (parted.length === 0) return null;
   return (Math.max(...parted) - Math.min(...parted)) / Math.max(...parted.map(Math.abs));
-}
-
-function bookOf(method: Methodology, graph: ChannelGraph, read: KernelReader): ScoreBook {
-  const keeper = method as unknown as {
-    scoreBook(graph: ChannelGraph, read: KernelReader): ScoreBook; // private
-  };
-  return keeper.scoreBook(graph, read);
 }
 
 function vectorsOf({ groups, weights }: KeepSet): Uint8Array[] {

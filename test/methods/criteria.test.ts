@@ -11,9 +11,12 @@ import {
   Slimming,
   TaylorFilter,
   TaylorWeight,
+  chooseUnits,
+  completePolicy,
+  scoreKernels,
+  unitOf,
 } from '../../methods';
 import type { Methodology } from '../../methods';
-import { ScoreBook } from '../../methods/select/scores';
 import { random } from '../tensors';
 import { KernelShelf, chainGraph } from './fixtures';
 
@@ -31,11 +34,6 @@ afterEach(() => {
 const rate = 0.5;
 const name = 'conv0/kernel';
 
-/** The question that a method answers, which is its own affair otherwise. */
-interface Scoring {
-  readonly score: (kernel: tf.Tensor, context: object) => tf.Tensor;
-}
-
 /** The graph of conv0 with these filters and two inputs, and conv0's kernel on the shelf. */
 function kernelOf(filters: readonly (readonly number[])[]): ChannelGraph {
   const inputs = filters[0]!.length;
@@ -44,9 +42,12 @@ function kernelOf(filters: readonly (readonly number[])[]): ChannelGraph {
   return chainGraph([filters.length], inputs);
 }
 
-/** What the method makes of batches, as `observed` gathers it; empty where it observes nothing. */
-function evidenceOf(method: Methodology, seen: readonly tf.Tensor[]): Map<string, tf.Tensor> {
-  if (seen.length === 0) return new Map();
+/** What the method makes of batches, as `gatherEvidence` does; null where it observes nothing. */
+function evidenceOf(
+  method: Methodology,
+  seen: readonly tf.Tensor[],
+): Map<string, tf.Tensor> | null {
+  if (seen.length === 0) return null;
   const whole = tf.tidy(() => {
     const parts = seen.map((tensor) => method.observe(shelf.read(name), tensor));
     return method.gathers === 'concat' ? tf.concat(parts) : tf.mean(tf.stack(parts), 0);
@@ -61,15 +62,14 @@ function scoresOf(
   seen: readonly tf.Tensor[] = [],
 ): number[] {
   const evidence = evidenceOf(method, seen);
-  const book = new ScoreBook(graph, shelf.read, {
-    observes: method.observes,
-    evidence,
-    score: (kernel, context) => (method as unknown as Scoring).score(kernel, context),
-    observe: (kernel, tensor) => method.observe(kernel, tensor),
-  });
-  const scores = [...book.of(name)];
-  tf.dispose([...evidence.values(), ...seen]);
-  return scores;
+  const kernels = [name];
+  const { kernels: scores } = scoreKernels(
+    method,
+    { graph: { ...graph, kernels }, kernel: shelf.read },
+    { evidence },
+  );
+  tf.dispose([...(evidence?.values() ?? []), ...seen]);
+  return [...scores.get(name)!.values];
 }
 
 function expectScores(received: readonly number[], expected: readonly number[]): void {
@@ -86,26 +86,26 @@ describe('fpgm', () => {
   it('takes Euclidean distances by default', () => {
     // |F_0 F_1| = 5, |F_0 F_2| = 10, |F_0 F_3| = 5, |F_1 F_2| = 5, |F_1 F_3| = sqrt 10, |F_2 F_3| = sqrt 45
     const [ten, fortyFive] = [Math.sqrt(10), Math.sqrt(45)];
-    expectScores(scoresOf(new GeometricMedian({ rate }), kernelOf(filters)), [
+    expectScores(scoresOf(new GeometricMedian(), kernelOf(filters)), [
       20, 10 + ten, 15 + fortyFive, 5 + ten + fortyFive,
     ]); // prettier-ignore
   });
 
   it('takes sums of absolute differences', () => {
     // 0-1: 7, 0-2: 14, 0-3: 5, 1-2: 7, 1-3: 3 + 1 = 4, 2-3: 6 + 3 = 9
-    const method = new GeometricMedian({ rate, distance: 'l1' });
+    const method = new GeometricMedian({ distance: 'l1' });
     expectScores(scoresOf(method, kernelOf(filters)), [26, 18, 30, 18]);
   });
 
   it('takes angles, and calls a filter of zeros near to all', () => {
     // F_1 and F_2 have one direction; cos(F_1, F_3) = 4 / 5
-    const method = new GeometricMedian({ rate, distance: 'cosine' });
+    const method = new GeometricMedian({ distance: 'cosine' });
     expectScores(scoresOf(method, kernelOf(filters)), [0, 0.2, 0.2, 0.4]);
   });
 
   it('measures among those that the norm step leaves, whatever the distance', () => {
     // removes floor(4 / 4) = 1 by norm: F_0, with the score 0 - (10 + 1)
-    const options = { rate, normRate: 0.25 } as const;
+    const options = { normRate: 0.25 } as const;
     const l1 = new GeometricMedian({ ...options, distance: 'l1' });
     expectScores(scoresOf(l1, kernelOf(filters)), [-11, 11, 16, 13]);
     const cosine = new GeometricMedian({ ...options, distance: 'cosine' });
@@ -118,7 +118,7 @@ describe('fpgm', () => {
       const [inputs, out] = [5, 301]; // above the width at which l2 works on halves, and odd
       const values = random([inputs, out], 3).arraySync() as number[][];
       const rows = Array.from({ length: out }, (_, filter) => values.map((row) => row[filter]!));
-      const scores = scoresOf(new GeometricMedian({ rate, distance }), kernelOf(rows));
+      const scores = scoresOf(new GeometricMedian({ distance }), kernelOf(rows));
       const between = {
         l1: (a: number[], b: number[]) => a.reduce((sum, x, k) => sum + Math.abs(x - b[k]!), 0),
         l2: (a: number[], b: number[]) => Math.hypot(...a.map((x, k) => x - b[k]!)),
@@ -133,9 +133,17 @@ describe('fpgm', () => {
   );
 
   it('computes as published with l2 only', () => {
-    const options = { rate, counting: 'paper', distance: 'cosine' } as const;
-    expect(() => new GeometricMedian(options)).toThrow(
+    const cosine = new GeometricMedian({ distance: 'cosine' });
+    expect(() => completePolicy({ rate, counting: 'paper' }, cosine)).toThrow(
       'distance must be l2 with counting paper, got cosine',
+    );
+    expect(() => completePolicy({ rate, counting: 'paper' }, new GeometricMedian())).not.toThrow();
+  });
+
+  it('removes by norm at most what the rate allows', () => {
+    const half = new GeometricMedian({ normRate: 0.5 });
+    expect(() => completePolicy({ rate: 0.4 }, half)).toThrow(
+      'normRate must be at most rate 0.4, got 0.5',
     );
   });
 });
@@ -158,24 +166,25 @@ describe('slimming', () => {
   }
 
   it('scores a filter by the magnitude of its scale', () => {
-    expect(scoresOf(new Slimming({ rate }), normalised())).toEqual([0.5, 2, 0]);
+    expect(scoresOf(new Slimming(), normalised())).toEqual([0.5, 2, 0]);
   });
 
   it('adds the magnitudes of the scales to the loss', () => {
     const penalty = tf.tidy(() =>
-      new Slimming({ rate, scalePenalty: 0.1 }).penalty(normalised(), shelf.read)!.dataSync(),
+      new Slimming({ scalePenalty: 0.1 }).penalty(normalised(), shelf.read)!.dataSync(),
     );
     expect(penalty[0]).toBeCloseTo(0.25); // 0.1 * (0.5 + 2 + 0)
-    expect(new Slimming({ rate, scalePenalty: 0 }).penalty(normalised(), shelf.read)).toBeNull();
+    expect(new Slimming({ scalePenalty: 0 }).penalty(normalised(), shelf.read)).toBeNull();
   });
 
   it('names the layer that has no scale behind it', () => {
-    const problem = 'follows the filters of conv0: leave the layer whole (--skip conv0)';
-    expect(() => scoresOf(new Slimming({ rate }), normalised(false))).toThrow(problem);
+    const problem =
+      'skip conv0 must leave the layer whole, or the method be another: no BatchNormalization with a scale';
+    expect(() => scoresOf(new Slimming(), normalised(false))).toThrow(problem);
   });
 
   it('refuses a penalty below 0', () => {
-    expect(() => new Slimming({ rate, scalePenalty: -1 })).toThrow(
+    expect(() => new Slimming({ scalePenalty: -1 })).toThrow(
       'scalePenalty must be a number from 0, got -1',
     );
   });
@@ -189,24 +198,24 @@ describe('taylor', () => {
 
   it('squares what the first-order expansion makes of a whole filter', () => {
     // batch 1: F_0: 1*1 + 2*-1 = -1, F_1: 3*2 + -1*4 = 2; batch 2: F_0: 2 + 2 = 4, F_1: 0 + 1 = 1
-    const scores = scoresOf(new TaylorFilter({ rate }), kernelOf(filters), gradients());
+    const scores = scoresOf(new TaylorFilter(), kernelOf(filters), gradients());
     expectScores(scores, [(1 + 16) / 2, (4 + 1) / 2]);
   });
 
   it('squares it of each single weight', () => {
     // [in, out]: batch 1: 1, 6, -2, -4; batch 2: 2, 0, 2, 1
-    const scores = scoresOf(new TaylorWeight({ rate }), kernelOf(filters), gradients());
+    const scores = scoresOf(new TaylorWeight(), kernelOf(filters), gradients());
     expectScores(scores, [(1 + 4) / 2, 36 / 2, (4 + 4) / 2, (16 + 1) / 2]);
   });
 
   it('refuses to choose before it has seen gradients', () => {
     const graph = kernelOf(filters);
-    const method = new TaylorFilter({ rate });
-    const problem = 'the gradients must be observed before the choice, got none';
-    expect(() => method.choose(graph, shelf.read)).toThrow(problem);
-    expect(() => method.propose(graph, shelf.read)).toThrow(problem);
-    expect(() => method.proposals(graph, shelf.read)).toThrow(problem);
-    expect(method.unit(graph, shelf.read)).toBe('filter'); // which no evidence changes
+    const method = new TaylorFilter();
+    const network = { graph, kernel: shelf.read };
+    const problem = 'evidence of the gradients must be observed before the choice, got none';
+    expect(() => chooseUnits(network, method, { rate })).toThrow(problem);
+    expect(() => scoreKernels(method, network)).toThrow(problem);
+    expect(unitOf(method, network)).toBe('filter'); // which no evidence changes
   });
 });
 
@@ -217,7 +226,7 @@ describe('entropy', () => {
     // F_0: shares 1/2, 1/2; F_1: 1, 0; F_2: none; F_3: 1/4, 3/4
     const graph = kernelOf([[2, -2], [5, 0], [0, 0], [1, -3]]); // prettier-ignore
     const quarter = Math.log(4) / 4;
-    expectScores(scoresOf(new EntropyFilter({ rate }), graph), [
+    expectScores(scoresOf(new EntropyFilter(), graph), [
       2 * half, 0, 0, quarter - 0.75 * Math.log(0.75),
     ]); // prettier-ignore
   });
@@ -226,7 +235,7 @@ describe('entropy', () => {
     // Means over the 1 x 2 positions, 4 images in 2 batches; filter 0: 0, 1, 2, 4; filter 1: 3, 3, 3, 3.
     const batches = [[[0, 0, 3, 3], [2, 0, 3, 3]], [[2, 2, 1, 5], [3, 5, 3, 3]]].map((images) =>
       tf.transpose(tf.tensor(images, [2, 2, 1, 2]), [0, 2, 3, 1])); // prettier-ignore
-    const options = { rate, entropyOf: 'activations', entropyBins: 4 } as const;
+    const options = { entropyOf: 'activations', entropyBins: 4 } as const;
     const scores = scoresOf(new EntropyFilter(options), kernelOf([[1], [1]]), batches);
     // Bins of [0, 4] in 4: 0 | 1 | 2 | 4, which the last includes: one image each
     expectScores(scores, [Math.log(4), 0]);
@@ -236,31 +245,27 @@ describe('entropy', () => {
   });
 
   it('is of weights unless activations are asked for', () => {
-    expect(new EntropyFilter({ rate }).observes).toBe('nothing');
-    expect(new EntropyFilter({ rate, entropyOf: 'activations' }).observes).toBe('activations');
+    expect(new EntropyFilter().observes).toBe('nothing');
+    expect(new EntropyFilter({ entropyOf: 'activations' }).observes).toBe('activations');
   });
 
   it('needs two bins', () => {
-    expect(() => new EntropyFilter({ rate, entropyBins: 1 })).toThrow(
+    expect(() => new EntropyFilter({ entropyBins: 1 })).toThrow(
       'entropyBins must be a whole number from 2, got 1',
     );
   });
 
   it("is a single weight's own part in that of its kernel", () => {
     // shares 1/2, 1/4, 1/4, 0
-    const scores = scoresOf(new EntropyWeight({ rate }), kernelOf([[-2, 1], [1, 0]])); // prettier-ignore
+    const scores = scoresOf(new EntropyWeight(), kernelOf([[-2, 1], [1, 0]])); // prettier-ignore
     expectScores(scores, [half, Math.log(4) / 4, Math.log(4) / 4, 0]);
   });
 
   it.each([
-    ['weights', () => new EntropyFilter({ rate }), []],
-    ['single weights', () => new EntropyWeight({ rate }), []],
-    [
-      'activations',
-      () => new EntropyFilter({ rate, entropyOf: 'activations' }),
-      [0, NaN, 1, 2, 3, 4],
-    ],
-    ['zeros', () => new AverageZeros({ rate }), [0, NaN, 1, 2, 3, 4]],
+    ['weights', () => new EntropyFilter(), []],
+    ['single weights', () => new EntropyWeight(), []],
+    ['activations', () => new EntropyFilter({ entropyOf: 'activations' }), [0, NaN, 1, 2, 3, 4]],
+    ['zeros', () => new AverageZeros(), [0, NaN, 1, 2, 3, 4]],
   ] as const)('of %s that are not finite is an error', (_of, method, activations) => {
     const graph = kernelOf([[1, 2], [activations.length === 0 ? NaN : 1, 4]]); // prettier-ignore
     const seen = activations.length === 0 ? [] : [tf.tensor([...activations], [3, 1, 1, 2])];
@@ -275,7 +280,7 @@ describe('apoz', () => {
       tf.tensor([0, 1, 0, -1, 0, 2, 3, 4], [2, 2, 1, 2]),
       tf.tensor([0, 0, 5, 0], [1, 2, 1, 2]),
     ];
-    const scores = scoresOf(new AverageZeros({ rate }), kernelOf([[1], [1]]), seen);
+    const scores = scoresOf(new AverageZeros(), kernelOf([[1], [1]]), seen);
     expectScores(scores, [1 - (3 / 4 + 1 / 2) / 2, 1 - (0 + 1) / 2]);
   });
 });
@@ -284,12 +289,12 @@ describe('lamp', () => {
   it('scores a weight by its share in the squares of those that outlast it', () => {
     // squares in the order in which they go: 0, 1, 4 (the higher index first), 4, 9
     const graph = kernelOf([[-1], [2], [3], [2], [0]]);
-    expectScores(scoresOf(new Lamp({ rate }), graph), [1 / 18, 4 / 13, 9 / 9, 4 / 17, 0]);
+    expectScores(scoresOf(new Lamp(), graph), [1 / 18, 4 / 13, 9 / 9, 4 / 17, 0]);
   });
 
   it('is not normalised a second time', () => {
-    const method = new Lamp({ rate, scope: 'adaptive' });
-    expect([...method.normalised([0.25, 0.5, 1])]).toEqual([0.25, 0.5, 1]);
+    const method = new Lamp();
+    expect([...method.normalise([0.25, 0.5, 1])]).toEqual([0.25, 0.5, 1]);
   });
 
   it('removes from all kernels in one ranking', () => {
@@ -298,7 +303,10 @@ describe('lamp', () => {
     shelf.set('conv0/kernel', [1, 1, 2, 2], [1, 2, 3, 4]);
     shelf.set('conv1/kernel', [1, 1, 2, 2], [400, 300, 200, 100]);
     shelf.set('head/kernel', [2, 2], [7, 7, 7, 7]); // 1/4, 1/3, 1/2, 1 from the last to the first
-    const { weights } = new Lamp({ rate: 0.5, scope: 'global' }).choose(graph, shelf.read);
+    const { weights } = chooseUnits({ graph, kernel: shelf.read }, new Lamp(), {
+      rate: 0.5,
+      scope: 'global',
+    });
     // the lowest six of twelve: 1/30, 1/30, 4/29, 4/29, 1/4, 1/3
     expect([...weights].map(([kernel, kept]) => [kernel, [...kept].join('')])).toEqual([
       ['conv0/kernel', '0011'],

@@ -1,8 +1,18 @@
 import * as tf from '@tensorflow/tfjs';
 import { expect } from 'vitest';
 import { RandomStream, seedOf } from '../../random/seeds';
-import { ChannelGraph } from '../../graph';
-import type { KernelReader, Methodology } from '../../methods';
+import { ChannelGraph, keepAll } from '../../graph';
+import type { KeepSet } from '../../graph';
+import { choose, completePolicy, scoreKernels } from '../../methods';
+import type {
+  Evidence,
+  KernelReader,
+  Methodology,
+  Moment,
+  Policy,
+  PolicyOptions,
+  Scores,
+} from '../../methods';
 
 /** A convolution with its BatchNormalization, `conv` and `conv_bn`. */
 function convolved(
@@ -86,11 +96,11 @@ export class KernelShelf {
     return tensor;
   };
 
-  /** Gives the method what it would have observed of a network with these weights; see evidenceFor. */
-  shownTo<Method extends Methodology>(method: Method, graph: ChannelGraph, seed = 1): Method {
-    method.evidence = evidenceFor(method, graph, this.read, seed);
-    if (method.evidence) this.evidence.push(method.evidence);
-    return method;
+  /** Gives the chooser what its method would have observed of a network with these weights; see evidenceFor. */
+  showTo(chooser: Chooser, graph: ChannelGraph, seed = 1): Chooser {
+    chooser.evidence = evidenceFor(chooser.method, graph, this.read, seed);
+    if (chooser.evidence) this.evidence.push(chooser.evidence);
+    return chooser;
   }
 
   dispose(): void {
@@ -99,6 +109,33 @@ export class KernelShelf {
     }
     this.tensors.clear();
     this.evidence.length = 0;
+  }
+}
+
+/** A method with a policy, and what was chosen last, as a run remembers it. */
+export class Chooser {
+  readonly policy: Policy;
+  keep: KeepSet = keepAll;
+  held: KeepSet = keepAll;
+  /** Borrowed. */
+  evidence: Evidence | null = null;
+
+  constructor(
+    readonly method: Methodology,
+    options: PolicyOptions,
+  ) {
+    this.policy = completePolicy(options, method);
+  }
+
+  score(graph: ChannelGraph, kernel: KernelReader): Scores {
+    const { evidence, method, policy } = this;
+    return scoreKernels(method, { graph, kernel }, { evidence, counting: policy.counting });
+  }
+
+  choose(graph: ChannelGraph, kernel: KernelReader, moment?: Moment): KeepSet {
+    const scores = this.score(graph, kernel);
+    Object.assign(this, choose(graph, scores, this.policy, moment, this.held));
+    return this.keep;
   }
 }
 
@@ -134,7 +171,7 @@ export function evidenceFor(
         const seen = seenOf(observes, kernel.shape, seedOf('seen', seed, name, batch));
         return method.observe(kernel, seen);
       });
-      return gathered(method, batches);
+      return gatherBatches(method, batches);
     });
     evidence.set(name, made);
   }
@@ -142,7 +179,7 @@ export function evidenceFor(
 }
 
 /** The evidence of several batches as one, in the way that the method asks for. */
-export function gathered({ gathers }: Methodology, batches: tf.Tensor[]): tf.Tensor {
+export function gatherBatches({ gathers }: Methodology, batches: tf.Tensor[]): tf.Tensor {
   return gathers === 'mean' ? tf.mean(tf.stack(batches), 0) : tf.concat(batches, 0);
 }
 

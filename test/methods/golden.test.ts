@@ -4,8 +4,7 @@ import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { startEngine } from '../../backend/engine';
 import type { ChannelGraph } from '../../graph';
 import { GeometricMedian, NormFilter, NormWeight } from '../../methods';
-import type { Methodology } from '../../methods';
-import { KernelShelf, oneConvGraph, removedOf } from './fixtures';
+import { Chooser, KernelShelf, oneConvGraph, removedOf } from './fixtures';
 
 interface Choice {
   readonly removed: number[];
@@ -62,7 +61,7 @@ const graphs = new Map<string, ChannelGraph>();
 
 /** What the method removes of `conv/kernel`, a [height, width, in, out] kernel: filters or weights. */
 function removedBy(
-  method: Methodology,
+  chooser: Chooser,
   shape: readonly number[],
   kernel: readonly number[],
 ): number[] {
@@ -71,7 +70,7 @@ function removedBy(
   graphs.set(name, graph);
   shelf.set('conv/kernel', shape, kernel);
   shelf.set('head/kernel', [shape[3]!, 2], new Float32Array(shape[3]! * 2).fill(1));
-  const { groups, weights } = method.choose(graph, shelf.read);
+  const { groups, weights } = chooser.choose(graph, shelf.read);
   return removedOf(groups.get('conv') ?? weights.get('conv/kernel'));
 }
 
@@ -80,11 +79,15 @@ for (const { name, shape, kernel, rates } of golden.cases) {
     it.each(rates)('removes the golden units at rate $rate', (expected) => {
       const { rate } = expected;
       const removed = {
-        l1: removedBy(new NormFilter({ rate, norm: 'l1' }), shape, kernel),
-        l2: removedBy(new NormFilter({ rate }), shape, kernel),
-        fpgm: removedBy(new GeometricMedian({ rate }), shape, kernel),
-        fpgmMixed: removedBy(new GeometricMedian({ rate, normRate }), shape, kernel),
-        weight: removedBy(new NormWeight({ rate }), shape, kernel),
+        l1: removedBy(new Chooser(new NormFilter({ norm: 'l1' }), { rate }), shape, kernel),
+        l2: removedBy(new Chooser(new NormFilter(), { rate }), shape, kernel),
+        fpgm: removedBy(new Chooser(new GeometricMedian(), { rate }), shape, kernel),
+        fpgmMixed: removedBy(
+          new Chooser(new GeometricMedian({ normRate }), { rate }),
+          shape,
+          kernel,
+        ),
+        weight: removedBy(new Chooser(new NormWeight(), { rate }), shape, kernel),
       };
       expect(removed).toEqual({
         l1: expected.l1.removed,
@@ -101,10 +104,10 @@ for (const { name, shape, kernel, rates } of golden.cases) {
     it.each(rates)('removes what the published codes remove at rate $rate', (expected) => {
       const { rate } = expected;
       const counting = 'paper';
-      const mixed = new GeometricMedian({ rate, normRate, counting });
+      const mixed = new Chooser(new GeometricMedian({ normRate }), { rate, counting });
       expect({
-        sfp: removedBy(new NormFilter({ rate, counting }), shape, kernel),
-        fpgm: removedBy(new GeometricMedian({ rate, counting }), shape, kernel),
+        sfp: removedBy(new Chooser(new NormFilter(), { rate, counting }), shape, kernel),
+        fpgm: removedBy(new Chooser(new GeometricMedian(), { rate, counting }), shape, kernel),
         fpgmMixed: removedBy(mixed, shape, kernel),
       }).toEqual({
         sfp: expected.paper.sfp.removed,
@@ -117,13 +120,13 @@ for (const { name, shape, kernel, rates } of golden.cases) {
 
 describe.each(golden.sequences)('the sequence $name', ({ name, shape, rate, events }) => {
   it('ranks everything anew at each event where units may regrow', () => {
-    const method = new GeometricMedian({ rate, regrowth: 'soft' });
+    const method = new Chooser(new GeometricMedian(), { rate, regrowth: 'soft' });
     const removed = events.map(({ kernel }) => removedBy(method, shape, kernel));
     expect(removed).toEqual(events.map((event) => event.removed));
   });
 
   it('never changes nor grows what is removed for good', () => {
-    const method = new GeometricMedian({ rate, regrowth: 'hard' });
+    const method = new Chooser(new GeometricMedian(), { rate, regrowth: 'hard' });
     const removed = events.map(({ kernel }) => removedBy(method, shape, kernel));
     expect(removed).toEqual(events.map(() => events[0]!.removed));
     // Only in the crowd would the scores alone choose others.
@@ -137,6 +140,6 @@ it.each(golden.paperCounts)(
   ({ n, keepRate, removed }) => {
     const rate = 1 - keepRate; // 1 - (1 - 0.9) is 0.9 again
     expect(1 - rate).toBe(keepRate);
-    expect(new NormFilter({ rate, counting: 'paper' }).paperCount(n)).toBe(removed);
+    expect(new NormFilter().paperCount(n, rate)).toBe(removed);
   },
 );

@@ -22,8 +22,9 @@ describeOn(['cpu', 'tensorflow'], 'a new method', () => {
       const folder = scratchFolder();
       const before = tf.memory().numTensors;
       const data = toyData(24, 12);
-      const method = new LargestWeight({ rate: 0.5, regrowth });
-      const toy = await toyTrainer(folder, { method, data, epochs: 3 });
+      const method = new LargestWeight();
+      const policy = { rate: 0.5, regrowth };
+      const toy = await toyTrainer(folder, { method, policy, data, epochs: 3 });
       expect(await toy.trainer.train()).toBe('finished');
       const best = await toy.trainer.restoreBest();
       const { run, model, graph, trainer } = toy;

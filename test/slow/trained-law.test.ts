@@ -6,7 +6,7 @@ import type { DataSet } from '../../data';
 import { harden, verify } from '../../surgery';
 import { ChannelGraph, removedUnits } from '../../graph';
 import { prunable } from '../../layers';
-import { methods, schedules, startingAt } from '../../methods';
+import { createMethod, schedules, startingAt } from '../../methods';
 import type { MethodId } from '../../methods';
 import { resnet20 } from '../../models';
 import { sampleImages } from '../../jobs/hand-over';
@@ -30,8 +30,18 @@ async function trained(
   const step = new EagerStep(model, optimizer);
   const timetable = new Timetable({ from: 0, every: 1, atStart: false }, 2);
   const schedule = startingAt(schedules.constant);
-  const method = new methods[id]({ rate: 0.3, regrowth });
-  const parts = { model, graph, method, optimizer, timetable, schedule, extent: 'unit' } as const;
+  const method = createMethod(id);
+  const policy = { rate: 0.3, regrowth };
+  const parts = {
+    model,
+    graph,
+    method,
+    policy,
+    optimizer,
+    timetable,
+    schedule,
+    extent: 'unit',
+  } as const;
   const pruning = new Pruning(parts);
   for (const epoch of [0, 1]) {
     const order = { seed: 1, epoch, batchSize: 64, augment: true };

@@ -5,11 +5,9 @@ import { startEngine } from '../../backend/engine';
 import { fillWithNoise } from '../../bench/noise';
 import { harden, verify } from '../../surgery';
 import type { Verification } from '../../surgery';
-import { ChannelGraph, countMacs, countParams, removedUnits } from '../../graph';
-import type { KeepSet } from '../../graph';
-import { weightsByName } from '../../layers';
-import { GeometricMedian, NormFilter } from '../../methods';
-import type { Methodology } from '../../methods';
+import { Network, countMacs, countParams, removedUnits } from '../../graph';
+import type { KeepSet, ChannelGraph } from '../../graph';
+import { chooseUnits, GeometricMedian, NormFilter } from '../../methods';
 import { architectures, publishedSize } from '../../models';
 import type { ArchitectureId, NetworkOptions } from '../../models';
 import { describeOn } from '../engines';
@@ -31,15 +29,10 @@ function paramsOf(id: ArchitectureId): number {
   return Math.max(...counts);
 }
 
-function network(id: ArchitectureId, options: NetworkOptions): tf.LayersModel {
+function build(id: ArchitectureId, options: NetworkOptions): tf.LayersModel {
   const model = architectures[id]({ ...options, seed: null });
   fillWithNoise(model, seedOf('zoo law', id));
   return model;
-}
-
-function chosen(method: Methodology, model: tf.LayersModel, graph: ChannelGraph): KeepSet {
-  const weights = weightsByName(model);
-  return method.choose(graph, (name) => weights.get(name)!.read());
 }
 
 /** The law for one keep set, and the counts that the graph foretold against the real network's. */
@@ -72,12 +65,15 @@ describe('narrow twins on cpu: hard = masked, bit for bit', () => {
 
   it.each(ids)('%s', async (id) => {
     const size = id === 'alexnet' ? 16 : 12; // odd maps on the way down; AlexNet takes no less than 16
-    const model = network(id, { inputShape: [size, size, 3], classes: 20, width: 0.125 });
+    const model = build(id, { inputShape: [size, size, 3], classes: 20, width: 0.125 });
     for (const residual of residuals) {
-      const graph = ChannelGraph.of(model, { residual });
+      const network = Network.of(model, { residual });
+      const { graph } = network;
       const keeps = [
-        ...rates.map((rate) => chosen(new GeometricMedian({ rate }), model, graph)),
-        ...reachable.map((rate) => chosen(new NormFilter({ rate, scope: 'global' }), model, graph)),
+        ...rates.map((rate) => chooseUnits(network, new GeometricMedian(), { rate })),
+        ...reachable.map((rate) =>
+          chooseUnits(network, new NormFilter(), { rate, scope: 'global' }),
+        ),
         ...[1, 2, 3].map((seed) => randomKeep(graph, seed)),
       ];
       for (const keep of keeps) {
@@ -94,9 +90,10 @@ describe('narrow twins on cpu: hard = masked, bit for bit', () => {
 
 describeOn(['tensorflow'], 'full size: hard = masked to 1e-5 of the largest output', () => {
   it.each(fullSize)('%s', async (id) => {
-    const model = network(id, publishedSize(id));
-    const graph = ChannelGraph.of(model);
-    const keep = chosen(new NormFilter({ rate: 0.5 }), model, graph);
+    const model = build(id, publishedSize(id));
+    const network = Network.of(model);
+    const { graph } = network;
+    const keep = chooseUnits(network, new NormFilter(), { rate: 0.5 });
     const { maxAbsDiff, maxAbsOutput } = await measured(model, graph, keep, 1);
     expect(removedUnits(keep)).toBeGreaterThan(0);
     expect(maxAbsOutput).toBeGreaterThan(0.01);

@@ -7,8 +7,8 @@ import { TOLERANCE, VerificationError, harden, holds, mask, verify } from '../..
 import { ChannelGraph, NotPrunableError, keepAll, projectLayers } from '../../graph';
 import type { KeepSet, Residual } from '../../graph';
 import { prunable, setMasks, weightsByName } from '../../layers';
-import { methods } from '../../methods';
-import type { Methodology } from '../../methods';
+import { chooseUnits, createMethod, methods } from '../../methods';
+import type { MethodId } from '../../methods';
 import { cifarResNet } from '../../models';
 import { disposeEvidence, evidenceFor } from '../methods/fixtures';
 import { classNames, keepWithout, outputsOf, randomInputs, randomKeep, randomize, weightValues } from '../graph/networks'; // prettier-ignore
@@ -44,11 +44,11 @@ function readerOf(model: tf.LayersModel): (name: string) => tf.Tensor {
 }
 
 /** What a method chooses, with random evidence where it observes. */
-function chosen(method: Methodology, model: tf.LayersModel, graph: ChannelGraph): KeepSet {
+function choose(id: MethodId, rate: number, model: tf.LayersModel, graph: ChannelGraph): KeepSet {
+  const method = createMethod(id);
   const evidence = evidenceFor(method, graph, readerOf(model), 1);
-  method.evidence = evidence;
   try {
-    return method.choose(graph, readerOf(model));
+    return chooseUnits({ graph, kernel: readerOf(model) }, method, { rate }, evidence);
   } finally {
     disposeEvidence(evidence);
   }
@@ -98,12 +98,12 @@ describe.each(residuals)('hard = masked bit for bit, residual %s', (residual) =>
   });
 
   const rates = [0.1, 0.3, 0.5, 0.9];
-  it.each(Object.keys(methods) as (keyof typeof methods)[])('for the choices of %s', async (id) => {
+  it.each(Object.keys(methods) as MethodId[])('for the choices of %s', async (id) => {
     // Only slimming asks more of a network than kernels: the chain has no scale behind its first one.
     const fitting = id === 'slimming' ? models.slice(0, 2) : models;
     for (const { model, graph } of fitting) {
       for (const rate of rates) {
-        const keep = chosen(new methods[id]({ rate }), model, graph);
+        const keep = choose(id, rate, model, graph);
         const verification = await check(model, graph, keep);
         expect(verification).toMatchObject({ samples: 3, maxAbsDiff: 0, backend: 'cpu' });
         expect(verification.maxAbsOutput).toBeGreaterThan(0.01);

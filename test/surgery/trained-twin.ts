@@ -2,10 +2,11 @@ import * as tf from '@tensorflow/tfjs';
 import { RandomStream } from '../../random/seeds';
 import { harden } from '../../surgery';
 import { ChannelGraph } from '../../graph';
-import { weightsByName } from '../../layers';
+import { weightReader, weightsByName } from '../../layers';
 import { NormFilter } from '../../methods/norm-filter';
 import { architectures } from '../../models';
 import type { ArchitectureId, NetworkOptions } from '../../models';
+import { chooseUnits } from '../../methods';
 
 /** A network of the zoo whose statistics, scales and shifts are as if it had been trained. */
 export function trainedTwin(
@@ -29,8 +30,7 @@ export function trainedTwin(
 /** The hard network at rate 0.3; `model` is disposed of. */
 export function prunedOf(model: tf.LayersModel): tf.LayersModel {
   const graph = ChannelGraph.of(model);
-  const weights = weightsByName(model);
-  const keep = new NormFilter({ rate: 0.3 }).choose(graph, (name) => weights.get(name)!.read());
+  const keep = chooseUnits({ graph, kernel: weightReader(model) }, new NormFilter(), { rate: 0.3 });
   const hard = harden({ model, graph }, keep);
   model.dispose();
   return hard;

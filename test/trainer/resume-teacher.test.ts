@@ -24,7 +24,8 @@ async function runWith(
 ): Promise<Toy> {
   const teacher = seed === null ? null : toyModel(seed);
   const options = {
-    method: new NormFilter({ rate: 0.4, regrowth }),
+    method: new NormFilter(),
+    policy: { rate: 0.4, regrowth },
     terms: teacher ? [new Distillation(teacher)] : [],
     identity: { toy: 1, ...(teacher ? { teacher: weightsHash(teacher) } : {}) },
     stop,

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { loadNewestCheckpoint, saveCheckpoint } from '../../files/run/checkpoint';
 import { stateHash } from '../../files/run/encode-checkpoint';
-import { methods, schedules, startingAt } from '../../methods';
+import { createMethod, methods, schedules, startingAt } from '../../methods';
 import type { MethodId, Regrowth, ScheduleId } from '../../methods';
 import { Adam, Sgd } from '../../trainer/step/optimizer';
 import type { Optimizer } from '../../trainer/step/optimizer';
@@ -55,7 +55,8 @@ interface Case {
 function optionsOf(kind: Case): ToyOptions & { optimizer: Optimizer } {
   const { id, regrowth, optimizer, schedule = 'constant', times } = kind;
   return {
-    method: new methods[id]({ rate: 0.4, regrowth }),
+    method: createMethod(id),
+    policy: { rate: 0.4, regrowth },
     optimizer: optimizers[optimizer](),
     epochs: 3,
     schedule: startingAt(schedules[schedule], schedule === 'linear' ? 0.2 : 0),

@@ -16,7 +16,7 @@ import {
   StopWhen,
   toyData,
   toyImages,
-  toyMethod,
+  toyPruning,
   toyModel,
   toyTrainer,
 } from './fixtures/toy-run';
@@ -95,7 +95,7 @@ describeOn(['cpu'], 'Trainer', () => {
     const toy = await toyTrainer(folder, {
       data,
       epochs: 8,
-      method: toyMethod('norm-filter', 'soft'),
+      ...toyPruning('norm-filter', 'soft'),
       pruneAt: { from: 2, every: 2, atStart: false },
       learningRate: (step) => (step < 30 ? 0.1 : 0.5), // good first, bad later
     });
@@ -125,7 +125,8 @@ describeOn(['cpu'], 'Trainer', () => {
     const toy = await toyTrainer(folder, {
       data: toyData(24, 30),
       epochs: 7,
-      method: new NormFilter({ rate: 0.6 }),
+      method: new NormFilter(),
+      policy: { rate: 0.6 },
       schedule: startingAt(schedules.linear, 0.2),
       pruneAt: { from: 2, every: 1, until: 5, atStart: false },
       learningRate: (step) => (step < 24 ? 0.1 : 0.5), // good first, bad later
@@ -145,19 +146,21 @@ describeOn(['cpu'], 'Trainer', () => {
 
   it('prunes between two steps, with a row for each event', async () => {
     const folder = scratchFolder();
+    const method = new NormFilter();
     const toy = await toyTrainer(folder, {
       epochs: 2,
-      method: new NormFilter({ rate: 0.5, regrowth: 'soft' }),
+      method,
+      policy: { rate: 0.5, regrowth: 'soft' },
       pruneAt: { from: 1, every: 3, until: 6, by: 'step', atStart: false },
     });
-    const choose = toy.method!.choose.bind(toy.method);
-    const chosenAfter: number[] = [];
-    toy.method!.choose = (...given) => {
-      chosenAfter.push(toy.trainer.steps);
-      return choose(...given);
+    const score = method.scoreKernel.bind(method);
+    const scoredAfter = new Set<number>();
+    method.scoreKernel = (...given) => {
+      scoredAfter.add(toy.trainer.steps);
+      return score(...given);
     };
     await toy.trainer.train();
-    expect(chosenAfter).toEqual([2, 5, 7]); // at the ends of steps 1, 4 and 6
+    expect([...scoredAfter]).toEqual([2, 5, 7]); // at the ends of steps 1, 4 and 6
     const rows = rowsOf(folder);
     expect(rows.map(({ step, epoch, removed, held }) => [step, epoch, removed, held])).toEqual([
       [2, 0, 5, 0],
@@ -221,7 +224,7 @@ describeOn(['cpu'], 'Trainer', () => {
     ],
     [
       { pruneAt: { from: 0, every: 1, until: 8, by: 'step', atStart: false } },
-      'last pruning step (8) must be below the number of steps 8',
+      'pruneAt.until must be below the number of steps 8, got 8',
     ],
     [{ observeBatches: 0 }, 'observeBatches must be a whole number from 1, got 0'],
     [{ schedule: (rate) => rate / 2 }, 'schedule must reach the final rate 0.4 at its last event'],
@@ -231,10 +234,15 @@ describeOn(['cpu'], 'Trainer', () => {
     await expect(toyTrainer(scratchFolder(), options)).rejects.toThrow(message);
   });
 
-  it.each([-0.1, 1, NaN])('refuses a method of rate %d', (rate) => {
-    const build = (): unknown =>
-      new (toyMethod('fpgm', 'hard').constructor as Constructor)({ rate });
-    expect(build).toThrow('rate must be in [0, 1)');
+  it.each([-0.1, 1, NaN])('refuses a policy of rate %d', async (rate) => {
+    const policy = { rate };
+    await expect(toyTrainer(scratchFolder(), { policy })).rejects.toThrow('rate must be in [0, 1)');
+  });
+
+  it('refuses a method without a policy', async () => {
+    await expect(toyTrainer(scratchFolder(), { policy: null })).rejects.toThrow(
+      'policy is needed with a method',
+    );
   });
 
   it('has no best before an epoch is finished', async () => {
@@ -258,8 +266,6 @@ describeOn(['cpu'], 'Trainer', () => {
     other.dispose();
   });
 });
-
-type Constructor = new (options: { rate: number }) => unknown;
 
 describeOn(['cpu'], 'a run that diverges', () => {
   /** Every number in every checkpoint of the run. */
@@ -353,7 +359,7 @@ describeOn(['cpu'], 'memory of a run', () => {
         batchSize: 1,
         epochs: 10,
         learningRate: () => 1e-3,
-        method: toyMethod('fpgm', regrowth),
+        ...toyPruning('fpgm', regrowth),
         checkpointEvery: 70,
         stop,
       });
@@ -385,10 +391,9 @@ describeOn(['cpu'], 'memory of a run', () => {
   it('is all given back after a run that observes the network', async () => {
     const before = tf.memory().numTensors;
     for (const stop of [undefined, new StopWhen(inObservation)]) {
-      const method = new TaylorFilter({ rate: 0.4 });
+      const method = new TaylorFilter();
       const toy = await toyTrainer(scratchFolder(), { stop, method, observeBatches: 2 });
       expect(await toy.trainer.train()).toBe(stop ? 'stopped' : 'finished');
-      expect(method.evidence).toBeNull();
       toy.dispose();
       expect(tf.memory().numTensors).toBe(before);
     }

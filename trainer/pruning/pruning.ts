@@ -1,9 +1,26 @@
 import * as tf from '@tensorflow/tfjs';
 import type { ChannelGraph, KeepSet, Network } from '../../graph';
-import { keepAll, projectLayers, removedUnits, requireMasks, similarity } from '../../graph';
+import { OptionError } from '../../errors';
+import {
+  keepAll,
+  keepFromJson,
+  keepToJson,
+  projectLayers,
+  removedUnits,
+  requireMasks,
+  similarity,
+} from '../../graph';
 import { maskedWeights, setMasks, weightReader, weightsByName, zeroMasked } from '../../layers';
 import type { MaskExtent } from '../../layers';
-import type { Methodology, RateSchedule } from '../../methods';
+import { choose, completePolicy, proposeByRate, scoreKernels, unitOf } from '../../methods';
+import type {
+  Choice,
+  Evidence,
+  Methodology,
+  Policy,
+  PolicyOptions,
+  RateSchedule,
+} from '../../methods';
 import { filterNorms } from './filter-norms';
 import type { Optimizer } from '../step/optimizer';
 import { keptPerLayer } from './pruning-event';
@@ -16,14 +33,23 @@ export interface PruningParts {
   readonly model: tf.LayersModel;
   readonly graph: ChannelGraph;
   readonly method: Methodology;
+  /** How the method's scores become a choice. */
+  readonly policy: PolicyOptions;
   readonly optimizer: Optimizer;
   readonly timetable: Timetable;
   /** What is removed by now of a final rate. */
   readonly schedule: RateSchedule;
-  /** Answers the final rate at each event, where it is not fixed. Default the method's own. */
+  /** Answers the final rate at each event, where it is not fixed. Default the policy's own. */
   readonly finalRate?: FinalRate | undefined;
   /** `unit` silences a removed filter with all that belongs to it, `kernel` as the papers do. */
   readonly extent: MaskExtent;
+}
+
+/** What a checkpoint holds of a run's pruning. */
+export interface PruningState {
+  readonly keep: ReturnType<typeof keepToJson>;
+  /** Not in the checkpoints of versions without gradual regrowth: there it follows from the regrowth. */
+  readonly held?: ReturnType<typeof keepToJson>;
 }
 
 /** By how much a rising curve may seem to fall in its last digits. */
@@ -36,13 +62,17 @@ const ROUNDING = 1e-12;
  * The last event of the timetable holds all that is removed: nothing is chosen anew after it.
  */
 export class Pruning {
+  private readonly policy: Policy;
+  private choice: Choice = { keep: keepAll, held: keepAll };
+
   /**
    * @throws {NotPrunableError} when a layer that would lose units has no masks to hold them with.
-   * @throws {RangeError} when the schedule does not rise to the final rate at its last event.
+   * @throws {OptionError} when the policy is none, or the schedule does not rise to the final rate at its last event.
    */
   constructor(private readonly parts: PruningParts) {
-    const { model, graph, method } = parts;
-    requireMasks({ model, graph }, method.unit(graph, weightReader(model)));
+    const { model, graph, method, policy } = parts;
+    this.policy = completePolicy(policy, method);
+    requireMasks({ model, graph }, unitOf(method, { graph, kernel: weightReader(model) }));
     this.checkSchedule();
   }
 
@@ -52,12 +82,12 @@ export class Pruning {
 
   /** What stays now. */
   get keep(): KeepSet {
-    return this.parts.method.keep;
+    return this.choice.keep;
   }
 
   /** Of what is removed now, what may no longer return. */
   get held(): KeepSet {
-    return this.parts.method.held;
+    return this.choice.held;
   }
 
   /** True where everything removed is silent already, during training too. */
@@ -75,44 +105,53 @@ export class Pruning {
    * Chooses anew and zeroes what goes; what is held also gets masks, and its optimizer slots are cleared.
    *
    * @param unit the epoch or step that ends with the event; -1 before the first.
-   * @throws {RangeError} when the final rate is reached and removes nothing.
+   * @param evidence what the method has seen of the network, where it observes; borrowed.
+   * @throws {OptionError} when the final rate is reached and removes nothing.
    */
-  event(unit: number): PruningEvent {
+  event(unit: number, evidence: Evidence | null = null): PruningEvent {
     const { model, graph, method, schedule, finalRate } = this.parts;
-    const read = weightReader(model);
-    const before = method.keep;
-    const norms = filterNorms(graph, read, method.held);
+    const kernel = weightReader(model);
+    const before = this.choice;
+    const norms = filterNorms(graph, kernel, before.held);
     const progress = this.timetable.progressAt(unit);
     const rateOf = (final: number): number => schedule(final, progress);
-    const rate = finalRate?.rateFor({ method, graph, kernel: read }) ?? method.options.rate;
-    const keep = method.choose(graph, read, { progress, rateOf, rate });
-    if (progress === 1) method.held = keep; // nothing is chosen after this, so nothing may return
+    const { policy } = this;
+    const scoring = { evidence, counting: policy.counting };
+    const scores = scoreKernels(method, { graph, kernel }, scoring);
+    const rate =
+      finalRate?.rateFor(proposeByRate(graph, scores, policy, before.held)) ?? policy.rate;
+    const choice = choose(graph, scores, policy, { progress, rateOf, rate }, before.held);
+    const { keep } = choice;
     const removed = removedUnits(keep);
     if (removed === 0 && this.isFinal(progress)) this.refuse();
+    // Nothing is chosen after the last event, so nothing may return.
+    this.choice = progress === 1 ? { keep, held: keep } : choice;
     this.apply();
     const units = [...keep.groups.values(), ...keep.weights.values()];
     const all = units.reduce((sum, { length }) => sum + length, 0);
     return {
       removed,
       units: all,
-      churn: 1 - similarity(before, keep),
+      churn: 1 - similarity(before.keep, keep),
       rate: finalRate ? removed / all : rateOf(rate), // one that is solved says nothing of what is held
-      held: removedUnits(method.held),
+      held: removedUnits(this.held),
       kept: keptPerLayer(graph, keep),
       norms,
     };
   }
 
-  /**
-   * Puts the masks of a restored choice in place.
-   *
-   * @param held null in checkpoints of versions that did not save it: what follows from the regrowth.
-   */
-  restore(keep: KeepSet, held: KeepSet | null): void {
-    const { model, graph, method, extent } = this.parts;
-    method.keep = keep;
-    method.held = held ?? (method.options.regrowth === 'hard' ? keep : keepAll);
-    setMasks(model, projectLayers(graph, method.held), extent);
+  /** What a checkpoint holds of it. */
+  state(): Required<PruningState> {
+    return { keep: keepToJson(this.keep), held: keepToJson(this.held) };
+  }
+
+  /** Goes on from a saved state, and puts its masks in place. */
+  restore({ keep: saved, held }: PruningState): void {
+    const { model, graph, extent } = this.parts;
+    const keep = keepFromJson(saved);
+    const unsaved = this.policy.regrowth === 'hard' ? keep : keepAll;
+    this.choice = { keep, held: held ? keepFromJson(held) : unsaved };
+    setMasks(model, projectLayers(graph, this.held), extent);
   }
 
   /** Runs `measure` with everything removed silenced, and lifts the masks again where they were not. */
@@ -143,16 +182,18 @@ export class Pruning {
   }
 
   private get rates(): number[] {
-    const { rate, layerRates } = this.parts.method.options;
+    const { rate, layerRates } = this.policy;
     return [rate, ...layerRates.map((rule) => rule.rate)];
   }
 
   private refuse(): never {
-    const { rate, minKeep, roundTo } = this.parts.method.options;
-    throw new RangeError(
-      `the pruning event removed nothing although the schedule has reached its rate ${rate} ` +
-        `(--rate, --layer-rate, --min-keep ${minKeep}, --round-to ${roundTo})`,
-    );
+    const { rate, minKeep, roundTo } = this.policy;
+    throw new OptionError({
+      option: 'rate',
+      problem:
+        `${rate} is reached by the schedule, although the pruning event removed nothing ` +
+        `(rate, layerRates, minKeep ${minKeep}, roundTo ${roundTo})`,
+    });
   }
 
   private checkSchedule(): void {
@@ -162,17 +203,15 @@ export class Pruning {
       for (const progress of timetable.progresses()) {
         const rate = schedule(final, progress);
         if (!(rate >= last - ROUNDING && rate <= final)) {
-          throw new RangeError(
-            `schedule must rise from 0 to the final rate ${final}, got ${rate} after ${last} at ` +
-              `progress ${progress}`,
-          );
+          const problem = `must rise from 0 to the final rate ${final}`;
+          const received = `${rate} after ${last} at progress ${progress}`;
+          throw new OptionError({ option: 'schedule', problem, received });
         }
         last = rate;
       }
       if (last === final) continue;
-      throw new RangeError(
-        `schedule must reach the final rate ${final} at its last event, got ${last}`,
-      );
+      const problem = `must reach the final rate ${final} at its last event`;
+      throw new OptionError({ option: 'schedule', problem, received: last });
     }
   }
 }

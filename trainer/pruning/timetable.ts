@@ -1,3 +1,5 @@
+import { OptionError } from '../../errors';
+
 /** What a run's pruning is timed by. */
 export type PruningClock = 'epoch' | 'step';
 
@@ -25,22 +27,20 @@ export class Timetable {
 
   /**
    * @param units epochs or steps of the run, whichever the times are in.
-   * @throws {RangeError} when a time is outside the run.
+   * @throws {OptionError} when a time is outside the run.
    */
   constructor({ from, every, until, by = 'epoch', atStart }: PruningTimes, units: number) {
-    atLeast('pruneAt.from', from, 0);
-    atLeast('pruneAt.every', every, 1);
+    requireAtLeast('pruneAt.from', from, 0);
+    requireAtLeast('pruneAt.every', every, 1);
     if (from >= units) {
-      throw new RangeError(
-        `the first pruning ${by} (${from}) must be below the number of ${by}s ${units}`,
-      );
+      const allowed = `below the number of ${by}s ${units}`;
+      throw new OptionError({ option: 'pruneAt.from', allowed, received: from });
     }
     if (until !== undefined) {
-      atLeast('pruneAt.until', until, from);
+      requireAtLeast('pruneAt.until', until, from);
       if (until >= units) {
-        throw new RangeError(
-          `the last pruning ${by} (${until}) must be below the number of ${by}s ${units}`,
-        );
+        const allowed = `below the number of ${by}s ${units}`;
+        throw new OptionError({ option: 'pruneAt.until', allowed, received: until });
       }
     }
     this.from = from;
@@ -87,7 +87,7 @@ export class Timetable {
   }
 }
 
-function atLeast(name: string, value: number, least: number): void {
-  if (Number.isInteger(value) && value >= least) return;
-  throw new RangeError(`${name} must be a whole number from ${least}, got ${value}`);
+function requireAtLeast(option: string, received: number, least: number): void {
+  if (Number.isInteger(received) && received >= least) return;
+  throw new OptionError({ option, allowed: `a whole number from ${least}`, received });
 }

@@ -1,10 +1,10 @@
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { ChannelGraph } from '../../../graph';
+import { Network } from '../../../graph';
 import { prunable, weightsByName } from '../../../layers';
 import { Methodology } from '../../../methods';
 import type { Gathering, Observes } from '../../../methods';
-import { firstBatches, observed } from '../../../measure/observe/observation';
+import { firstBatches, gatherEvidence } from '../../../measure/observe/observation';
 import { startEngine } from '../../../backend/engine';
 import { describeOn } from '../../engines';
 import { expectClose, random, randomizeWeights } from '../../tensors';
@@ -18,7 +18,7 @@ class Witness extends Methodology {
     override readonly observes: Observes,
     override readonly gathers: Gathering = 'mean',
   ) {
-    super({ rate: 0.5 });
+    super();
   }
 
   protected override score(kernel: tf.Tensor): tf.Tensor {
@@ -41,10 +41,9 @@ async function seenBy(
   method: Methodology,
   batches: readonly LabelledBatch[],
 ): Promise<Map<string, { shape: number[]; values: Float32Array }>> {
-  const evidence = await observed({ model, graph: ChannelGraph.of(model) }, method, batches);
-  const seen = [...evidence].map(([name, tensor]) => {
+  using gathered = await gatherEvidence(Network.of(model), method, batches);
+  const seen = [...gathered.evidence!].map(([name, tensor]) => {
     const values = tensor.dataSync<'float32'>().slice();
-    tensor.dispose();
     return [name, { shape: tensor.shape, values }] as const;
   });
   for (const { images, labels: classes } of batches) tf.dispose([images, classes]);
@@ -247,14 +246,16 @@ describe('observing', () => {
     'leaves no tensor behind but what it gives, and the network as it was: %s',
     async (observes) => {
       const model = toyModel();
-      const graph = ChannelGraph.of(model);
+      const network = Network.of(model);
       const batches = [batchOf(1), batchOf(2)];
       const weights = model.getWeights().map((weight) => weight.dataSync().slice());
       for (const gathers of ['mean', 'concat'] as const) {
         const before = tf.memory().numTensors;
-        const evidence = await observed({ model, graph }, new Witness(observes, gathers), batches);
-        expect(tf.memory().numTensors).toBe(before + evidence.size);
-        for (const tensor of evidence.values()) tensor.dispose();
+        {
+          using gathered = await gatherEvidence(network, new Witness(observes, gathers), batches);
+          expect(tf.memory().numTensors).toBe(before + gathered.evidence!.size);
+        }
+        expect(tf.memory().numTensors).toBe(before);
       }
       expect(model.getWeights().map((weight) => weight.dataSync().slice())).toEqual(weights);
       expect(Object.hasOwn(model.getLayer('conv'), 'apply')).toBe(false);
@@ -263,7 +264,7 @@ describe('observing', () => {
 
   it('frees what it has gathered when a batch fails', async () => {
     const model = toyModel();
-    const graph = ChannelGraph.of(model);
+    const network = Network.of(model);
     const batches = [batchOf(1)];
     function* failing(): Generator<LabelledBatch> {
       yield batches[0]!;
@@ -271,16 +272,17 @@ describe('observing', () => {
     }
     const before = tf.memory().numTensors;
     const witness = new Witness('activations');
-    await expect(observed({ model, graph }, witness, failing())).rejects.toThrow('no more');
+    await expect(gatherEvidence(network, witness, failing())).rejects.toThrow('no more');
     expect(tf.memory().numTensors).toBe(before);
   });
 
   it('asks for no batch where the method observes nothing, and for one where it does', async () => {
     const model = toyModel();
-    const graph = ChannelGraph.of(model);
-    expect(await observed({ model, graph }, new Witness('nothing'), [])).toEqual(new Map());
-    await expect(observed({ model, graph }, new Witness('gradients'), [])).rejects.toThrow(
-      'observed needs at least one batch, got 0',
+    const network = Network.of(model);
+    using nothing = await gatherEvidence(network, new Witness('nothing'), []);
+    expect(nothing.evidence).toBeNull();
+    await expect(gatherEvidence(network, new Witness('gradients'), [])).rejects.toThrow(
+      'batches must be at least one, got 0',
     );
   });
 

@@ -1,8 +1,7 @@
 import { expect, it } from 'vitest';
 import { harden } from '../../../surgery';
-import { removedUnits } from '../../../graph';
-import { weightsByName } from '../../../layers';
-import { NormFilter } from '../../../methods';
+import { Network, removedUnits } from '../../../graph';
+import { completePolicy, NormFilter, proposeByRate, scoreKernels } from '../../../methods';
 import { highestRate } from '../../../measure/search/max-drop';
 import type { JudgedRate } from '../../../measure/search/max-drop';
 import { PrunedCopy } from '../../../measure/pruned-copy';
@@ -19,19 +18,18 @@ describeOn(['cpu'], 'highestRate on a trained network', () => {
     });
     await toy.trainer.train();
     const { model, graph } = toy;
-    const weights = weightsByName(model);
     const whole = (await evaluate(model, data.validation, data, 10)).top1;
     expect(whole).toBeGreaterThan(0.8); // of 3 classes: it has learnt
-    using copy = new PrunedCopy(model, graph, 'filter', {
+    using copy = new PrunedCopy({ model, graph }, 'filter', {
       data,
       batchSize: 8,
       seed: 1,
       bnBatches: 4,
     });
     const tried: JudgedRate[] = [];
-    const method = new NormFilter({ rate: 0.5 });
+    const scores = scoreKernels(new NormFilter(), Network.of(model));
     const best = await highestRate({
-      propose: method.proposals(graph, (name) => weights.get(name)!.read()),
+      propose: proposeByRate(graph, scores, completePolicy({ rate: 0.5 })),
       judge: (keep) => copy.accuracyOf(keep),
       whole,
       maxDrop: 10,

@@ -68,11 +68,11 @@ describe('bisect', () => {
 describe('rateRange', () => {
   /** A method whose limits leave the rates from `low` to `high`. */
   const within = (low: number, high: number, above: () => Error) => (rate: number) => {
-    if (rate < low) throw new RateLimitError('below', `${rate}`);
+    if (rate < low) throw new RateLimitError('below', rate, 'is too low');
     if (rate > high) throw above();
     return keepAll;
   };
-  const limit = (): Error => new RateLimitError('above', 'limit');
+  const limit = (): Error => new RateLimitError('above', 1, 'is over the limit');
 
   it('is all rates where nothing limits them', () => {
     expect(rateRange(() => keepAll, 1000)).toEqual({ lowest: 0, highest: 999 });

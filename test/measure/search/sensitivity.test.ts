@@ -5,9 +5,15 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { harden, mask } from '../../../surgery';
 import { ChannelGraph, countMacs } from '../../../graph';
 import type { KeepSet } from '../../../graph';
-import { weightsByName } from '../../../layers';
-import { NormFilter, NormWeight } from '../../../methods';
-import type { Methodology } from '../../../methods';
+import { weightReader } from '../../../layers';
+import {
+  completePolicy,
+  NormFilter,
+  NormWeight,
+  proposeByRate,
+  scoreKernels,
+} from '../../../methods';
+import type { Methodology, Propose } from '../../../methods';
 import type { Quality, Sensitivity } from '../../../report/sensitivity';
 import { scanSensitivity } from '../../../measure/search/sensitivity';
 import { OtherScanError, SensitivityLog } from '../../../measure/search/sensitivity-log';
@@ -23,6 +29,12 @@ async function quality(model: tf.LayersModel): Promise<Quality> {
   return { loss, accuracy: top1 };
 }
 
+/** What the method leaves of the network at a rate. */
+function proposeOf(method: Methodology, model: tf.LayersModel, graph: ChannelGraph): Propose {
+  const scores = scoreKernels(method, { graph, kernel: weightReader(model) });
+  return proposeByRate(graph, scores, completePolicy({ rate: 0.5 }));
+}
+
 interface Attempt {
   readonly folder: string;
   readonly method?: Methodology;
@@ -32,18 +44,17 @@ interface Attempt {
 
 async function scan({
   folder,
-  method = new NormFilter({ rate: 0.5 }),
+  method = new NormFilter(),
   until = Infinity,
 }: Attempt): Promise<{ found: Sensitivity; measured: number }> {
   const model = toyModel();
   const graph = ChannelGraph.of(model);
-  const weights = weightsByName(model);
   const log = await SensitivityLog.open(folder, identity);
   let measured = 0;
   try {
     const found = await scanSensitivity({
       ...{ model, graph, rates, log },
-      keepAt: method.proposals(graph, (name) => weights.get(name)!.read()),
+      keepAt: proposeOf(method, model, graph),
       images: data.validation.count,
       measure: (masked) => {
         if (++measured > until) throw new Error('stopped');
@@ -92,8 +103,7 @@ describe('scanSensitivity', () => {
     expect(found.whole).toMatchObject({ loss: whole.loss, accuracy: whole.accuracy });
     const model = toyModel();
     const graph = ChannelGraph.of(model);
-    const weights = weightsByName(model);
-    const keep = new NormFilter({ rate: 0.5 }).propose(graph, (name) => weights.get(name)!.read());
+    const keep = proposeOf(new NormFilter(), model, graph)(0.5);
     model.dispose();
     for (const { id, points } of found.groups) {
       const alone = { groups: new Map([[id, keep.groups.get(id)!]]), weights: new Map() };
@@ -109,7 +119,7 @@ describe('scanSensitivity', () => {
   it('takes kernel by kernel where single weights go, the classifier too', async () => {
     const { found } = await scan({
       folder: scratchFolder(),
-      method: new NormWeight({ rate: 0.5 }),
+      method: new NormWeight(),
     });
     expect(found.groups.map(({ id, layers }) => [id, layers])).toEqual([
       ['conv0/kernel', ['conv0']],
@@ -118,8 +128,7 @@ describe('scanSensitivity', () => {
     ]);
     const model = toyModel();
     const graph = ChannelGraph.of(model);
-    const weights = weightsByName(model);
-    const keep = new NormWeight({ rate: 0.75 }).propose(graph, (name) => weights.get(name)!.read());
+    const keep = proposeOf(new NormWeight(), model, graph)(0.75);
     model.dispose();
     const alone = new Map([['conv1/kernel', keep.weights.get('conv1/kernel')!]]);
     const expected = await small({ groups: new Map(), weights: alone }, 'weight');

@@ -8,13 +8,14 @@ import { weightBytes, writeModel } from '../../../formats';
 import { ChannelGraph, countCosts, countMacs, countParams, removedUnits } from '../../../graph';
 import type { KeepSet } from '../../../graph';
 import { weightsByName } from '../../../layers';
-import { NormFilter, NormWeight } from '../../../methods';
-import type { KernelReader, Methodology, MethodOptions } from '../../../methods';
+import { NormFilter, NormWeight, proposeByRate } from '../../../methods';
+import type { KernelReader, PolicyOptions, Propose } from '../../../methods';
 import { architectures } from '../../../models';
 import { highestRate } from '../../../measure/search/max-drop';
 import { solveLatency } from '../../../measure/search/latency-target';
 import { solveRate, TargetedRate, UnreachableTargetError } from '../../../measure/search/target';
 import type { CountedTarget } from '../../../measure/search/target';
+import { Chooser } from '../../methods/fixtures';
 import { describeOn } from '../../engines';
 
 const show = (cost: number): string => `${cost} MACs`;
@@ -34,11 +35,20 @@ describeOn(['cpu'], 'solveRate on ResNet-20', () => {
     model.dispose();
   });
 
-  const methodWith = (options: Partial<MethodOptions> = {}): Methodology =>
-    new NormFilter({ rate: 0.5, ...options });
+  const chooserWith = (options: Partial<PolicyOptions> = {}): Chooser =>
+    new Chooser(new NormFilter(), { rate: 0.5, ...options });
+  /** What the chooser would choose at a rate, after what it has chosen so far. */
+  const proposeOf = (chooser: Chooser): Propose =>
+    proposeByRate(graph, chooser.score(graph, kernel), chooser.policy, chooser.held);
   const macs = (share: number): CountedTarget => {
     const costOf = (keep: KeepSet): number => countMacs(graph, keep);
-    return { option: `--target-macs ${share}`, most: share * countMacs(graph), costOf, show };
+    return {
+      option: 'targetMacs',
+      asked: String(share),
+      most: share * countMacs(graph),
+      costOf,
+      show,
+    };
   };
   const params = (share: number): CountedTarget => ({
     ...macs(share),
@@ -47,14 +57,14 @@ describeOn(['cpu'], 'solveRate on ResNet-20', () => {
   });
 
   /** MACs and parameters at each rate where a count can change: every k / width, or k / (all channels). */
-  function everyRate(method: Methodology): { rate: number; macs: number; params: number }[] {
+  function everyRate(chooser: Chooser): { rate: number; macs: number; params: number }[] {
     const sizes = graph.prunable.map(({ channels }) => channels);
     const all = sizes.reduce((sum, size) => sum + size, 0);
-    const widths = method.options.scope === 'uniform' ? [16, 32, 64, ...sizes] : [all];
+    const widths = chooser.policy.scope === 'uniform' ? [16, 32, 64, ...sizes] : [all];
     const rates = new Set(
       widths.flatMap((width) => Array.from({ length: width }, (_, count) => count / width)),
     );
-    const propose = method.proposals(graph, kernel);
+    const propose = proposeOf(chooser);
     return [...rates]
       .sort((a, b) => a - b)
       .flatMap((rate) => {
@@ -78,13 +88,13 @@ describeOn(['cpu'], 'solveRate on ResNet-20', () => {
   it.each(scopes)(
     'is the smallest rate of all, by brute force: %s to %f %o',
     (scope, share, more) => {
-      const every = everyRate(methodWith({ scope, ...more }));
+      const every = everyRate(chooserWith({ scope, ...more }));
       for (const [key, target] of [
         ['macs', macs(share)],
         ['params', params(share)],
       ] as const) {
-        const method = methodWith({ scope, ...more });
-        const { rate, cost, keep } = solveRate({ method, graph, kernel }, target);
+        const propose = proposeOf(chooserWith({ scope, ...more }));
+        const { rate, cost, keep } = solveRate(propose, target);
         // The lowest of all, so that a cost that does not fall evenly would show.
         const least = every.find((one) => one[key] <= target.most)!;
         expect(Math.abs(rate - least.rate)).toBeLessThanOrEqual(1e-6);
@@ -92,62 +102,63 @@ describeOn(['cpu'], 'solveRate on ResNet-20', () => {
         expect(cost).toBe(target.costOf(keep));
         expect(cost).toBeLessThanOrEqual(target.most);
         // The answer is what the method does at that rate.
-        const again = methodWith({ scope, ...more, rate }).choose(graph, kernel);
+        const again = chooserWith({ scope, ...more, rate }).choose(graph, kernel);
         expect(target.costOf(again)).toBe(cost);
       }
     },
   );
 
   it('refuses what no rate attains, with the range', () => {
-    const method = methodWith();
-    const least = countMacs(graph, method.proposals(graph, kernel)(0.999999));
-    expect(() => solveRate({ method, graph, kernel }, { ...macs(0.5), most: 10 })).toThrow(
-      new UnreachableTargetError(
-        `--target-macs 0.5 (10 MACs) cannot be reached; attainable: ${least} MACs (rate 0.999999) ` +
+    const propose = proposeOf(chooserWith());
+    const least = countMacs(graph, propose(0.999999));
+    expect(() => solveRate(propose, { ...macs(0.5), most: 10 })).toThrow(
+      new UnreachableTargetError({
+        option: 'targetMacs',
+        problem:
+          `0.5 (10 MACs) cannot be reached; attainable: ${least} MACs (rate 0.999999) ` +
           `to ${countMacs(graph)} MACs (rate 0)`,
-      ),
+      }),
     );
-    expect(() => solveRate({ method, graph, kernel }, macs(1))).toThrow(
+    expect(() => solveRate(propose, macs(1))).toThrow(
       `asks for nothing: the whole network costs ${countMacs(graph)} MACs`,
     );
-    const weights = new NormWeight({ rate: 0.5 });
-    expect(() => solveRate({ method: weights, graph, kernel }, macs(0.5))).toThrow(
+    const weights = proposeOf(new Chooser(new NormWeight(), { rate: 0.5 }));
+    expect(() => solveRate(weights, macs(0.5))).toThrow(
       'what this method removes leaves that cost as it is',
     );
   });
 
   it('keeps to the limits of a common ranking', () => {
-    const method = methodWith({ scope: 'global', maxRate: 0.25 });
+    const propose = proposeOf(chooserWith({ scope: 'global', maxRate: 0.25 }));
     const total = graph.prunable.reduce((sum, { channels }) => sum + channels, 0);
     // every group may lose a quarter, all of them are multiples of 4
     const text = `rate ${Math.floor(((total / 4 + 1) / total) * 1e6 - 1e-3) / 1e6}`;
-    expect(() => solveRate({ method, graph, kernel }, macs(0.1))).toThrow(text);
+    expect(() => solveRate(propose, macs(0.1))).toThrow(text);
   });
 
   it('solves anew without letting a held unit grow', () => {
     const target = macs(0.6);
-    const method = methodWith({ scope: 'global' });
-    const solved = new TargetedRate(target).rateFor({ method, graph, kernel });
-    const first = method.choose(graph, kernel, { progress: 1, rateOf: (r) => r, rate: solved });
+    const chooser = chooserWith({ scope: 'global' });
+    const solved = new TargetedRate(target).rateFor(proposeOf(chooser));
+    const first = chooser.choose(graph, kernel, { progress: 1, rateOf: (r) => r, rate: solved });
     expect(countMacs(graph, first)).toBeLessThanOrEqual(target.most);
     // A looser target needs fewer units than are held by now.
-    const rate = new TargetedRate(macs(0.9)).rateFor({ method, graph, kernel });
-    const second = method.choose(graph, kernel, { progress: 1, rateOf: (r) => r, rate });
+    const rate = new TargetedRate(macs(0.9)).rateFor(proposeOf(chooser));
+    const second = chooser.choose(graph, kernel, { progress: 1, rateOf: (r) => r, rate });
     expect([...second.groups]).toEqual([...first.groups]);
   });
 
-  it('leaves method, network and memory as they are', () => {
-    const method = methodWith();
-    const before = [tf.memory().numTensors, method.keep, method.held];
-    solveRate({ method, graph, kernel }, macs(0.5));
-    expect([tf.memory().numTensors, method.keep, method.held]).toEqual(before);
+  it('leaves network and memory as they are', () => {
+    const before = tf.memory().numTensors;
+    solveRate(proposeOf(chooserWith()), macs(0.5));
+    expect(tf.memory().numTensors).toBe(before);
   });
 
   it.each(['coupled', 'inner', 'stream'] as const)(
     'counts the bytes that the weight files then have: %s',
     async (residual) => {
       const own = ChannelGraph.of(model, { residual });
-      const keep = methodWith({ rate: 0.4 }).choose(own, kernel);
+      const keep = chooserWith({ rate: 0.4 }).choose(own, kernel);
       const hard = harden({ model, graph: own }, keep);
       const folder = mkdtempSync(join(tmpdir(), 'secateur-bytes-'));
       try {
@@ -184,10 +195,14 @@ describeOn(['cpu'], 'solveRate on ResNet-20', () => {
       { stopwatch }: ReturnType<typeof clock>,
     ) =>
       solveLatency(
-        { model, graph, propose: methodWith().proposals(graph, kernel) },
-        { option: '--target-latency', amount: { kind, value }, show: (ms) => `${ms} ms` },
-        undefined,
-        stopwatch,
+        { model, graph, propose: proposeOf(chooserWith()) },
+        {
+          option: 'targetLatency',
+          asked: String(value),
+          amount: { kind, value },
+          show: (ms) => `${ms} ms`,
+        },
+        { stopwatch },
       );
 
     it('finds the smallest rate of a time in few measurements', async () => {
@@ -195,7 +210,7 @@ describeOn(['cpu'], 'solveRate on ResNet-20', () => {
       const { rate, cost, target } = await solve('share', 0.5, watch);
       expect(target.most).toBeCloseTo(countMacs(graph) / 2e4, 9);
       // 1e-3 coarser than the exact rate, above it
-      const exact = solveRate({ method: methodWith(), graph, kernel }, macs(0.5)).rate;
+      const exact = solveRate(proposeOf(chooserWith()), macs(0.5)).rate;
       expect(rate).toBeGreaterThanOrEqual(exact - 1e-9);
       expect(rate).toBeLessThan(exact + 1e-3);
       expect(cost).toBeLessThanOrEqual(target.most);
@@ -263,7 +278,7 @@ describeOn(['cpu'], 'highestRate', () => {
 
   it('refuses where the smallest removal costs more', async () => {
     await expect(search([0.9, ...Array<number>(19).fill(0.8)], 1)).rejects.toThrow(
-      '--max-drop 1 cannot be kept: the smallest removal, rate 0.05, already costs 10.00 points',
+      'maxDrop 1 cannot be kept: the smallest removal, rate 0.05, already costs 10.00 points',
     );
   });
 });

@@ -2,9 +2,17 @@ import * as tf from '@tensorflow/tfjs';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { startEngine } from '../../../backend/engine';
 import { ChannelGraph, findGroup, keepAll, NotPrunableError } from '../../../graph';
-import { methods, NormFilter, NormWeight } from '../../../methods';
+import {
+  chooseUnits,
+  createMethod,
+  methods,
+  NormFilter,
+  NormWeight,
+  unitOf,
+} from '../../../methods';
+import type { MethodId } from '../../../methods';
 import { random } from '../../tensors';
-import { disposeEvidence, evidenceFor, KernelShelf, removedOf } from '../fixtures';
+import { Chooser, disposeEvidence, evidenceFor, KernelShelf, removedOf } from '../fixtures';
 
 let shelf: KernelShelf;
 
@@ -48,7 +56,7 @@ describe('a transposed convolution, kernel [kh, kw, out, in]', () => {
     // filters (3, 4), (0, 1), (6, 0) of norms 5, 1, 6; along the last axis the shape would be [2]
     shelf.set('layer/kernel', [1, 1, 3, 2], [3, 4, 0, 1, 6, 0]);
     shelf.set('head/kernel', [3, 2], [1, 1, 1, 1, 1, 1]);
-    const keep = new NormFilter({ rate: 0.34 }).choose(graph, shelf.read);
+    const keep = chooseUnits({ graph, kernel: shelf.read }, new NormFilter(), { rate: 0.34 });
     expect([...keep.groups].map(([id, kept]) => [id, [...kept]])).toEqual([['layer', [1, 0, 1]]]);
   });
 
@@ -56,11 +64,11 @@ describe('a transposed convolution, kernel [kh, kw, out, in]', () => {
     const graph = graphWith(up(3, 1), 2);
     shelf.set('layer/kernel', [1, 1, 3, 2], [3, 4, -2, 1, 6, 5]);
     shelf.set('head/kernel', [3, 2], [1, 1, 1, 1, 1, 1]);
-    const keep = new NormWeight({ rate: 0.5 }).choose(graph, shelf.read);
+    const keep = chooseUnits({ graph, kernel: shelf.read }, new NormWeight(), { rate: 0.5 });
     expect(removedOf(keep.weights.get('layer/kernel'))).toEqual([0, 2, 3]); // 3, -2 and 1
   });
 
-  it.each(Object.entries(methods))('loses what a convolution of the same filters does: %s', (_, Method) => {
+  it.each(Object.keys(methods) as MethodId[])('loses what a convolution of the same filters does: %s', (id) => {
     const plain = graphWith(
       tf.layers.conv2d({ name: 'layer', filters: 5, kernelSize: 2, padding: 'same' }),
       3,
@@ -72,16 +80,15 @@ describe('a transposed convolution, kernel [kh, kw, out, in]', () => {
     for (let seed = 0; seed < 10; seed++) {
       const kernel = random([2, 2, 3, 5], seed);
       const swapped = tf.transpose(kernel, [0, 1, 3, 2]);
-      const [first, second] = [new Method({ rate: 0.4 }), new Method({ rate: 0.4 })];
+      const method = createMethod(id);
       shelf.set('layer/kernel', kernel.shape, kernel.dataSync<'float32'>().slice());
-      const evidence = evidenceFor(first, plain, shelf.read, seed); // filters last, for both
+      const evidence = evidenceFor(method, plain, shelf.read, seed); // filters last, for both
       const kept = [
-        [first, plain, kernel] as const,
-        [second, transposed, swapped] as const,
-      ].map(([method, graph, value]) => {
+        [plain, kernel] as const,
+        [transposed, swapped] as const,
+      ].map(([graph, value]) => {
         shelf.set('layer/kernel', value.shape, value.dataSync<'float32'>().slice());
-        method.evidence = evidence;
-        return method.choose(graph, shelf.read);
+        return chooseUnits({ graph, kernel: shelf.read }, method, { rate: 0.4 }, evidence);
       }); // prettier-ignore
       expect(kept[1]!.groups).toEqual(kept[0]!.groups);
       const [one, other] = kept.map(({ weights }) => weights.get('layer/kernel'));
@@ -106,7 +113,7 @@ describe('what a method removes', () => {
     const graph = graphWith(tf.layers.dense({ name: 'layer', units: 3 }), 2);
     shelf.set('layer/kernel', [2, 3], [1, 2, 3, 4, 5, 6]);
     const before = tf.memory().numTensors;
-    expect(new methods[id]({ rate: 0.5 }).unit(graph, shelf.read)).toBe(unit);
+    expect(unitOf(createMethod(id), { graph, kernel: shelf.read })).toBe(unit);
     expect(tf.memory().numTensors).toBe(before);
   });
 });
@@ -135,14 +142,14 @@ describe('a choice that export would refuse', () => {
     expect(findGroup(graph, 'conv').channels).toBe(4);
     shelf.set('conv/kernel', [1, 1, 1, 6], filters);
     shelf.set('head/kernel', [6, 2], new Float32Array(12).fill(1));
-    const method = new NormFilter({ rate: 0.5 });
-    return { method, choose: () => method.choose(graph, shelf.read) };
+    const chooser = new Chooser(new NormFilter(), { rate: 0.5 });
+    return { chooser, choose: () => chooser.choose(graph, shelf.read) };
   };
 
   it('is refused at once, with the layer that would be left without channels', () => {
-    const { method, choose } = chosenFrom([1, 2, 1, 2, 3, 4]);
+    const { chooser, choose } = chosenFrom([1, 2, 1, 2, 3, 4]);
     expect(choose).toThrow(new NotPrunableError('first', 'it would be left without channels'));
-    expect(method.keep).toBe(keepAll);
+    expect(chooser.keep).toBe(keepAll);
   });
 
   it('is made where each layer keeps a channel', () => {

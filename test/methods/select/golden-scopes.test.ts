@@ -4,9 +4,9 @@ import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startEngine } from '../../../backend/engine';
 import type { KeepSet } from '../../../graph';
-import { methods } from '../../../methods';
-import type { MethodId, MethodOptions, Methodology } from '../../../methods';
-import { KernelShelf, disposeEvidence, gathered, residualGraph } from '../fixtures';
+import { chooseUnits, createMethod, methods } from '../../../methods';
+import type { MethodId, PolicyOptions, Methodology } from '../../../methods';
+import { KernelShelf, disposeEvidence, gatherBatches, residualGraph } from '../fixtures';
 
 type Numbers = readonly number[];
 
@@ -18,8 +18,8 @@ interface Golden {
   readonly gradients: Readonly<Record<string, readonly Numbers[]>>;
   readonly activations: Readonly<Record<string, readonly Numbers[]>>;
   readonly criteria: Readonly<Record<string, { readonly method: MethodId }>>;
-  readonly choices: readonly (Required<Pick<MethodOptions, 'scope' | 'rate'>> &
-    Pick<MethodOptions, 'merge'> & {
+  readonly choices: readonly (Required<Pick<PolicyOptions, 'scope' | 'rate'>> &
+    Pick<PolicyOptions, 'merge'> & {
       readonly criterion: string;
       /** A 0/1 string per group or kernel. */
       readonly kept: readonly string[];
@@ -56,7 +56,7 @@ describe.each(Object.entries(golden.criteria))('%s', (criterion, { method: id, .
   let evidence: ReadonlyMap<string, tf.Tensor> | null = null;
 
   beforeAll(() => {
-    evidence = observed(new methods[id]({ rate: 0.5, ...own }));
+    evidence = observe(createMethod(id, own));
   });
   afterAll(() => {
     disposeEvidence(evidence);
@@ -70,9 +70,14 @@ describe.each(Object.entries(golden.criteria))('%s', (criterion, { method: id, .
       );
       expect(rows.length).toBeGreaterThanOrEqual(9);
       for (const { rate, merge = 'mean', kept } of rows) {
-        const method = new methods[id]({ rate, scope, merge, ...own });
-        method.evidence = evidence;
-        const chosen = flagsOf(method.choose(graph, shelf.read));
+        const policy = { rate, scope, merge };
+        const keep = chooseUnits(
+          { graph, kernel: shelf.read },
+          createMethod(id, own),
+          policy,
+          evidence,
+        );
+        const chosen = flagsOf(keep);
         expect(chosen, `rate ${rate}, merge ${merge}`).toEqual(kept);
       }
     },
@@ -80,14 +85,14 @@ describe.each(Object.entries(golden.criteria))('%s', (criterion, { method: id, .
 });
 
 /** What the method makes of the golden batches; null where it observes nothing. */
-function observed(method: Methodology): Map<string, tf.Tensor> | null {
+function observe(method: Methodology): Map<string, tf.Tensor> | null {
   if (method.observes === 'nothing') return null;
   const seen = golden[method.observes];
   const made = Object.entries(seen).map(([name, batches]) => {
     const kernel = shelf.read(`${name}/kernel`);
     const shape = method.observes === 'gradients' ? kernel.shape : [16, 2, 2, kernel.shape.at(-1)!];
     const evidence = tf.tidy(() =>
-      gathered(
+      gatherBatches(
         method,
         batches.map((values) => method.observe(kernel, tf.tensor([...values], [...shape]))),
       ),

@@ -2,9 +2,10 @@ import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { startEngine } from '../../../backend/engine';
 import type { ChannelGraph } from '../../../graph';
-import { NormFilter, NormWeight } from '../../../methods';
-import type { MethodOptions } from '../../../methods';
-import { chainGraph, pairGraph } from '../fixtures';
+import { OptionError } from '../../../errors';
+import { chooseUnits, completePolicy, NormFilter, NormWeight } from '../../../methods';
+import type { PolicyOptions } from '../../../methods';
+import { Chooser, chainGraph, pairGraph } from '../fixtures';
 
 beforeAll(() => startEngine('cpu'));
 
@@ -21,9 +22,13 @@ function kernelOf(graph: ChannelGraph): (name: string) => tf.Tensor {
 }
 
 /** What stays of each group of a network under the options. */
-function kept(graph: ChannelGraph, options: MethodOptions): Record<string, number> {
+function kept(graph: ChannelGraph, options: PolicyOptions): Record<string, number> {
   return tf.tidy(() => {
-    const keep = new NormFilter({ norm: 'l1', ...options }).choose(graph, kernelOf(graph));
+    const keep = chooseUnits(
+      { graph, kernel: kernelOf(graph) },
+      new NormFilter({ norm: 'l1' }),
+      options,
+    );
     return Object.fromEntries(
       [...keep.groups].map(([id, vector]) => [id, vector.reduce((sum, stays) => sum + stays, 0)]),
     );
@@ -67,9 +72,11 @@ describe('rates of single layers', () => {
       { pattern: 'b', rate: 0.5 },
     ];
     expect(() => kept(pairGraph(8), { rate: 0.5, layerRates })).toThrow(
-      new RangeError(
-        '--layer-rate a=0.25 and b=0.5 contradict each other: a and b lose their channels together (group a)',
-      ),
+      new OptionError({
+        option: 'layerRates',
+        problem:
+          'a=0.25 and b=0.5 contradict each other: a and b lose their channels together (group a)',
+      }),
     );
   });
 
@@ -81,18 +88,19 @@ describe('rates of single layers', () => {
   it('refuse a rule that matches nothing, or nothing that is pruned', () => {
     const [graph, rate] = [chainGraph([8]), 0.5];
     expect(() => kept(graph, { rate, layerRates: [{ pattern: 'conv9', rate: 0.1 }] })).toThrow(
-      '--layer-rate conv9 matches no layer that has filters; there are conv0, head',
+      'layerRates conv9 matches no layer that has filters; there are conv0, head',
     );
     expect(() => kept(graph, { rate, layerRates: [{ pattern: 'head', rate: 0.1 }] })).toThrow(
-      '--layer-rate head=0.1 has no effect: head is not pruned (model output)',
+      'layerRates head=0.1 has no effect: head is not pruned (model output)',
     );
   });
 
   it('count single weights kernel by kernel', () => {
     const graph = chainGraph([8, 8]); // kernels of 2 * 8, 8 * 8 and (head) 8 * 2 weights
-    const method = new NormWeight({ rate: 0.5, layerRates: [{ pattern: 'conv1', rate: 0.25 }] });
-    tf.tidy(() => void method.choose(graph, kernelOf(graph)));
-    const stays = [...method.keep.weights].map(([name, vector]) => [
+    const policy = { rate: 0.5, layerRates: [{ pattern: 'conv1', rate: 0.25 }] };
+    const chooser = new Chooser(new NormWeight(), policy);
+    tf.tidy(() => void chooser.choose(graph, kernelOf(graph)));
+    const stays = [...chooser.keep.weights].map(([name, vector]) => [
       name,
       vector.reduce((sum, one) => sum + one, 0),
     ]);
@@ -125,12 +133,12 @@ describe('rates of single layers', () => {
   });
 
   it.each([
-    [{ layerRates: [{ pattern: 'a', rate: 1 }] }, 'layer rate of a must be in [0, 1), got 1'],
+    [{ layerRates: [{ pattern: 'a', rate: 1 }] }, 'layerRates of a must be in [0, 1), got 1'],
     [
       { counting: 'paper', layerRates: [{ pattern: 'a', rate: 0.1 }] },
       'counting must be exact with layer rates, got paper',
     ],
   ] as const)('refuse %j', (options, message) => {
-    expect(() => new NormFilter({ rate: 0.5, ...options })).toThrow(new RangeError(message));
+    expect(() => completePolicy({ rate: 0.5, ...options })).toThrow(message);
   });
 });

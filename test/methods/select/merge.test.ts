@@ -3,10 +3,10 @@ import { join } from 'node:path';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { startEngine } from '../../../backend/engine';
 import type { ChannelGraph } from '../../../graph';
-import { NormFilter } from '../../../methods';
-import type { Merge, MethodOptions } from '../../../methods';
-import { isVote, mergedScores, votes } from '../../../methods/select/merge';
-import { KernelShelf, pairGraph, removedOf } from '../fixtures';
+import { chooseUnits, NormFilter } from '../../../methods';
+import type { Merge, PolicyOptions } from '../../../methods';
+import { isVote, mergeScores, countVotes } from '../../../methods/select/merge';
+import { Chooser, KernelShelf, pairGraph, removedOf } from '../fixtures';
 
 let shelf: KernelShelf;
 
@@ -32,8 +32,13 @@ describe('one group of two producers', () => {
     shelf.set('head/kernel', [4, 2], [1, 1, 1, 1, 1, 1, 1, 1]);
   });
 
-  const removedBy = (options: Partial<MethodOptions>): number[] =>
-    removedOf(new NormFilter({ rate: 0.5, ...options }).choose(graph, shelf.read).groups.get('a'));
+  const removedBy = (options: Partial<PolicyOptions>): number[] =>
+    removedOf(
+      chooseUnits({ graph, kernel: shelf.read }, new NormFilter(), {
+        rate: 0.5,
+        ...options,
+      }).groups.get('a'),
+    );
 
   it('is one group of four channels', () => {
     expect(graph.prunable.map(({ id, channels }) => [id, channels])).toEqual([['a', 4]]);
@@ -53,7 +58,7 @@ describe('one group of two producers', () => {
   it.each(ofMerges)('%s does what docs/merging.md says', (merge, ...cells) => {
     const rule = { merge: merge as Merge };
     const scores = [a, b].map((weights) => weights.map(Math.abs));
-    const joined = isVote(rule.merge) ? votes(scores, 2, {}) : mergedScores(scores, rule.merge);
+    const joined = isVote(rule.merge) ? countVotes(scores, 2, {}) : mergeScores(scores, rule.merge);
     const choices = [
       removedBy({ rate: 0.25, ...rule }),
       removedBy({ rate: 0.5, ...rule }),
@@ -90,7 +95,7 @@ describe('one group of two producers', () => {
     (merge) => {
       for (const scope of ['uniform', 'global'] as const) {
         shelf.set('a/kernel', [1, 1, 1, 4], a).set('b/kernel', [1, 1, 1, 4], b);
-        const method = new NormFilter({ rate: 0.5, merge, scope, regrowth: 'hard' });
+        const method = new Chooser(new NormFilter(), { rate: 0.5, merge, scope, regrowth: 'hard' });
         const before = removedOf(method.choose(graph, shelf.read).groups.get('a'));
         // The removed ones become the best of all.
         const turned = a.map((_, channel) => (before.includes(channel) ? 100 : channel + 1));

@@ -3,20 +3,33 @@ import fc from 'fast-check';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { startEngine } from '../../../backend/engine';
 import { ChannelGraph } from '../../../graph';
-import { GeometricMedian, methods, patternOf, patternRate, patternText } from '../../../methods';
-import type { Methodology, MethodOptions, Moment, Pattern } from '../../../methods';
+import {
+  completePolicy,
+  GeometricMedian,
+  NormWeight,
+  patternOf,
+  patternRate,
+  patternText,
+} from '../../../methods';
+import type { PolicyOptions, Moment, Pattern } from '../../../methods';
 import { cellsOf } from '../../../methods/select/patterns';
-import { chainGraph, KernelShelf, oneConvGraph, randomShelf, removedOf } from '../fixtures';
+import {
+  chainGraph,
+  Chooser,
+  KernelShelf,
+  oneConvGraph,
+  randomShelf,
+  removedOf,
+} from '../fixtures';
 
-const { 'norm-weight': NormWeight } = methods;
-
-/** A method of single weights by their size, at the rate of its N:M pattern or the given one. */
+/** Chooses single weights by their size, at the rate of its N:M pattern or the given one. */
 function patterned(
   pattern: string,
-  options: Omit<MethodOptions, 'rate'> & { rate?: number } = {},
-): Methodology {
+  options: Omit<PolicyOptions, 'rate'> & { rate?: number } = {},
+): Chooser {
   const read = patternOf(pattern);
-  return new NormWeight({ rate: patternRate(read) ?? 0.5, ...options, pattern: read });
+  const policy = { rate: patternRate(read) ?? 0.5, ...options, pattern: read };
+  return new Chooser(new NormWeight(), policy);
 }
 
 const at = (progress: number, share = progress): Moment => ({
@@ -73,7 +86,7 @@ describe('a pattern', () => {
     'is not "%s"',
     (text) => {
       expect(() => patternOf(text)).toThrow(
-        `a pattern must be none, N:M with 1 <= N < M (2:4), or a block RxC (4x1), got ${text}`,
+        `pattern must be none, N:M with 1 <= N < M (2:4), or a block RxC (4x1), got ${text}`,
       );
     },
   );
@@ -84,11 +97,11 @@ describe('a pattern', () => {
   });
 
   it('of 2:4 takes no other rate, scope, layer rate or minKeep than its own', () => {
-    const refused = (options: Partial<MethodOptions>) => () => patterned('2:4', options);
+    const refused = (options: Partial<PolicyOptions>) => () => patterned('2:4', options);
     expect(refused({ rate: 0.3 })).toThrow('rate must be 0.5 with pattern 2:4, got 0.3');
     expect(refused({ scope: 'global' })).toThrow('scope must be uniform with pattern 2:4');
     const layerRates = [{ pattern: 'conv', rate: 0.5 }];
-    expect(refused({ layerRates })).toThrow('no layer rates with pattern 2:4');
+    expect(refused({ layerRates })).toThrow('layerRates must be none with pattern 2:4');
     expect(refused({ minKeep: 2 })).toThrow('minKeep must be 1 with pattern 2:4, got 2');
     expect(refused({ rate: NaN })).toThrow('rate must be in [0, 1)');
   });
@@ -98,13 +111,16 @@ describe('a pattern', () => {
     { kind: 'n:m', keep: 1.5, of: 4 },
     { kind: 'block', inputs: 0, filters: 2 },
   ] as const)('of numbers that make no sense is refused: %j', (pattern) => {
-    expect(() => new NormWeight({ rate: 0.5, pattern })).toThrow('a pattern must be');
+    expect(() => completePolicy({ rate: 0.5, pattern })).toThrow('pattern must be');
   });
 
   it('is refused by a method of filters', () => {
     const graph = chainGraph([4]);
     shelf = randomShelf(graph, 1);
-    const method = new GeometricMedian({ rate: 0.5, pattern: patternOf('2:4') });
+    const method = new Chooser(new GeometricMedian(), {
+      rate: 0.5,
+      pattern: patternOf('2:4'),
+    });
     expect(() => method.choose(graph, shelf.read)).toThrow('this method removes filters');
   });
 });
@@ -300,12 +316,12 @@ describe('a block pattern', () => {
     const pattern: Pattern = patternOf('2x3');
     for (const scope of ['uniform', 'global', 'adaptive'] as const) {
       shelf = randomShelf(graph, 7);
-      const first = new NormWeight({ rate: 0.4, pattern, scope });
+      const first = new Chooser(new NormWeight(), { rate: 0.4, pattern, scope });
       const before = first.choose(graph, shelf.read);
       shelf.dispose();
       shelf = randomShelf(graph, 8);
       expect(first.choose(graph, shelf.read)).toEqual(before);
-      const stronger = new NormWeight({ rate: 0.7, pattern, scope });
+      const stronger = new Chooser(new NormWeight(), { rate: 0.7, pattern, scope });
       stronger.keep = first.keep;
       stronger.held = first.held;
       for (const [name, flags] of stronger.choose(graph, shelf.read).weights) {

@@ -13,12 +13,12 @@ function scoresOf(length: number, seed: number): number[] {
 function ordered(
   scores: ArrayLike<number>,
   ties: 'exact' | 'paper',
-  left: Uint8Array | undefined,
+  held: Uint8Array | undefined,
 ): number[] {
   const units = Array.from({ length: scores.length }, (_, unit) => unit);
   const direction = ties === 'exact' ? -1 : 1;
   return units.sort(
-    (a, b) => (left?.[a] ?? 1) - (left?.[b] ?? 1) || scores[a]! - scores[b]! || direction * (a - b),
+    (a, b) => (held?.[a] ?? 1) - (held?.[b] ?? 1) || scores[a]! - scores[b]! || direction * (a - b),
   );
 }
 
@@ -40,9 +40,9 @@ describe.each([7, 3000])('the lowest of %d scores', (length) => {
           (seed, ties, isHeld, count) => {
             const scores = listOf(scoresOf(length, seed));
             const flags = Uint8Array.from({ length }, (_, unit) => Math.min(1, (unit * seed) % 3));
-            const left = isHeld ? flags : undefined;
-            const expected = ordered(scores, ties, left).slice(0, count);
-            expect([...lowest(scores, count, { ties, left })]).toEqual(expected);
+            const held = isHeld ? flags : undefined;
+            const expected = ordered(scores, ties, held).slice(0, count);
+            expect([...lowest(scores, count, { ties, held })]).toEqual(expected);
           },
         ),
         { numRuns: 20 },
@@ -60,9 +60,9 @@ describe.each([7, 3000])('the lowest of %d scores', (length) => {
         (seed, ties, isHeld, count) => {
           const scores = Float32Array.from(scoresOf(length, seed));
           const flags = Uint8Array.from({ length }, (_, unit) => Math.min(1, (unit * seed) % 3));
-          const left = isHeld ? flags : undefined;
-          const gone = lowest(scores, count, { ties, left });
-          expect(keptWithout(scores, count, { ties, left })).toEqual(without(length, gone));
+          const held = isHeld ? flags : undefined;
+          const gone = lowest(scores, count, { ties, held });
+          expect(keptWithout(scores, count, { ties, held })).toEqual(without(length, gone));
         },
       ),
       { numRuns: 30 },

@@ -4,11 +4,20 @@ import { startEngine } from '../../../backend/engine';
 import { ChannelGraph, projectCalls } from '../../../graph';
 import type { KeepSet } from '../../../graph';
 import { weightsByName } from '../../../layers';
-import { Methodology, NormFilter, NormWeight } from '../../../methods';
-import type { MethodOptions, Moment } from '../../../methods';
+import {
+  choose,
+  chooseUnits,
+  completePolicy,
+  finalMoment,
+  Methodology,
+  NormFilter,
+  NormWeight,
+  scoreKernels,
+} from '../../../methods';
+import type { Moment, PolicyOptions } from '../../../methods';
 import { layerAdaptive } from '../../../methods/select/ranking';
 import { cifarResNet } from '../../../models';
-import { KernelShelf, chainGraph, pairGraph, randomShelf, removedOf } from '../fixtures';
+import { Chooser, KernelShelf, chainGraph, pairGraph, randomShelf, removedOf } from '../fixtures';
 
 let shelf: KernelShelf;
 
@@ -33,8 +42,10 @@ describe('the scope of the rate over two layers', () => {
     shelf.set('head/kernel', [3, 2], [1, 1, 1, 1, 1, 1]);
   });
 
-  const removedBy = (options: MethodOptions): number[][] =>
-    [...new NormFilter(options).choose(graph, shelf.read).groups.values()].map(removedOf);
+  const keepBy = (options: PolicyOptions): KeepSet =>
+    chooseUnits({ graph, kernel: shelf.read }, new NormFilter(), options);
+  const removedBy = (options: PolicyOptions): number[][] =>
+    [...keepBy(options).groups.values()].map(removedOf);
 
   it('uniform takes the rate of each layer', () => {
     // floor(4 * 0.5) = 2 and floor(3 * 0.5) = 1
@@ -92,8 +103,8 @@ describe('the scope of the rate over two layers', () => {
 
   it('adaptive counts what was removed before as going first', () => {
     // Unit 2 goes first: 16/(16 + 1 + 4), then 1/(1 + 4), 4/4
-    const left = Uint8Array.of(1, 1, 0);
-    expect([...layerAdaptive([1, 2, 4], { left })]).toEqual([1 / 5, 1, 16 / 21]);
+    const held = Uint8Array.of(1, 1, 0);
+    expect([...layerAdaptive([1, 2, 4], { held })]).toEqual([1 / 5, 1, 16 / 21]);
   });
 
   it.each([
@@ -121,7 +132,7 @@ describe('limits of a common ranking', () => {
       .set('a/kernel', [1, 1, 1, 4], [1, 2, 30, 40])
       .set('b/kernel', [1, 1, 1, 4], [30, 40, 1, 2]);
     const options = { rate: 0.5, scope: 'global', merge, minRate: 0.25, maxRate: 0.75 } as const;
-    const keep = new NormFilter(options).choose(graph, shelf.read);
+    const keep = chooseUnits({ graph, kernel: shelf.read }, new NormFilter(), options);
     // at least floor(4 * 0.25) = 1, at most floor(4 * 0.75) = 3; of equal votes the higher index goes
     expect(removedOf(keep.groups.get('a'))).toEqual(merge === 'and' ? [3] : [1, 2, 3]);
   });
@@ -131,7 +142,7 @@ describe('limits of a common ranking', () => {
     shelf = randomShelf(graph, 1);
     const options = { rate: 0.5, scope: 'global', minRate: 0.4 } as const;
     const early: Moment = { progress: 0.5, rateOf: (rate) => rate / 2 };
-    const keep = new NormFilter(options).choose(graph, shelf.read, early);
+    const keep = new Chooser(new NormFilter(), options).choose(graph, shelf.read, early);
     // floor(20 * 0.25) = 5 in all, at least floor(10 * 0.2) = 2 each
     const counts = [...keep.groups.values()].map((vector) => removedOf(vector).length);
     expect(counts[0]! + counts[1]!).toBe(5);
@@ -162,7 +173,8 @@ describe('rounding', () => {
     ({ stays, ...options }) => {
       const graph = chainGraph([10]);
       shelf = randomShelf(graph, 1);
-      const [vector] = new ByIndex(options).choose(graph, shelf.read).groups.values();
+      const { groups } = chooseUnits({ graph, kernel: shelf.read }, new ByIndex(), options);
+      const [vector] = groups.values();
       expect(10 - removedOf(vector).length).toBe(stays);
     },
   );
@@ -185,8 +197,8 @@ describe('rounding', () => {
     (options) => {
       for (const rounding of roundings) {
         for (const rate of [0.1, 0.5, 0.9]) {
-          const method = new NormFilter({ rate, roundTo: 8, rounding, ...options });
-          const widths = widthsOf(method.choose(graph, read));
+          const policy = { rate, roundTo: 8, rounding, ...options };
+          const widths = widthsOf(chooseUnits({ graph, kernel: read }, new NormFilter(), policy));
           expect(widths.length).toBe(7);
           for (const width of widths) {
             expect(width % 8, `widths ${widths.join()} at ${rate}, ${rounding}`).toBe(0);
@@ -201,7 +213,12 @@ describe('rounding', () => {
     'never gives back what is held, as the rate grows ($scope, $rounding)',
     (options) => {
       for (const regrowth of ['hard', 'gradual'] as const) {
-        const method = new NormFilter({ rate: 0.8, roundTo: 8, regrowth, ...options });
+        const method = new Chooser(new NormFilter(), {
+          rate: 0.8,
+          roundTo: 8,
+          regrowth,
+          ...options,
+        });
         for (let event = 0; event <= 5; event++) {
           const { held } = method;
           const progress = event / 5;
@@ -229,10 +246,12 @@ describe('what is held', () => {
     for (const event of [0, 1]) {
       shelf.dispose();
       shelf = randomShelf(graph, event);
-      const method = new Method({ rate: 0.2, ...options });
-      const strong = new Method({ rate: 0.6, ...options }).choose(graph, shelf.read);
-      Object.assign(method, { keep: strong, held: strong });
-      expect(method.choose(graph, shelf.read)).toEqual(strong);
+      const network = { graph, kernel: shelf.read };
+      const strong = chooseUnits(network, new Method(), { rate: 0.6, ...options });
+      const scores = scoreKernels(new Method(), network);
+      const weaker = completePolicy({ rate: 0.2, ...options });
+      const { keep, held } = choose(graph, scores, weaker, finalMoment, strong);
+      expect([keep, held]).toEqual([strong, strong]);
     }
   });
 });

@@ -1,10 +1,10 @@
 import * as tf from '@tensorflow/tfjs';
 import { expect, it } from 'vitest';
-import { ChannelGraph, keepAll } from '../../../graph';
+import { ChannelGraph, keepAll, keepToJson } from '../../../graph';
 import { maskedWeights, prunable, weightsByName } from '../../../layers';
 import type { MaskExtent } from '../../../layers';
 import { NormFilter, schedules, startingAt } from '../../../methods';
-import type { Methodology, RateSchedule } from '../../../methods';
+import type { PolicyOptions, RateSchedule } from '../../../methods';
 import { Adam, Sgd } from '../../../trainer/step/optimizer';
 import type { Optimizer } from '../../../trainer/step/optimizer';
 import { Pruning } from '../../../trainer/pruning/pruning';
@@ -18,11 +18,12 @@ import {
   scratchFolder,
   SIZE,
   toyData,
-  toyMethod,
+  toyPruning,
   toyMethods,
   toyModel,
   toyTrainer,
 } from '../fixtures/toy-run';
+import type { ToyPruning } from '../fixtures/toy-run';
 
 const always: PruningTimes = { from: 0, every: 1, atStart: false };
 const constant = startingAt(schedules.constant);
@@ -33,7 +34,6 @@ const endless = new Timetable(always, 1000);
 interface Parts {
   readonly model: tf.LayersModel;
   readonly graph: ChannelGraph;
-  readonly method: Methodology;
   readonly optimizer: Optimizer;
   readonly pruning: Pruning;
   /** Takes `count` steps on random images. */
@@ -42,7 +42,7 @@ interface Parts {
 }
 
 function partsOf(
-  method: Methodology,
+  { method, policy }: ToyPruning,
   {
     extent = 'unit',
     optimizer = decayingSgd(),
@@ -62,9 +62,8 @@ function partsOf(
   return {
     model,
     graph,
-    method,
     optimizer,
-    pruning: new Pruning({ model, graph, method, optimizer, timetable, schedule, extent }),
+    pruning: new Pruning({ model, graph, method, policy, optimizer, timetable, schedule, extent }),
     train: (count) => {
       for (let end = taken + count; taken < end; taken++) {
         const images = random([4, SIZE, SIZE, 1], 100 + taken);
@@ -77,6 +76,10 @@ function partsOf(
       model.dispose();
     },
   };
+}
+
+function normFilter(policy: PolicyOptions): ToyPruning {
+  return { method: new NormFilter(), policy };
 }
 
 function decayingSgd(): Sgd {
@@ -97,15 +100,15 @@ function channelMagnitudes(values: Float32Array, channels: number): number[] {
   return largest;
 }
 
-/** The channels of a toy layer that the method removed; `none` before its first choice. */
-function removedIn(method: Methodology, layer: string, none?: number[]): number[] {
-  const kept = method.keep.groups.get(layer);
+/** The channels of a toy layer that were removed; `none` before the first choice. */
+function removedIn(pruning: Pruning, layer: string, none?: number[]): number[] {
+  const kept = pruning.keep.groups.get(layer);
   return kept ? zerosOf(kept) : none!;
 }
 
 /** Those of them that may no longer return. */
-function heldIn(method: Methodology, layer: string): number[] {
-  return zerosOf(method.held.groups.get(layer)!);
+function heldIn(pruning: Pruning, layer: string): number[] {
+  return zerosOf(pruning.held.groups.get(layer)!);
 }
 
 function zerosOf(kept: Uint8Array): number[] {
@@ -130,18 +133,20 @@ const widths = { conv0: 4, conv1: 6 } as const;
 
 describeOn(['cpu'], 'pruning during training', () => {
   it('soft: zeroes the kernels alone, lifts the masks, and lets the filters grow again', () => {
-    const parts = partsOf(toyMethod('norm-filter', 'soft'));
-    const { model, method, pruning } = parts;
+    const parts = partsOf(toyPruning('norm-filter', 'soft'));
+    const { model, pruning } = parts;
     parts.train(3);
     const before = ['conv1/bias', 'bn0/gamma', 'bn0/beta', 'bn1/moving_mean'].map((name) =>
       valuesIn(model, name),
     );
     pruning.event(0);
     // floor(4 * 0.4) = 1 of conv0, floor(6 * 0.4) = 2 of conv1
-    expect([removedIn(method, 'conv0').length, removedIn(method, 'conv1').length]).toEqual([1, 2]);
+    expect([removedIn(pruning, 'conv0').length, removedIn(pruning, 'conv1').length]).toEqual([
+      1, 2,
+    ]);
     for (const [layer, width] of Object.entries(widths)) {
       const magnitudes = channelMagnitudes(valuesIn(model, `${layer}/kernel`), width);
-      const gone = removedIn(method, layer);
+      const gone = removedIn(pruning, layer);
       magnitudes.forEach((magnitude, channel) => {
         expect(magnitude === 0).toBe(gone.includes(channel));
       });
@@ -155,7 +160,7 @@ describeOn(['cpu'], 'pruning during training', () => {
     parts.train(1);
     for (const [layer, width] of Object.entries(widths)) {
       const magnitudes = channelMagnitudes(valuesIn(model, `${layer}/kernel`), width);
-      for (const channel of removedIn(method, layer))
+      for (const channel of removedIn(pruning, layer))
         expect(magnitudes[channel]).toBeGreaterThan(0);
     }
     parts.dispose();
@@ -170,8 +175,8 @@ describeOn(['cpu'], 'pruning during training', () => {
     'hard: keeps everything of a removed filter at exactly 0 for 20 steps of %s',
     (id) => {
       const optimizer = optimizers[id]();
-      const parts = partsOf(toyMethod('fpgm', 'hard'), { optimizer });
-      const { model, method, pruning } = parts;
+      const parts = partsOf(toyPruning('fpgm', 'hard'), { optimizer });
+      const { model, pruning } = parts;
       parts.train(3); // velocities are under way
       const slotsOf = (weight: string): [string, tf.Tensor][] =>
         [...optimizer.slots].filter(([name]) => name.slice(name.indexOf('/') + 1) === weight);
@@ -186,7 +191,7 @@ describeOn(['cpu'], 'pruning during training', () => {
             ];
             for (const found of values) {
               const magnitudes = channelMagnitudes(Float32Array.from(found), widths[layer]);
-              const silent = removedIn(method, layer).map((channel) => magnitudes[channel]);
+              const silent = removedIn(pruning, layer).map((channel) => magnitudes[channel]);
               expect(silent, `${name} after ${step} steps`).toEqual(silent.map(() => 0));
             }
           }
@@ -201,18 +206,18 @@ describeOn(['cpu'], 'pruning during training', () => {
   );
 
   it('hard: keeps single weights at exactly 0, in the classifier too', () => {
-    const parts = partsOf(toyMethod('norm-weight', 'hard'));
-    const { model, method, optimizer, pruning } = parts;
+    const parts = partsOf(toyPruning('norm-weight', 'hard'));
+    const { model, optimizer, pruning } = parts;
     parts.train(2);
     pruning.event(0);
-    expect([...method.keep.weights.keys()]).toEqual([
+    expect([...pruning.keep.weights.keys()]).toEqual([
       'conv0/kernel',
       'conv1/kernel',
       'head/kernel',
     ]);
     for (let step = 0; step < 20; step++) {
       parts.train(1);
-      for (const [name, kept] of method.keep.weights) {
+      for (const [name, kept] of pruning.keep.weights) {
         const slot = optimizer.slots.get(`velocity/${name}`)!.dataSync();
         const values = valuesIn(model, name);
         kept.forEach((stays, index) => {
@@ -224,8 +229,8 @@ describeOn(['cpu'], 'pruning during training', () => {
   });
 
   it("the extent 'kernel' touches kernels only", () => {
-    const parts = partsOf(toyMethod('norm-filter', 'hard'), { extent: 'kernel' });
-    const { model, method, pruning } = parts;
+    const parts = partsOf(toyPruning('norm-filter', 'hard'), { extent: 'kernel' });
+    const { model, pruning } = parts;
     parts.train(3);
     const others = [...weightsByName(model).keys()].filter(
       (name) => !name.endsWith('/kernel') && !name.endsWith('mask'),
@@ -241,10 +246,10 @@ describeOn(['cpu'], 'pruning during training', () => {
     }
     parts.train(5);
     const kernel = channelMagnitudes(valuesIn(model, 'conv1/kernel'), 6);
-    for (const channel of removedIn(method, 'conv1')) expect(kernel[channel]).toBe(0);
+    for (const channel of removedIn(pruning, 'conv1')) expect(kernel[channel]).toBe(0);
     // gamma and beta of a removed filter go on by their weight decay and gradients, as published
     const gamma = valuesIn(model, 'bn1/beta');
-    for (const channel of removedIn(method, 'conv1')) expect(gamma[channel]).not.toBe(0);
+    for (const channel of removedIn(pruning, 'conv1')) expect(gamma[channel]).not.toBe(0);
     parts.dispose();
   });
 
@@ -255,8 +260,8 @@ describeOn(['cpu'], 'pruning during training', () => {
   ] as const)(
     'whileMasked silences whole units and restores the masks: %s, %s',
     async (regrowth, extent) => {
-      const parts = partsOf(toyMethod('norm-filter', regrowth), { extent });
-      const { model, method, pruning } = parts;
+      const parts = partsOf(toyPruning('norm-filter', regrowth), { extent });
+      const { model, pruning } = parts;
       parts.train(2);
       pruning.event(0);
       parts.train(2);
@@ -275,7 +280,7 @@ describeOn(['cpu'], 'pruning during training', () => {
         const after = tf.tidy(() =>
           channelMagnitudes(Float32Array.from(outputOf('bn1').dataSync()), 6),
         );
-        for (const channel of removedIn(method, 'conv1')) expect(after[channel]).toBe(0);
+        for (const channel of removedIn(pruning, 'conv1')) expect(after[channel]).toBe(0);
         return Promise.resolve('measured');
       });
       expect(answer).toBe('measured');
@@ -296,9 +301,9 @@ describeOn(['cpu'], 'pruning during training', () => {
     const outputs = head.apply(pool.apply(conv.apply(input))) as tf.SymbolicTensor;
     const model = prunable(tf.model({ inputs: input, outputs }));
     const graph = ChannelGraph.of(model);
-    const method = new NormFilter({ rate: 0.5, regrowth });
     const pruning = new Pruning({
-      ...{ model, graph, method, optimizer: decayingSgd() },
+      ...{ method: new NormFilter(), policy: { rate: 0.5, regrowth } },
+      ...{ model, graph, optimizer: decayingSgd() },
       ...{ timetable: endless, schedule: constant, extent: 'unit' },
     });
     const setFilters = (values: number[]): void => {
@@ -306,7 +311,7 @@ describeOn(['cpu'], 'pruning during training', () => {
       weightsByName(model).get('conv/kernel')!.write(kernel);
       kernel.dispose();
     };
-    expect(method.keep).toBe(keepAll);
+    expect(pruning.keep).toBe(keepAll);
     setFilters([1, 2, 3, 4]);
     const spread = { min: 1, mean: 2.5, max: 4, deviation: Math.sqrt(1.25) };
     // {} -> {0, 1}: nothing in common, 1 - 0/2
@@ -332,23 +337,23 @@ describeOn(['cpu'], 'pruning during training', () => {
     // soft {0, 1} -> {1, 2}: one of three in common, 1 - 1/3; hard stays with what is gone
     const { churn } = pruning.event(2);
     expect(churn).toBeCloseTo(regrowth === 'soft' ? 2 / 3 : 0, 12);
-    expect(removedIn(method, 'conv')).toEqual(regrowth === 'soft' ? [1, 2] : [0, 1]);
+    expect(removedIn(pruning, 'conv')).toEqual(regrowth === 'soft' ? [1, 2] : [0, 1]);
     model.dispose();
   });
 
   it.each(Object.keys(toyMethods) as (keyof typeof toyMethods)[])(
     'puts the masks of a restored keep set in place: %s',
     (id) => {
-      const parts = partsOf(toyMethod(id, 'hard'));
+      const parts = partsOf(toyPruning(id, 'hard'));
       parts.train(1);
       parts.pruning.event(0);
-      const keep = parts.method.keep;
+      const { keep } = parts.pruning.state();
       const masks = maskedWeights(parts.model).map(({ mask }) =>
         Float32Array.from(mask.read().dataSync()),
       );
-      parts.pruning.restore(keepAll, keepAll);
+      parts.pruning.restore({ keep: keepToJson(keepAll), held: keepToJson(keepAll) });
       expect(areMasksFull(parts.model)).toBe(true);
-      parts.pruning.restore(keep, null); // as an earlier version saved it
+      parts.pruning.restore({ keep }); // as an earlier version saved it
       expect(
         maskedWeights(parts.model).map(({ mask }) => Float32Array.from(mask.read().dataSync())),
       ).toEqual(masks);
@@ -357,9 +362,9 @@ describeOn(['cpu'], 'pruning during training', () => {
   );
 
   it('gradual: holds a part that grows, which never returns, and lets the rest learn', () => {
-    const method = new NormFilter({ rate: 0.5, regrowth: 'gradual' });
+    const gradual = normFilter({ rate: 0.5, regrowth: 'gradual' });
     const timetable = new Timetable(always, 5); // progress 0, 1/4, 1/2, 3/4, 1
-    const parts = partsOf(method, { timetable });
+    const parts = partsOf(gradual, { timetable });
     const { model, pruning, optimizer } = parts;
     const gone = new Map([
       ['conv0', new Set<number>()],
@@ -368,20 +373,20 @@ describeOn(['cpu'], 'pruning during training', () => {
     let returned = 0;
     for (let epoch = 0; epoch < 5; epoch++) {
       const before = new Map(
-        [...gone.keys()].map((layer) => [layer, removedIn(method, layer, [])]),
+        [...gone.keys()].map((layer) => [layer, removedIn(pruning, layer, [])]),
       );
       parts.train(3);
       const { removed, held } = pruning.event(epoch);
       // of 4 and 6 filters floor(4 / 2) + floor(6 / 2) = 5 go; held floor(4 p / 2) + floor(6 p / 2)
       expect([removed, held]).toEqual([5, [0, 0, 2, 3, 5][epoch]]);
       for (const [layer, earlier] of gone) {
-        const heldNow = heldIn(method, layer);
+        const heldNow = heldIn(pruning, layer);
         expect(heldNow).toEqual(expect.arrayContaining([...earlier]));
-        expect(removedIn(method, layer)).toEqual(expect.arrayContaining(heldNow));
+        expect(removedIn(pruning, layer)).toEqual(expect.arrayContaining(heldNow));
         for (const channel of heldNow) earlier.add(channel);
         returned += before
           .get(layer)!
-          .filter((one) => !removedIn(method, layer).includes(one)).length;
+          .filter((one) => !removedIn(pruning, layer).includes(one)).length;
       }
       parts.train(2);
       for (const [layer, width] of Object.entries(widths) as ['conv0' | 'conv1', number][]) {
@@ -408,23 +413,23 @@ describeOn(['cpu'], 'pruning during training', () => {
 
   it('soft: the last event holds what it removes', () => {
     const timetable = new Timetable({ ...always, until: 1 }, 4);
-    const parts = partsOf(toyMethod('norm-filter', 'soft'), { timetable });
-    const { model, method, pruning } = parts;
+    const parts = partsOf(toyPruning('norm-filter', 'soft'), { timetable });
+    const { model, pruning } = parts;
     parts.train(2);
     expect(pruning.event(0)).toMatchObject({ removed: 3, held: 0 });
     parts.train(2);
     expect(pruning.event(1)).toMatchObject({ removed: 3, held: 3 });
     parts.train(3);
     const magnitudes = channelMagnitudes(valuesIn(model, 'conv1/kernel'), 6);
-    for (const channel of removedIn(method, 'conv1')) expect(magnitudes[channel]).toBe(0);
+    for (const channel of removedIn(pruning, 'conv1')) expect(magnitudes[channel]).toBe(0);
     parts.dispose();
   });
 
   it('removes what the schedule asks for, at the last event all of it', () => {
     const timetable = new Timetable(always, 5);
     const schedule = startingAt(schedules.linear);
-    const method = new NormFilter({ rate: 0.5, layerRates: [{ pattern: 'conv0', rate: 0.25 }] });
-    const parts = partsOf(method, { timetable, schedule });
+    const rates = normFilter({ rate: 0.5, layerRates: [{ pattern: 'conv0', rate: 0.25 }] });
+    const parts = partsOf(rates, { timetable, schedule });
     parts.train(1);
     const events = [0, 1, 2, 3, 4].map((epoch) => parts.pruning.event(epoch));
     // progress 0, 1/4 .. 1: conv1 loses floor(6 * p / 2), conv0 floor(4 * p / 4)
@@ -447,21 +452,21 @@ describeOn(['cpu'], 'pruning during training', () => {
   it('asks for a least rate only as far as the schedule is', () => {
     const timetable = new Timetable(always, 5);
     const schedule = startingAt(schedules.linear);
-    const method = new NormFilter({ rate: 0.5, scope: 'global', minRate: 0.4 });
-    const parts = partsOf(method, { timetable, schedule });
+    const common = normFilter({ rate: 0.5, scope: 'global', minRate: 0.4 });
+    const parts = partsOf(common, { timetable, schedule });
     parts.train(1);
     const removed = [0, 1, 2, 3, 4].map((epoch) => parts.pruning.event(epoch).removed);
     expect(removed).toEqual([0, 1, 2, 3, 5]); // floor(10 * p / 2)
     // floor(4 * 0.4) = 1 and floor(6 * 0.4) = 2 at least
-    expect(removedIn(method, 'conv0').length).toBeGreaterThanOrEqual(1);
-    expect(removedIn(method, 'conv1').length).toBeGreaterThanOrEqual(2);
+    expect(removedIn(parts.pruning, 'conv0').length).toBeGreaterThanOrEqual(1);
+    expect(removedIn(parts.pruning, 'conv1').length).toBeGreaterThanOrEqual(2);
     parts.dispose();
   });
 
   it('refuses an event that removes nothing once the rate is reached, and names the options', () => {
-    const parts = partsOf(new NormFilter({ rate: 0.4, minKeep: 10 }));
+    const parts = partsOf(normFilter({ rate: 0.4, minKeep: 10 }));
     expect(() => parts.pruning.event(0)).toThrow(
-      /removed nothing although the schedule has reached its rate 0.4 \(--rate.*--min-keep 10/,
+      /^rate 0.4 is reached .* removed nothing \(rate, layerRates, minKeep 10, roundTo 1\)$/,
     );
     parts.dispose();
   });
@@ -472,17 +477,17 @@ describeOn(['cpu'], 'pruning during training', () => {
     ['goes beyond the rate', (rate: number, progress: number) => rate * (1 + progress)],
     ['is no number', () => NaN],
   ])('refuses a schedule that %s', (_what, schedule) => {
-    expect(() => partsOf(toyMethod('fpgm', 'hard'), { schedule })).toThrow(/^schedule must /);
+    expect(() => partsOf(toyPruning('fpgm', 'hard'), { schedule })).toThrow(/^schedule must /);
   });
 
   it('refuses several events of a one-shot schedule', () => {
     const schedule = startingAt(schedules['one-shot']);
-    const build = (): unknown => partsOf(toyMethod('fpgm', 'hard'), { schedule });
+    const build = (): unknown => partsOf(toyPruning('fpgm', 'hard'), { schedule });
     expect(build).toThrow('schedule one-shot has a single event');
   });
 
   it.each(['soft', 'hard', 'gradual'] as const)('%s: leaves no tensor behind', (regrowth) => {
-    const parts = partsOf(toyMethod('fpgm', regrowth));
+    const parts = partsOf(toyPruning('fpgm', regrowth));
     parts.train(1);
     expectNoLeak(() => {
       parts.pruning.event(0);
@@ -491,17 +496,19 @@ describeOn(['cpu'], 'pruning during training', () => {
   });
 
   it('prunes as published: before the first epoch and after each, validated on both sides', async () => {
-    const method = new NormFilter({ rate: 0.4, regrowth: 'soft', counting: 'paper' });
+    const method = new NormFilter();
     const toy = await toyTrainer(scratchFolder(), {
       method,
+      policy: { rate: 0.4, regrowth: 'soft', counting: 'paper' },
       data: toyData(8),
       extent: 'kernel',
       pruneAt: { from: 0, every: 1, atStart: true },
     });
-    const choose = method.choose.bind(method);
-    method.choose = (...given) => {
-      toy.progress.phases.push(`event after ${toy.trainer.steps} steps`);
-      return choose(...given);
+    const paperCount = method.paperCount.bind(method);
+    method.paperCount = (...given) => {
+      const phase = `event after ${toy.trainer.steps} steps`; // of the first group
+      if (toy.progress.phases.at(-1) !== phase) toy.progress.phases.push(phase);
+      return paperCount(...given);
     };
     await toy.trainer.train();
     expect(toy.progress.phases).toEqual([

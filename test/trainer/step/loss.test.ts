@@ -20,7 +20,7 @@ import type { LabelledBatch } from '../../../data';
 /** Adds `factor` times the sum of the magnitudes of bn0's scales. */
 class ScalePenalty extends Methodology {
   constructor(private readonly factor: number) {
-    super({ rate: 0.5 });
+    super();
   }
   protected override score(kernel: tf.Tensor): tf.Tensor {
     return tf.sum(tf.abs(kernel), [0, 1, 2]);
@@ -170,7 +170,7 @@ describeOn([quickest], 'the loss of a step', () => {
     const termOf = (): LossTerm => penaltyOf(new ScalePenalty(factor), graph, model)!;
 
     it('adds nothing where the method adds nothing', () => {
-      expect(penaltyOf(new NormFilter({ rate: 0.5 }), graph, model)).toBeNull();
+      expect(penaltyOf(new NormFilter(), graph, model)).toBeNull();
     });
 
     it('pulls each scale towards zero by the factor', () => {

@@ -1,0 +1,37 @@
+import { AverageZeros } from './apoz';
+import type { MethodId, OwnValues } from './catalogue';
+import { EntropyFilter, EntropyWeight } from './entropy';
+import { GeometricMedian } from './geometric-median';
+import { Lamp } from './lamp';
+import type { Methodology } from './methodology';
+import { NormFilter } from './norm-filter';
+import { NormWeight } from './norm-weight';
+import { RandomFilter, RandomWeight } from './random';
+import { Slimming } from './slimming';
+import type { RandomOptions } from './random';
+import { TaylorFilter, TaylorWeight } from './taylor';
+
+/** Every option that some method takes; each takes its own and leaves the rest. */
+export type AnyMethodOptions = OwnValues & RandomOptions;
+
+/** The class of each method of the catalogue. */
+export const methods = {
+  fpgm: GeometricMedian,
+  'norm-filter': NormFilter,
+  'norm-weight': NormWeight,
+  'random-filter': RandomFilter,
+  'random-weight': RandomWeight,
+  slimming: Slimming,
+  'taylor-filter': TaylorFilter,
+  'taylor-weight': TaylorWeight,
+  'entropy-filter': EntropyFilter,
+  'entropy-weight': EntropyWeight,
+  apoz: AverageZeros,
+  lamp: Lamp,
+} as const satisfies Record<MethodId, new (options: AnyMethodOptions) => Methodology>;
+
+/** The method of a name; of the options it takes its own. Throws as its constructor. */
+export function createMethod(id: MethodId, options: AnyMethodOptions = {}): Methodology {
+  const Method: new (options: AnyMethodOptions) => Methodology = methods[id];
+  return new Method(options);
+}

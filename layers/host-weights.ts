@@ -96,7 +96,7 @@ export function silenceSingly(weight: HostWeight, flags: Uint8Array): HostWeight
   return { shape: weight.shape, values };
 }
 
-/** The opposite of `slicedAlong`: the parts go to these indices of a copy of `whole`. */
+/** The opposite of `sliceAlong`: the parts go to these indices of a copy of `whole`. */
 export function placeAlong(
   { part, whole }: { part: HostWeight; whole: HostWeight },
   axis: number,

@@ -13,7 +13,7 @@ import * as tf from '@tensorflow/tfjs';
 import { describeEngine, startEngine } from '../backend/engine';
 import { RandomStream, seedOf } from '../random/seeds';
 import { verify } from '../surgery';
-import { builtFrom, planHard } from '../surgery/harden';
+import { buildHard, planHard } from '../surgery/harden';
 import { ChannelGraph, countMacs, countParams } from '../graph';
 import type { KeepSet } from '../graph';
 import { weightReader } from '../layers';
@@ -164,7 +164,7 @@ function bestBuild(
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     fastest?.result.dispose();
     const plan = planHard({ model, graph }, keep);
-    const [result, ms] = timed(() => builtFrom(plan, model));
+    const [result, ms] = timed(() => buildHard(plan, model));
     fastest = { ms: Math.min(ms, fastest?.ms ?? Infinity), result };
   }
   return fastest!;

@@ -70,7 +70,7 @@ function openFolder(layout: CifarLayout, folder: string): OpenedDataSet {
       });
     }
   }
-  return opened(layout, folder, (name) => readWhole(join(folder, name)));
+  return openWith(layout, folder, (name) => readWhole(join(folder, name)));
 }
 
 async function openArchive(
@@ -94,7 +94,7 @@ async function openArchive(
   }
   const bytes = await readPublished(path, published);
   const files = await readArchive(bytes, path, { folder: layout.folder, sizes: sizesOf(layout) });
-  return opened(layout, path, (file) => files.get(file)!);
+  return openWith(layout, path, (file) => files.get(file)!);
 }
 
 async function readPublished(path: string, published: PublishedFile): Promise<Uint8Array> {
@@ -111,7 +111,7 @@ async function readPublished(path: string, published: PublishedFile): Promise<Ui
   return bytes;
 }
 
-function opened(layout: CifarLayout, place: string, read: ReadFile): OpenedDataSet {
+function openWith(layout: CifarLayout, place: string, read: ReadFile): OpenedDataSet {
   return {
     place,
     readTrain: () => readSplit(layout, layout.train, place, read),

@@ -28,7 +28,7 @@ export async function readDataSet(
   const readTest = () => {
     const found = opened.readTest().images;
     checkAlike(images, found, opened.place);
-    return limited(found, options.limitTest, seedOf('test', options.seed), 'limitTest');
+    return limitImages(found, options.limitTest, seedOf('test', options.seed), 'limitTest');
   };
   const { classes, mean, deviation, augmentation } = entry;
   return {
@@ -62,14 +62,14 @@ function splitTraining(
     });
   }
   const part = (indexes: Uint32Array, limit: number | undefined, option: string) =>
-    limited(selectImages(images, indexes), limit, seedOf(option, seed), option);
+    limitImages(selectImages(images, indexes), limit, seedOf(option, seed), option);
   return {
     train: part(kept, limitTrain, 'limitTrain'),
     validation: part(heldOut, limitValidation, 'limitValidation'),
   };
 }
 
-function limited(images: ImageSet, limit = 0, seed: number, option: string): ImageSet {
+function limitImages(images: ImageSet, limit = 0, seed: number, option: string): ImageSet {
   if (limit > images.count) {
     throw new OptionError({
       option,

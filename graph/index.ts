@@ -1,3 +1,8 @@
+// a network: its model, its graph, what was removed
+export { Network } from './network';
+export type { Removal } from './network';
+
+// the graph: channel groups and the slices of weights that belong to them
 export {
   ChannelGraph,
   constrain,
@@ -8,9 +13,14 @@ export {
   matchLayers,
 } from './channel-graph';
 export type { Constraints, GraphOptions } from './channel-graph';
-export { countCosts, countMacs, countParams, expansionName } from './costs';
-export type { LayerCost } from './costs';
 export type { ChannelGroup, Producer } from './grouping';
+export type { Selection } from './selection';
+export type { Residual, Role, WeightSlice } from './tracer';
+export { NotPrunableError } from './not-prunable-error';
+
+// a keep set, and what it leaves
+export { keepAll, keepFromJson, keepToJson, removedUnits, similarity, union } from './keep-set';
+export type { KeepSet } from './keep-set';
 export {
   checkKeep,
   projectCalls,
@@ -18,18 +28,20 @@ export {
   projectIndices,
   projectLayers,
 } from './projection';
-export { layerHandler, registerLayerHandler } from './handler';
-export type { LayerCall, LayerHandler, Remainder } from './handler';
-export type { Channels } from './channels';
-export { NotPrunableError } from './not-prunable-error';
 export { requireMasks } from './require-masks';
 export type { Unit } from './require-masks';
-export { keepAll, keepFromJson, keepToJson, removedUnits, similarity, union } from './keep-set';
-export type { KeepSet } from './keep-set';
-export { Network } from './network';
-export type { Removal } from './network';
+
+// costs
+export { countCosts, countMacs, countParams, expansionName } from './costs';
+export type { LayerCost } from './costs';
+
+// as a person reads it
 export { dotOf } from './dot';
 export { readSchema, schemaOf } from './schema';
 export type { Schema } from './schema';
-export type { Selection } from './selection';
-export type { Residual, Role, Tracer, WeightSlice } from './tracer';
+
+// a handler for each class of layers
+export { layerHandler, registerLayerHandler } from './handler';
+export type { LayerCall, LayerHandler, Remainder } from './handler';
+export type { Channels } from './channels';
+export type { Tracer } from './tracer';

@@ -61,16 +61,16 @@ export function stockClassName(className: string): string {
  * The masks are full: it computes what `model` computes. The input stays the caller's, untouched.
  */
 export function prunable(model: tf.LayersModel): tf.LayersModel {
-  return converted(model, (name) => prunableNames.get(name) ?? name);
+  return convert(model, (name) => prunableNames.get(name) ?? name);
 }
 
 /** A copy of the model in stock layers, masks left behind: the weights as they are, not masked. */
 export function stock(model: tf.LayersModel): tf.LayersModel {
-  return converted(model, stockClassName);
+  return convert(model, stockClassName);
 }
 
-function converted(model: tf.LayersModel, rename: (className: string) => string): tf.LayersModel {
-  const copy = modelOf(renamed(model, rename), model);
+function convert(model: tf.LayersModel, rename: (className: string) => string): tf.LayersModel {
+  const copy = modelOf(renameClasses(model, rename), model);
   copyWeights(model, copy);
   const weights = weightsByName(copy);
   for (const [name, { trainable }] of weightsByName(model)) {
@@ -82,10 +82,10 @@ function converted(model: tf.LayersModel, rename: (className: string) => string)
 
 /** The model's config in stock layers, free to be changed. */
 export function stockConfigOf(model: tf.LayersModel): ModelConfig {
-  return renamed(model, stockClassName);
+  return renameClasses(model, stockClassName);
 }
 
-function renamed(model: tf.LayersModel, rename: (className: string) => string): ModelConfig {
+function renameClasses(model: tf.LayersModel, rename: (className: string) => string): ModelConfig {
   const config = configOf(model);
   const renameAll = (layers: LayerConfig[]): void => {
     for (const layer of layers) {

@@ -36,20 +36,20 @@ export function assignWeights(
  *
  * @param kept per axis the indices that stay, ascending; axes that it does not name stay whole.
  */
-export function sliced(
+export function slice(
   { shape, values }: HostWeight,
   kept: ReadonlyMap<number, readonly number[]>,
 ): HostWeight {
   let left: HostWeight = { shape, values };
   // The outermost axis first: its parts are the longest, and what they leave out is never looked at.
   for (const [axis, indices] of [...kept].sort(([one], [other]) => one - other)) {
-    if (indices.length < shape[axis]!) left = slicedAlong(left, axis, indices);
+    if (indices.length < shape[axis]!) left = sliceAlong(left, axis, indices);
   }
   return left;
 }
 
 /** The weight at these indices of an axis, in this order. */
-export function slicedAlong(
+export function sliceAlong(
   weight: HostWeight,
   axis: number,
   indices: readonly number[],
@@ -73,7 +73,7 @@ export function slicedAlong(
 }
 
 /** A copy with zeros wherever the index along the axis is not kept. */
-export function silencedAlong(
+export function silenceAlong(
   weight: HostWeight,
   axis: number,
   stays: readonly boolean[],
@@ -91,13 +91,13 @@ export function silencedAlong(
 }
 
 /** A copy with zeros wherever the flag of the single weight is 0. */
-export function silencedSingly(weight: HostWeight, flags: Uint8Array): HostWeight {
+export function silenceSingly(weight: HostWeight, flags: Uint8Array): HostWeight {
   const values = weight.values.map((value, index) => (flags[index] ? value : 0));
   return { shape: weight.shape, values };
 }
 
-/** The opposite of `slicedAlong`: the parts go to these indices of a copy of `whole`. */
-export function placedAlong(
+/** The opposite of `sliceAlong`: the parts go to these indices of a copy of `whole`. */
+export function placeAlong(
   { part, whole }: { part: HostWeight; whole: HostWeight },
   axis: number,
   indices: readonly number[],

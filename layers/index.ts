@@ -1,23 +1,21 @@
-export { BatchStatistics } from './batch-statistics';
-export { callsInOrder, nameOf, tensorKey } from './call-order';
-export type { OrderedCall } from './call-order';
+// the prunable variants of stock layers, and back
 export { hasPrunableTwin, prunable, stock, stockClassName, stockConfigOf } from './conversion';
-export { SeededDropout } from './dropout';
-export { clearMasks, maskedWeights, setMasks, zeroMasked } from './masking';
-export type { MaskExtent } from './masking';
 export { isPrunable, readMasked } from './prunable';
 export type { LayerKeep, MaskedWeight, Prunable } from './prunable';
-export {
-  assignWeight,
-  configOf,
-  copyWeights,
-  forEachLayer,
-  isModel,
-  modelOf,
-  layerOf,
-  weightReader,
-  weightsByName,
-} from './rebuild';
+export { clearMasks, maskedWeights, setMasks, zeroMasked } from './masking';
+export type { MaskExtent } from './masking';
+export { SeededDropout } from './dropout';
+
+// the weights of a model, by name
+export { assignWeight, copyWeights, layerOf, weightReader, weightsByName } from './rebuild';
+
+// a model as its config, its layers and their calls
+export { configOf, forEachLayer, isModel, modelOf } from './rebuild';
 export type { InboundNode, InboundReference, LayerConfig, ModelConfig } from './rebuild';
+export { callsInOrder, nameOf, tensorKey } from './call-order';
+export type { OrderedCall } from './call-order';
+
+// what happens in its layers as it computes
 export { watchingCalls } from './watched-calls';
 export type { WatchedCall } from './watched-calls';
+export { BatchStatistics } from './batch-statistics';

@@ -17,37 +17,54 @@ import type { SqueezeNetVersion } from './networks/squeezenet';
 import { vgg } from './networks/vgg';
 import type { VggDepth } from './networks/vgg';
 
-export { alexNet } from './networks/alexnet';
-export { BasicBlock } from './blocks/basic-block';
-export * from './blocks/block';
-export { Bottleneck } from './blocks/bottleneck';
+// what a network is asked for
+export type { NetworkOptions, Shortcut, Variant } from './network-options';
+
+// networks/
 export { publishedSize } from './catalogue';
 export type { ArchitectureId } from './catalogue';
+export { alexNet } from './networks/alexnet';
 export { cifarResNet } from './networks/cifar-resnet';
 export type { CifarResNetOptions } from './networks/cifar-resnet';
-export { DenseLayer } from './blocks/dense-layer';
-export { DepthwiseSeparable } from './blocks/depthwise-separable';
 export { denseNet121 } from './networks/densenet';
 export { efficientNet, EfficientNetBlock } from './networks/efficientnet';
 export type { EfficientNetOptions, EfficientNetStage } from './networks/efficientnet';
-export { Fire } from './blocks/fire';
 export { googLeNet } from './networks/googlenet';
-export { Inception } from './blocks/inception';
 export { mnasNet, MnasNetBlock } from './networks/mnasnet';
 export { mobileNetV1 } from './networks/mobilenet-v1';
 export { mobileNetV2, MobileNetV2Block } from './networks/mobilenet-v2';
-export type { NetworkOptions, Variant } from './network-options';
-export { Parts } from './blocks/parts';
-export type { ActivationId, ConvolutionOptions, PoolingOptions } from './blocks/parts';
 export { resNet } from './networks/resnet';
 export type { ResNetDepth } from './networks/resnet';
-export { blockLayers, layerRoles, rememberBlocks, roleOf } from './blocks/roles';
-export type { BlockLayer, LayerRole } from './blocks/roles';
-export type { ResidualBlockOptions, Shortcut } from './blocks/shortcut';
 export { squeezeNet } from './networks/squeezenet';
 export type { SqueezeNetVersion } from './networks/squeezenet';
 export { vgg } from './networks/vgg';
 export type { VggDepth, VggOptions } from './networks/vgg';
+
+// blocks/: the parts that networks are made of
+export { Parts } from './blocks/parts';
+export type { ActivationId, ConvolutionOptions, PoolingOptions } from './blocks/parts';
+export { BasicBlock } from './blocks/basic-block';
+export { Bottleneck } from './blocks/bottleneck';
+export type { ResidualBlockOptions } from './blocks/shortcut';
+export { DenseLayer } from './blocks/dense-layer';
+export { DepthwiseSeparable } from './blocks/depthwise-separable';
+export { Fire } from './blocks/fire';
+export { Inception } from './blocks/inception';
+
+// blocks/: the decorators that record what a layer is to its block, and what they recorded
+export {
+  basicBlock,
+  bottleneck,
+  decoratedBlocks,
+  decorator,
+  denseLayer,
+  fire,
+  inception,
+  mbConv,
+} from './blocks/block';
+export type { Block, BlockClass, BlockDecorator, BlockForm, DecoratedBlock } from './blocks/block';
+export { blockLayers, layerRoles, rememberBlocks, roleOf } from './blocks/roles';
+export type { BlockLayer, LayerRole } from './blocks/roles';
 
 /** A network of the zoo: options in, stock layers out, weights initialised by the seed. */
 export type Architecture<Options extends NetworkOptions = NetworkOptions> = (

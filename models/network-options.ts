@@ -1,8 +1,10 @@
 import { OptionError } from '../errors';
-import type { Shortcut } from './blocks/shortcut';
 
 /** Where a network's stem comes from: small images cannot afford ImageNet's five halvings. */
 export type Variant = 'imagenet' | 'cifar';
+
+/** How a block's input reaches its sum where the shape changes. */
+export type Shortcut = 'A' | 'B';
 
 /** What every network of the zoo can be asked for. */
 export interface NetworkOptions {

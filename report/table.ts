@@ -161,13 +161,13 @@ const measureRows: readonly MeasureRow[] = [
     label: 'accuracy (top-1)',
     read: ({ accuracy }) => accuracy,
     show: formatPercent,
-    change: (before, after) => `${signed((after - before) * 100, 2)} points`,
+    change: (before, after) => `${writeSigned((after - before) * 100, 2)} points`,
   },
   {
     label: 'loss',
     read: ({ loss }) => loss,
     show: (loss) => loss.toFixed(4),
-    change: (before, after) => signed(after - before, 4),
+    change: (before, after) => writeSigned(after - before, 4),
   },
   { label: 'MACs', read: ({ macs }) => macs, show: formatMacs, change: relative },
   {
@@ -187,11 +187,11 @@ const measureRows: readonly MeasureRow[] = [
 ];
 
 function relative(before: number, after: number): string {
-  return before === 0 ? UNKNOWN : `${signed((after / before - 1) * 100, 1)} %`;
+  return before === 0 ? UNKNOWN : `${writeSigned((after / before - 1) * 100, 1)} %`;
 }
 
 /** A difference with its sign; what rounds to nothing has none. */
-function signed(difference: number, decimals: number): string {
+function writeSigned(difference: number, decimals: number): string {
   if (!Number.isFinite(difference)) return UNKNOWN;
   const size = Math.abs(difference).toFixed(decimals);
   const sign = difference > 0 ? '+' : '-';

@@ -3,7 +3,7 @@ import { modelOf, stockConfigOf, weightsByName } from '../layers';
 import type { LayerConfig, ModelConfig } from '../layers';
 import { modelHolding } from './expansion';
 import type { Reader } from './readers';
-import { assignWeights, hostWeight, slicedAlong } from '../layers/host-weights';
+import { assignWeights, hostWeight, sliceAlong } from '../layers/host-weights';
 import type { HostWeight } from '../layers/host-weights';
 
 /** What a reader reads of the channels that are left of its input. */
@@ -42,7 +42,7 @@ export function selecting(
     const { reader, read, width } = selection;
     for (const { weight, axis, factor } of reader.weights) {
       const kept = read.flatMap((at) => Array.from({ length: factor }, (_, k) => at * factor + k));
-      weights.set(weight, slicedAlong(weights.get(weight)!, axis, kept));
+      weights.set(weight, sliceAlong(weights.get(weight)!, axis, kept));
     }
     const name = insert(modelHolding(config, reader.path), selection);
     const kernel = { shape: [width, read.length], values: gatherKernel(read, width) };

@@ -7,9 +7,9 @@ import { insertExpansions } from './expansion';
 import {
   assignWeights,
   hostWeight,
-  silencedAlong,
-  silencedSingly,
-  sliced,
+  silenceAlong,
+  silenceSingly,
+  slice,
 } from '../layers/host-weights';
 import type { HostWeight } from '../layers/host-weights';
 
@@ -41,7 +41,7 @@ export function mask({ model, graph }: ModelAndGraph, keep: KeepSet): tf.LayersM
  * @throws {OptionError} when the keep set does not fit the graph. @throws {NotPrunableError} when it removes from a frozen group.
  */
 export function harden(network: ModelAndGraph, keep: KeepSet): tf.LayersModel {
-  return builtFrom(planHard(network, keep), network.model);
+  return buildHard(planHard(network, keep), network.model);
 }
 
 /** The smaller network before tfjs builds it: its config, and its weights on the host. */
@@ -59,7 +59,7 @@ export function planHard({ model, graph }: ModelAndGraph, keep: KeepSet): HardPl
   const weights = new Map<string, HostWeight>();
   const kept = projectIndices(graph, keep); // what would be silent is cut away: only single weights are silenced
   for (const [name, weight] of singlySilenced(model, keep)) {
-    weights.set(name, sliced(weight, kept.get(name) ?? new Map()));
+    weights.set(name, slice(weight, kept.get(name) ?? new Map()));
   }
   const config = stockConfigOf(model);
   rewriteLayers(config.layers, '', firstCalls(projectCalls(graph, keep)));
@@ -73,7 +73,7 @@ export function planHard({ model, graph }: ModelAndGraph, keep: KeepSet): HardPl
  * @param plan its config is changed by the building: one plan, one model.
  * @param like the model that was planned from.
  */
-export function builtFrom({ config, weights }: HardPlan, like: tf.LayersModel): tf.LayersModel {
+export function buildHard({ config, weights }: HardPlan, like: tf.LayersModel): tf.LayersModel {
   const hard = modelOf(config, like);
   assignWeights(hard, weights);
   return hard;
@@ -90,7 +90,7 @@ function maskedWeights(
   for (const { weight, axis, silenced, classes } of graph.slices) {
     const flags = classes.map(stays);
     if (!silenced || !flags.includes(false)) continue;
-    weights.set(weight, silencedAlong(weights.get(weight)!, axis, flags));
+    weights.set(weight, silenceAlong(weights.get(weight)!, axis, flags));
   }
   return weights;
 }
@@ -103,7 +103,7 @@ function* singlySilenced(
   for (const [name, variable] of weightsByName(model)) {
     const flags = keep.weights.get(name);
     const weight = hostWeight(variable);
-    yield [name, flags ? silencedSingly(weight, flags) : weight];
+    yield [name, flags ? silenceSingly(weight, flags) : weight];
   }
 }
 

@@ -6,7 +6,7 @@ import { ChannelGraph, checkKeep, projectIndices } from '../graph';
 import type { KeepSet, Producer, Removal } from '../graph';
 import { modelOf, stockConfigOf, weightsByName } from '../layers';
 import { disposeWeights } from '../layers/build-model';
-import { assignWeights, hostWeight, placedAlong } from '../layers/host-weights';
+import { assignWeights, hostWeight, placeAlong } from '../layers/host-weights';
 import type { HostWeight } from '../layers/host-weights';
 
 /**
@@ -44,8 +44,8 @@ export function inflate(
       const axes = kept.get(name) ?? new Map<number, number[]>();
       const old = hostWeight(whole.get(name)!);
       const part = small.get(name);
-      requireShape(name, part?.shape, narrowed(old.shape, axes));
-      const weight = inflated(hostWeight(part!), old.shape, axes);
+      requireShape(name, part?.shape, narrowShape(old.shape, axes));
+      const weight = inflateWeight(hostWeight(part!), old.shape, axes);
       weights.set(name, unsilenced.has(name) ? withRest(weight, old, axes) : weight);
     }
   } catch (error) {
@@ -86,7 +86,7 @@ export function composeKeep(first: Removal, second: Removal): KeepSet {
     });
   }
   const whole = [...groups].filter(([, flags]) => flags.includes(0));
-  const keep = { groups: new Map(whole), weights: composedWeights(first, second, kept) };
+  const keep = { groups: new Map(whole), weights: composeWeights(first, second, kept) };
   checkKeep(first.graph, keep);
   return keep;
 }
@@ -141,7 +141,7 @@ function keptFlags({ id, channels, kept }: JsonObject): [string, Uint8Array] {
   return [name, flags];
 }
 
-function narrowed(
+function narrowShape(
   shape: readonly number[],
   axes: ReadonlyMap<number, readonly number[]>,
 ): readonly number[] {
@@ -162,7 +162,7 @@ function requireShape(
 }
 
 /** The part at the indices of each axis, zeros elsewhere. */
-function inflated(
+function inflateWeight(
   part: HostWeight,
   shape: readonly number[],
   axes: ReadonlyMap<number, readonly number[]>,
@@ -172,7 +172,7 @@ function inflated(
     const wider = weight.shape.map((length, other) => (other === axis ? shape[axis]! : length));
     const size = wider.reduce((product, length) => product * length, 1);
     const whole = { shape: wider, values: new Float32Array(size) };
-    weight = placedAlong({ part: weight, whole }, axis, indices);
+    weight = placeAlong({ part: weight, whole }, axis, indices);
   }
   return weight;
 }
@@ -183,9 +183,13 @@ function withRest(
   original: HostWeight,
   axes: ReadonlyMap<number, readonly number[]>,
 ): HostWeight {
-  const shape = narrowed(original.shape, axes);
+  const shape = narrowShape(original.shape, axes);
   const size = shape.reduce((product, length) => product * length, 1);
-  const stays = inflated({ shape, values: new Float32Array(size).fill(1) }, original.shape, axes);
+  const stays = inflateWeight(
+    { shape, values: new Float32Array(size).fill(1) },
+    original.shape,
+    axes,
+  );
   const values = weight.values.map((value, at) =>
     stays.values[at] ? value : original.values[at]!,
   );
@@ -219,7 +223,7 @@ function* placesOf({
 }
 
 /** Single weights: those of the first network, and those of the second at their old places. */
-function composedWeights(
+function composeWeights(
   first: Removal,
   second: Removal,
   kept: ReadonlyMap<string, ReadonlyMap<number, readonly number[]>>,

@@ -11,7 +11,7 @@ import { planPruning } from './pruning-plan';
 import type { PruningPlan, Removal } from './pruning-plan';
 import { readersOf } from './readers';
 import type { Reader } from './readers';
-import { assignWeights, hostWeight, silencedAlong, slicedAlong } from '../layers/host-weights';
+import { assignWeights, hostWeight, silenceAlong, sliceAlong } from '../layers/host-weights';
 import type { HostWeight } from '../layers/host-weights';
 
 /**
@@ -153,15 +153,14 @@ export class PruningManager {
     const weights = new Map<string, HostWeight>();
     for (const [name, variable] of weightsByName(this.model)) {
       let weight = hostWeight(variable);
-      for (const [axis, from] of reordered.get(name) ?? [])
-        weight = slicedAlong(weight, axis, from);
+      for (const [axis, from] of reordered.get(name) ?? []) weight = sliceAlong(weight, axis, from);
       weights.set(name, weight);
     }
     for (const [reader, skipped] of unread) {
       for (const { weight, axis, factor } of reader.weights) {
         const length = reader.classes.length * factor;
         const stays = Array.from({ length }, (_, at) => !skipped.has(Math.floor(at / factor)));
-        weights.set(weight, silencedAlong(weights.get(weight)!, axis, stays));
+        weights.set(weight, silenceAlong(weights.get(weight)!, axis, stays));
       }
     }
     const wide = modelOf(stockConfigOf(this.model), this.model);

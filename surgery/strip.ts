@@ -1,6 +1,6 @@
 import type * as tf from '@tensorflow/tfjs';
 import { maskedWeights, stock, weightsByName } from '../layers';
-import { assignWeights, hostWeight, silencedSingly } from '../layers/host-weights';
+import { assignWeights, hostWeight, silenceSingly } from '../layers/host-weights';
 
 /**
  * A stock copy of a model with its masks applied to the weights and dropped: it computes what the
@@ -19,7 +19,7 @@ export function strip(model: tf.LayersModel): tf.LayersModel {
       const value = hostWeight(weight);
       // Not a product: that would leave -0 of what was negative, and NaN of what was infinite.
       const kept = mask && Uint8Array.from(hostWeight(mask).values);
-      return [name, kept ? silencedSingly(value, kept) : value] as const;
+      return [name, kept ? silenceSingly(value, kept) : value] as const;
     }),
   );
   const plain = stock(model);

@@ -67,7 +67,7 @@ export async function verify(
       backend: tf.getBackend(),
     };
     for await (const batch of batches) {
-      verification = joined(verification, difference(masked, comparison.hard, batch), batch);
+      verification = addBatch(verification, difference(masked, comparison.hard, batch), batch);
       if (!holds(verification)) {
         throw new VerificationError(verification, partingLayer(comparison, masked, batch));
       }
@@ -92,7 +92,7 @@ function isWithin(difference: number, largest: number, backend: string): boolean
   return difference === 0 || (backend !== 'cpu' && difference <= TOLERANCE * largest);
 }
 
-function listed(batch: VerificationBatch): tf.Tensor[] {
+function listOf(batch: VerificationBatch): tf.Tensor[] {
   return Array.isArray(batch) ? batch : [batch];
 }
 
@@ -101,10 +101,10 @@ interface Difference {
   readonly maxAbsOutput: number;
 }
 
-function joined(sofar: Verification, next: Difference, batch: VerificationBatch): Verification {
+function addBatch(sofar: Verification, next: Difference, batch: VerificationBatch): Verification {
   return {
     ...sofar,
-    samples: sofar.samples + listed(batch)[0]!.shape[0],
+    samples: sofar.samples + listOf(batch)[0]!.shape[0],
     maxAbsDiff: larger(sofar.maxAbsDiff, next.maxAbsDiff),
     maxAbsOutput: larger(sofar.maxAbsOutput, next.maxAbsOutput),
   };
@@ -150,7 +150,7 @@ function partingLayer(
   masked: tf.LayersModel,
   batch: VerificationBatch,
 ): string | null {
-  const inputs = listed(batch);
+  const inputs = listOf(batch);
   const remainders = projectCalls(graph, keep);
   const found = tf.tidy(() =>
     firstParting({ model: masked, inputs }, { model: hard, inputs }, remainders, ''),
@@ -181,28 +181,28 @@ function firstParting(
       if (parts(outputsOf(wide, name), outputsOf(narrow, name), outputs)) return call.path;
       continue;
     }
-    const [within, beside] = [nested(wide, name), nested(narrow, name)];
+    const [within, beside] = [enterModel(wide, name), enterModel(narrow, name)];
     const found = firstParting(within, beside, remainders, `${prefix}${name}/`);
     if (found !== undefined) return found;
   }
   return undefined;
 }
 
-function nested(outer: Fed, name: string): Fed {
+function enterModel(outer: Fed, name: string): Fed {
   const model = outer.model.getLayer(name);
   if (!isModel(model)) throw new TypeError(`${name} must be a nested model`);
   // Its first node may be its own making, not a call.
   const calls = model.inboundNodes.map(({ inputTensors }) => inputTensors);
   const called = calls.find((tensors) => tensors[0] !== model.inputs[0]) ?? calls[0]!;
-  return { model, inputs: evaluated(outer, called) };
+  return { model, inputs: evaluate(outer, called) };
 }
 
 function outputsOf(fed: Fed, name: string): tf.Tensor[] {
   const output = fed.model.getLayer(name).getOutputAt(0);
-  return evaluated(fed, Array.isArray(output) ? output : [output]);
+  return evaluate(fed, Array.isArray(output) ? output : [output]);
 }
 
-function evaluated({ model, inputs }: Fed, symbols: tf.SymbolicTensor[]): tf.Tensor[] {
+function evaluate({ model, inputs }: Fed, symbols: tf.SymbolicTensor[]): tf.Tensor[] {
   return symbols.map((symbol) => {
     const given = model.inputs.indexOf(symbol);
     if (given >= 0) return inputs[given]!;

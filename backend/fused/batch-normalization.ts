@@ -32,13 +32,13 @@ export function batchNormalizeTraining(call: BatchNormalization): tf.Tensor {
   const { x, gamma } = call;
   const engine = native('FusedBatchNormV3');
   const normalize = (images: tf.Tensor4D): tf.Tensor =>
-    engine ? fused(engine, call, images) : composite(call, images);
+    engine ? normalizeFused(engine, call, images) : composite(call, images);
   if (x.shape.length === 4) return normalize(x as tf.Tensor4D);
   const rows: [number, number, number, number] = [x.size / gamma.size, 1, 1, gamma.size];
   return tf.tidy(() => tf.reshape(normalize(tf.reshape(x, rows)), x.shape));
 }
 
-function fused(engine: NativeEngine, call: BatchNormalization, x: tf.Tensor4D): tf.Tensor {
+function normalizeFused(engine: NativeEngine, call: BatchNormalization, x: tf.Tensor4D): tf.Tensor {
   const attributes: Record<string, AttributeValue> = {
     ...T,
     U: { type: 'float32' },

@@ -8,25 +8,25 @@
 export type Code = readonly number[];
 
 /** Unsigned LEB128. */
-function unsigned(value: number): number[] {
-  return value < 0x80 ? [value] : [(value & 0x7f) | 0x80, ...unsigned(value >>> 7)];
+function encodeUnsigned(value: number): number[] {
+  return value < 0x80 ? [value] : [(value & 0x7f) | 0x80, ...encodeUnsigned(value >>> 7)];
 }
 
 /** Signed LEB128. */
-function signed(value: number): number[] {
+function encodeSigned(value: number): number[] {
   const ends = value >= -0x40 && value < 0x40;
-  return ends ? [value & 0x7f] : [(value & 0x7f) | 0x80, ...signed(value >> 7)];
+  return ends ? [value & 0x7f] : [(value & 0x7f) | 0x80, ...encodeSigned(value >> 7)];
 }
 
-const simd = (operation: number): Code => [0xfd, ...unsigned(operation)];
+const simd = (operation: number): Code => [0xfd, ...encodeUnsigned(operation)];
 const access = (operation: number, align: number, offset: number): Code => [
   ...simd(operation),
   align,
-  ...unsigned(offset),
+  ...encodeUnsigned(offset),
 ];
 
 /** Numbers for locals, so that they can be named. */
-export function numbered<const Name extends string>(
+export function numberNames<const Name extends string>(
   names: readonly Name[],
   first: number,
 ): Record<Name, number> {
@@ -37,18 +37,18 @@ export function numbered<const Name extends string>(
 }
 
 /** Pushes a local. */
-export const get = (local: number): Code => [0x20, ...unsigned(local)];
+export const get = (local: number): Code => [0x20, ...encodeUnsigned(local)];
 
 /** Pops the result of `value` into a local. */
 export const set = (local: number, ...value: readonly Code[]): Code => [
   ...value.flat(),
   0x21,
-  ...unsigned(local),
+  ...encodeUnsigned(local),
 ];
 
 /** Adds a constant to an i32 local. */
 export const increase = (local: number, constant: number): Code =>
-  set(local, get(local), [0x41, ...signed(constant)], [0x6a]);
+  set(local, get(local), [0x41, ...encodeSigned(constant)], [0x6a]);
 
 /** Adds an i32 local to another one. */
 export const advance = (local: number, by: number): Code => set(local, get(local), get(by), [0x6a]);
@@ -112,10 +112,10 @@ export function assemble({
   const text = (value: string): number[] => [value.length, ...Buffer.from(value, 'latin1')];
   const section = (id: number, content: Code): number[] => [
     id,
-    ...unsigned(content.length),
+    ...encodeUnsigned(content.length),
     ...content,
   ];
-  const locals = [2, ...unsigned(integers), i32, ...unsigned(vectors), v128];
+  const locals = [2, ...encodeUnsigned(integers), i32, ...encodeUnsigned(vectors), v128];
   const code = [...locals, ...body, 0x0b];
   return Uint8Array.from([
     ...[0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0], // magic number and version
@@ -123,6 +123,6 @@ export function assemble({
     ...section(2, [1, ...text('host'), ...text('memory'), 0x02, 0x00, 1]), // at least one page
     ...section(3, [1, 0]),
     ...section(7, [1, ...text('run'), 0x00, 0]),
-    ...section(10, [1, ...unsigned(code.length), ...code]),
+    ...section(10, [1, ...encodeUnsigned(code.length), ...code]),
   ]);
 }

@@ -88,7 +88,7 @@ export function compose(
 }
 
 /** The same data seen with another shape of the same size; it is not owned a second time. */
-export function viewed(tensor: tf.TensorInfo, shape: readonly number[]): tf.TensorInfo {
+export function view(tensor: tf.TensorInfo, shape: readonly number[]): tf.TensorInfo {
   return { dataId: tensor.dataId, shape: [...shape], dtype: tensor.dtype };
 }
 

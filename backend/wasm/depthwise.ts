@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
-import { checkOutputShape, compose, valuesOf, viewed } from './composition';
+import { checkOutputShape, compose, valuesOf, view } from './composition';
 import type { Composition, KernelCall, WasmBackend } from './composition';
 import { geometryOf } from './convolution-geometry';
 import type { Axis, ConvolutionAttributes, Geometry } from './convolution-geometry';
@@ -22,7 +22,7 @@ export function depthwiseBackpropInput({ inputs, attrs, backend }: KernelCall): 
   const { batch, rows, columns, inChannels, outChannels } = geometry;
   return compose(backend, (calls) => {
     // One filter for each channel of dy; [kh, kw, in, multiplier] lies so in memory already.
-    const single = viewed(filter, [rows.kernel, columns.kernel, outChannels, 1]);
+    const single = view(filter, [rows.kernel, columns.kernel, outChannels, 1]);
     const spread = gradientOfInput(calls, geometry, single, outChannels, (part, pad) =>
       calls.run(
         tf.DepthwiseConv2dNative,
@@ -33,9 +33,9 @@ export function depthwiseBackpropInput({ inputs, attrs, backend }: KernelCall): 
     if (inChannels === outChannels) return spread;
     const pixels = batch * rows.input * columns.input;
     const multiplier = outChannels / inChannels;
-    const x = viewed(spread, [pixels * inChannels, multiplier]);
+    const x = view(spread, [pixels * inChannels, multiplier]);
     const sum = calls.run(tf.Sum, { x }, { axis: [1], keepDims: false });
-    return viewed(sum, [batch, rows.input, columns.input, inChannels]);
+    return view(sum, [batch, rows.input, columns.input, inChannels]);
   });
 }
 
@@ -59,7 +59,7 @@ export function depthwiseBackpropFilter({ inputs, attrs, backend }: KernelCall):
   const multiplier = outChannels / inChannels;
   return compose(backend, (calls) => {
     const grid = gridOf(geometry);
-    const images = paddedInput(calls, x, geometry, grid);
+    const images = padInput(calls, x, geometry, grid);
     const gradient = calls.empty(attributes.filterShape);
     for (let multiple = 0; multiple < multiplier; multiple++) {
       const spread = spreadGradient(calls, dy, geometry, grid, multiple);
@@ -101,7 +101,7 @@ function offsetOf(tap: number, { columns }: Geometry, grid: Grid): number {
 }
 
 /** x on the grid, and behind it as many zeros as the largest offset reaches over the end. */
-function paddedInput(
+function padInput(
   calls: Composition,
   x: tf.TensorInfo,
   geometry: Geometry,
@@ -166,14 +166,14 @@ function tapGradient(
     const input = valuesOf(backend, images).subarray(offset, offset + sizeOf(grid));
     valuesOf(backend, shifted).set(input);
     const product = calls.run(tf.Multiply, { a: shifted, b: spread }, {});
-    const x = viewed(product, [batch, height, width, channels]);
+    const x = view(product, [batch, height, width, channels]);
     const window = [height, width];
     const pooled = calls.run(
       tf.AvgPool,
       { x },
       { filterSize: window, strides: window, pad: 'valid' },
     );
-    const means = viewed(pooled, [batch, channels]);
+    const means = view(pooled, [batch, channels]);
     const sum = calls.run(tf.Sum, { x: means }, { axis: [0], keepDims: false });
     const values = valuesOf(backend, sum);
     values.forEach((mean, channel) => {

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import * as asm from './assembler';
-import { viewed } from './composition';
+import { view } from './composition';
 import type { Composition } from './composition';
 import type { Axis, Geometry } from './convolution-geometry';
 
@@ -37,9 +37,9 @@ type Run = (...values: number[]) => void;
  * up to half its time when it serves as a filter gradient.
  */
 function source(): asm.FunctionSource {
-  const p = asm.numbered(parameters, 0);
-  const l = asm.numbered(integers, parameters.length);
-  const v = asm.numbered(vectors, parameters.length + integers.length);
+  const p = asm.numberNames(parameters, 0);
+  const l = asm.numberNames(integers, parameters.length);
+  const v = asm.numberNames(vectors, parameters.length + integers.length);
   const body = asm.countDown(
     p.inBlocks,
     asm.set(l.block, asm.get(p.outBlocks)),
@@ -201,7 +201,7 @@ export function filterGradient(
       outRow,
     );
   }
-  return cropped(calls, sums, [rows.kernel, columns.kernel, inChannels, outChannels]);
+  return crop(calls, sums, [rows.kernel, columns.kernel, inChannels, outChannels]);
 }
 
 function bytesOf(tensor: tf.TensorInfo): number {
@@ -250,10 +250,10 @@ function spanOf(axis: Axis, element: number, from: number, to: number): Span {
 }
 
 /** [taps, blocks of in, blocks of out] without what the last blocks have too much. */
-function cropped(calls: Composition, sums: tf.TensorInfo, shape: number[]): tf.TensorInfo {
+function crop(calls: Composition, sums: tf.TensorInfo, shape: number[]): tf.TensorInfo {
   const [, , inChannels = 0, outChannels = 0] = shape;
   const [taps = 0, paddedIn, paddedOut] = sums.shape;
-  if (paddedIn === inChannels && paddedOut === outChannels) return viewed(sums, shape);
+  if (paddedIn === inChannels && paddedOut === outChannels) return view(sums, shape);
   const size = [taps, inChannels, outChannels];
-  return viewed(calls.run(tf.Slice, { x: sums }, { begin: [0, 0, 0], size }), shape);
+  return view(calls.run(tf.Slice, { x: sums }, { begin: [0, 0, 0], size }), shape);
 }

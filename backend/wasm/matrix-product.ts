@@ -17,15 +17,15 @@ export function matrixProductWith(stock: WasmKernel): WasmKernel {
     if (!transposeA && !transposeB) return stock(call);
     return compose(call.backend, (calls) => {
       const inputs = {
-        a: transposeA ? transposed(calls, a) : a,
-        b: transposeB ? transposed(calls, b) : b,
+        a: transposeA ? transpose(calls, a) : a,
+        b: transposeB ? transpose(calls, b) : b,
       };
       return calls.run(tf.BatchMatMul, inputs, { transposeA: false, transposeB: false });
     });
   };
 }
 
-function transposed(calls: Composition, x: tf.TensorInfo): tf.TensorInfo {
+function transpose(calls: Composition, x: tf.TensorInfo): tf.TensorInfo {
   const rank = x.shape.length;
   const perm = x.shape.map((_, axis) => axis);
   perm.splice(rank - 2, 2, rank - 1, rank - 2);

@@ -55,7 +55,7 @@ export async function unpackSparse(
     refuse(`the weights of model.json take ${4 * values} bytes, at most ${limit} are allowed`);
   }
   const longest = SPARSE_HEADER.length + entries.length + 4 * values;
-  const file = isGzip(bytes) ? await inflated(bytes, longest) : bytes;
+  const file = isGzip(bytes) ? await inflate(bytes, longest) : bytes;
   const { places, start, stored } = placesOf(file, entries, sizes);
   const data = new Uint8Array(4 * values);
   let [at, next] = [0, 0];
@@ -100,7 +100,7 @@ function isGzip(bytes: Uint8Array): boolean {
 }
 
 /** Inflates gzip; stops as soon as more comes out than there can be. */
-async function inflated(bytes: Uint8Array, longest: number): Promise<Uint8Array> {
+async function inflate(bytes: Uint8Array, longest: number): Promise<Uint8Array> {
   const parts: Uint8Array[] = [];
   let length = 0;
   try {

@@ -28,7 +28,7 @@ export interface WeightFileSizes {
  * @throws {ModelFileError} naming the weight, when one is not float32 or a value is not finite.
  */
 export function sparseWeights(model: tf.LayersModel): Uint8Array {
-  const stored = model.weights.map((weight) => storedOf(weight));
+  const stored = model.weights.map((weight) => store(weight));
   const header = Buffer.from(SPARSE_HEADER, 'ascii');
   const places = stored.map((weight) => weight.places);
   const planes = planesOf(stored.map(({ values }) => values));
@@ -76,7 +76,7 @@ interface Stored {
   readonly values: Float32Array;
 }
 
-function storedOf(weight: tf.LayerVariable): Stored {
+function store(weight: tf.LayerVariable): Stored {
   const values = finiteValues(weight);
   const isStored = (value: number): boolean => !Object.is(value, 0); // -0 is: bit for bit
   const kept = values.filter(isStored);

@@ -33,7 +33,7 @@ export const audible = ({ classes }: Channels): Channels => ({
  * The channels behind the layer's `activation`: unchanged where f(0) = 0; no longer silent where a
  * removed channel becomes a constant; closed where the function mixes channels or is not known.
  */
-export function silencedBy(call: LayerCall, channels: Channels, tracer: Tracer): Channels {
+export function silenceBy(call: LayerCall, channels: Channels, tracer: Tracer): Channels {
   const name = (call.config.activation as string | null | undefined) ?? 'linear';
   if (zeroPreserving.has(name)) return channels;
   if (!constantMaking.has(name)) {
@@ -45,7 +45,7 @@ export function silencedBy(call: LayerCall, channels: Channels, tracer: Tracer):
 
 /** Activation: any function by name. */
 export const activation: LayerHandler = {
-  trace: (call, tracer) => [silencedBy(call, call.inputs[0]!, tracer)],
+  trace: (call, tracer) => [silenceBy(call, call.inputs[0]!, tracer)],
 };
 
 /** Softmax over its `axis`; over another axis than the channels a removed channel is a constant. */

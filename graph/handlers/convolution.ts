@@ -1,7 +1,7 @@
 import type * as tf from '@tensorflow/tfjs';
 import type { Channels } from '../channels';
 import type { LayerCall, LayerHandler, Remainder } from '../handler';
-import { silencedBy } from './activation';
+import { silenceBy } from './activation';
 
 const channelsFirst = (call: LayerCall): boolean => call.config.dataFormat === 'channelsFirst';
 
@@ -45,7 +45,7 @@ function convolution(rank: number): LayerHandler {
       if (channelsFirst(call)) return tracer.close(call, `${call.path} is channelsFirst`);
       tracer.consume(call, 'kernel', rank, call.inputs[0]!);
       const output = tracer.produce(call, call.config.filters as number, 'kernel', rank + 1);
-      return [silencedBy(call, output, tracer)];
+      return [silenceBy(call, output, tracer)];
     },
     rewrite: rewriteFilters,
     macs: (left) => kernelSize(left) * widthIn(left) * widthOut(left) * positionsOut(left),
@@ -59,7 +59,7 @@ function transposedConvolution(rank: number): LayerHandler {
       if (channelsFirst(call)) return tracer.close(call, `${call.path} is channelsFirst`);
       tracer.consume(call, 'kernel', rank + 1, call.inputs[0]!);
       const output = tracer.produce(call, call.config.filters as number, 'kernel', rank);
-      return [silencedBy(call, output, tracer)];
+      return [silenceBy(call, output, tracer)];
     },
     rewrite: rewriteFilters,
     macs: (left) => kernelSize(left) * widthIn(left) * widthOut(left) * positionsIn(left),
@@ -90,7 +90,7 @@ export const depthwiseConv2d: LayerHandler = {
     tracer.follow(call, 'depthwise_kernel', 2, input.classes);
     tracer.follow(call, 'bias', 0, classes);
     // Its own kernel is silenced with the channel, whatever comes in.
-    return [silencedBy(call, { classes, silent: classes.map(() => true) }, tracer)];
+    return [silenceBy(call, { classes, silent: classes.map(() => true) }, tracer)];
   },
   mixesPositions: () => true,
   macs: (left) => kernelSize(left) * widthOut(left) * positionsOut(left),
@@ -111,7 +111,7 @@ export const separableConv2d: LayerHandler = {
     tracer.consume(call, 'depthwise_kernel', 2, input);
     tracer.consume(call, 'pointwise_kernel', 2, between);
     const output = tracer.produce(call, call.config.filters as number, 'pointwise_kernel', 3);
-    return [silencedBy(call, output, tracer)];
+    return [silenceBy(call, output, tracer)];
   },
   rewrite: rewriteFilters,
   macs: (left) =>
@@ -126,7 +126,7 @@ export const dense: LayerHandler = {
   trace(call, tracer) {
     tracer.consume(call, 'kernel', 0, call.inputs[0]!);
     const output = tracer.produce(call, call.config.units as number, 'kernel', 1);
-    return [silencedBy(call, output, tracer)];
+    return [silenceBy(call, output, tracer)];
   },
   rewrite(config, left) {
     config.units = widthOut(left);

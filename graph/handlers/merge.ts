@@ -23,7 +23,7 @@ function operandsOf(call: LayerCall, tracer: Tracer): Operands {
 }
 
 /** Couples equal widths position by position; `silent` says when the result of a channel is zero. */
-function coupled(
+function couple(
   tracer: Tracer,
   wide: readonly Channels[],
   silent: (index: number) => boolean,
@@ -35,7 +35,7 @@ function coupled(
 
 /** Couples the channels of a function of all inputs that is zero where all of them are. */
 function silentTogether(tracer: Tracer, { wide, hasSingle }: Operands): Channels[] {
-  return coupled(tracer, wide, (at) => !hasSingle && wide.every(({ silent }) => silent[at]));
+  return couple(tracer, wide, (at) => !hasSingle && wide.every(({ silent }) => silent[at]));
 }
 
 /**
@@ -46,7 +46,7 @@ export const add: LayerHandler = {
   trace(call, tracer) {
     const operands = operandsOf(call, tracer);
     const isStream = operands.wide.length > 1;
-    if (isStream && tracer.residual === 'stream') return scattered(call, tracer, operands);
+    if (isStream && tracer.residual === 'stream') return scatter(call, tracer, operands);
     if (isStream && tracer.residual === 'inner') {
       const reason = `residual stream at ${call.path} is kept whole (inner)`;
       for (const { classes } of operands.wide) tracer.classes.close(classes, reason);
@@ -56,7 +56,7 @@ export const add: LayerHandler = {
 };
 
 /** The papers' way: the sum has its full width whatever its inputs lose. */
-function scattered(call: LayerCall, tracer: Tracer, { wide }: Operands): Channels[] {
+function scatter(call: LayerCall, tracer: Tracer, { wide }: Operands): Channels[] {
   call.inputs.forEach((input, index) => {
     if (!wide.includes(input)) return;
     const constant = input.classes.filter((_, channel) => !input.silent[channel]);
@@ -75,7 +75,7 @@ export const extremum: LayerHandler = {
 export const multiply: LayerHandler = {
   trace(call, tracer) {
     const { wide } = operandsOf(call, tracer);
-    return coupled(tracer, wide, (at) => wide.some(({ silent }) => silent[at]));
+    return couple(tracer, wide, (at) => wide.some(({ silent }) => silent[at]));
   },
 };
 

@@ -10,7 +10,7 @@ const isZeroAt = (offset: PerChannel, index: number): boolean =>
     : (offset ?? 0)) === 0;
 
 /** What stays of a list with one number a channel; anything else as it is. */
-function narrowed(value: PerChannel, left: Remainder): PerChannel {
+function narrow(value: PerChannel, left: Remainder): PerChannel {
   const stays = left.outputs[0]!;
   const isList = typeof value === 'object' && value !== null && value.length === stays.length;
   return isList ? value.filter((_, index) => stays[index]) : value;
@@ -24,8 +24,8 @@ export const rescaling: LayerHandler = {
     return [{ classes, silent: silent.map((flag, index) => flag && isZeroAt(offset, index)) }];
   },
   rewrite(config, left) {
-    config.scale = narrowed(config.scale as PerChannel, left);
-    config.offset = narrowed(config.offset as PerChannel, left);
+    config.scale = narrow(config.scale as PerChannel, left);
+    config.offset = narrow(config.offset as PerChannel, left);
   },
 };
 

@@ -1,19 +1,13 @@
 import * as tf from '@tensorflow/tfjs';
 import { OptionError } from '../../errors';
-import { seedOf } from '../../random/seeds';
 import { adaptivePooling, emptyMap, poolingPads } from './geometry';
+import { heNormal, uniform } from './initializers';
+import type { Initializer } from './initializers';
 import { rememberBlocks } from './roles';
 import { checkOptions } from '../network-options';
 import type { NetworkOptions } from '../network-options';
 import { nearest } from './rounding';
 import type { Rounding } from './rounding';
-
-/** Standard deviation of the standard normal truncated at two: tfjs draws truncated, papers do not. */
-const TRUNCATED_DEVIATION = 0.8796;
-
-type Initializer = ReturnType<
-  (typeof tf.initializers)['zeros' | 'randomUniform' | 'varianceScaling']
->;
 
 /** A convolution with the padding of PyTorch: the same number of zeros on both sides. */
 export interface ConvolutionOptions {
@@ -273,22 +267,14 @@ export class Parts {
     return apply(layer, padded);
   }
 
-  /** Weights and bias uniform in +-1 / sqrt(inputs), as PyTorch's. */
   private dense(x: tf.SymbolicTensor, name: string, units: number): tf.SymbolicTensor {
-    const bound = 1 / Math.sqrt(widthOf(x));
-    const uniform = (weight: string): Initializer =>
-      this.initializer((seed) =>
-        tf.initializers.randomUniform({
-          minval: -bound,
-          maxval: bound,
-          seed: seedOf('init', seed, name, weight),
-        }),
-      );
+    const { seed = 1 } = this.options;
+    const inputs = widthOf(x);
     const layer = tf.layers.dense({
       name,
       units,
-      kernelInitializer: uniform('kernel'),
-      biasInitializer: uniform('bias'),
+      kernelInitializer: uniform({ seed, layer: name, weight: 'kernel', inputs }),
+      biasInitializer: uniform({ seed, layer: name, weight: 'bias', inputs }),
     });
     return apply(layer, x);
   }
@@ -299,19 +285,8 @@ export class Parts {
   }
 
   private heNormal(name: string): Initializer {
-    return this.initializer((seed) =>
-      tf.initializers.varianceScaling({
-        scale: 2 / TRUNCATED_DEVIATION ** 2,
-        mode: 'fanOut',
-        distribution: 'normal',
-        seed: seedOf('init', seed, name),
-      }),
-    );
-  }
-
-  private initializer(random: (seed: number) => Initializer): Initializer {
     const { seed = 1 } = this.options;
-    return seed === null ? tf.initializers.zeros() : random(seed);
+    return heNormal(seed, name);
   }
 
   private padded(

@@ -85,10 +85,10 @@ function readMetadata(model: tf.LayersModel): Map<string, BlockLayer> {
       received: typeof blocks,
     });
   }
-  return new Map(Object.entries(blocks).map(([path, entry]) => [path, checked(path, entry)]));
+  return new Map(Object.entries(blocks).map(([path, entry]) => [path, checkEntry(path, entry)]));
 }
 
-function checked(path: string, entry: unknown): BlockLayer {
+function checkEntry(path: string, entry: unknown): BlockLayer {
   const { role, block, kind } = (entry ?? {}) as Partial<Record<keyof BlockLayer, unknown>>;
   const known = layerRoles.find((candidate) => candidate === role);
   if (known === undefined || typeof block !== 'string' || typeof kind !== 'string') {

@@ -1,10 +1,8 @@
 import * as tf from '@tensorflow/tfjs';
 import { OptionError } from '../../errors';
+import type { Shortcut } from '../network-options';
 import { widthOf } from './parts';
 import type { Parts } from './parts';
-
-/** How a block's input reaches its sum where the shape changes. */
-export type Shortcut = 'A' | 'B';
 
 /** A residual block of torchvision's kinds. */
 export interface ResidualBlockOptions {

@@ -34,7 +34,7 @@ export function googLeNet(options: NetworkOptions): tf.LayersModel {
     x =
       typeof entry === 'number'
         ? parts.maxPooling(x, { name, size: entry, stride: 2, ceil: true })
-        : new Inception(parts, { name, filters: scaled(parts, entry) }).apply(x);
+        : new Inception(parts, { name, filters: scaleWidths(parts, entry) }).apply(x);
   }
   x = parts.dropout(parts.globalAveragePooling(x), 'dropout', 0.2);
   return parts.model('googlenet', input, parts.linear(x, 'fc'));
@@ -51,7 +51,10 @@ function stem(parts: Parts, input: tf.SymbolicTensor): tf.SymbolicTensor {
   return parts.maxPooling(x, { name: 'maxpool2', size: 3, stride: 2, ceil: true });
 }
 
-function scaled(parts: Parts, filters: InceptionOptions['filters']): InceptionOptions['filters'] {
+function scaleWidths(
+  parts: Parts,
+  filters: InceptionOptions['filters'],
+): InceptionOptions['filters'] {
   // A map over a tuple is a tuple of the same length.
   return filters.map((count) => parts.scaled(count)) as unknown as InceptionOptions['filters'];
 }

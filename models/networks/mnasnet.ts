@@ -68,7 +68,7 @@ export function mnasNet(options: NetworkOptions): tf.LayersModel {
     }
   });
   x = parts.convolution(x, { name: `layers_${LAST_CONVOLUTION}`, filters: 1280, size: 1 });
-  x = normalized(parts, x, LAST_CONVOLUTION + 1);
+  x = normalize(parts, x, LAST_CONVOLUTION + 1);
   x = parts.dropout(parts.globalAveragePooling(x), 'classifier_0', 0.2);
   return parts.model('mnasnet1_0', input, parts.linear(x, 'classifier_1'));
 }
@@ -77,13 +77,13 @@ export function mnasNet(options: NetworkOptions): tf.LayersModel {
 function stem(parts: Parts, input: tf.SymbolicTensor, stride: number): tf.SymbolicTensor {
   const [wide, narrow] = [parts.scaled(32), parts.scaled(16)];
   let x = parts.convolution(input, { name: 'layers_0', filters: wide, size: 3, stride });
-  x = normalized(parts, x, 1);
-  x = normalized(parts, parts.depthwise(x, { name: 'layers_3', size: 3 }), 4);
+  x = normalize(parts, x, 1);
+  x = normalize(parts, parts.depthwise(x, { name: 'layers_3', size: 3 }), 4);
   x = parts.convolution(x, { name: 'layers_6', filters: narrow, size: 1 });
   return parts.batchNormalization(x, 'layers_7', { momentum: MOMENTUM });
 }
 
-function normalized(parts: Parts, x: tf.SymbolicTensor, index: number): tf.SymbolicTensor {
+function normalize(parts: Parts, x: tf.SymbolicTensor, index: number): tf.SymbolicTensor {
   const y = parts.batchNormalization(x, `layers_${index}`, { momentum: MOMENTUM });
   return parts.activation(y, `layers_${index + 1}`);
 }

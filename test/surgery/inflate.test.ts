@@ -128,7 +128,9 @@ describe('inflate', () => {
     expect(reading({ format: 'x' })).toThrow('must have the format secateur-pruning/1');
     expect(reading({ groups: [{ ...group, kept: [2, 1] }] })).toThrow('pruning must list ascending channels kept in group conv'); // prettier-ignore
     expect(reading({ groups: [{ ...group, kept: [4] }] })).toThrow('must list ascending');
-    expect(reading({ groups: [{ ...group, id: 'x' }] })).toThrow('no channel group is named x');
+    expect(reading({ groups: [{ ...group, id: 'x' }] })).toThrow(
+      'group must be one of the graph, got x',
+    );
     expect(reading({ groups: [{ ...group, channels: 5 }] })).toThrow('must have 4 channels, got 5');
     expect(reading({ groups: [{ ...group, kept: [] }] })).toThrow('at least one channel');
   });

@@ -26,8 +26,10 @@ export async function evaluate(config: ConfigOf<'evaluate'>, terminal: Terminal)
     images,
     data,
     config.batchSize ?? dataSets[config.dataset].recipe.batchSize,
-    (done) => {
-      terminal.progress.update(done);
+    {
+      onProgress: (done) => {
+        terminal.progress.update(done);
+      },
     },
   ).finally(() => {
     terminal.progress.stop();

@@ -1,3 +1,5 @@
+import { OptionError } from '../errors';
+
 /** An option's value that only the library could judge. */
 export class UsageError extends Error {
   override readonly name = 'UsageError';
@@ -5,15 +7,15 @@ export class UsageError extends Error {
 }
 
 /**
- * Turns the RangeErrors of the library, which name a value out of range, into usage errors.
+ * Turns the errors of the library that name a wrong value into usage errors.
  *
- * @throws {UsageError} where `make` throws a RangeError.
+ * @throws {UsageError} where `make` throws an OptionError or a RangeError.
  */
 export async function asUsage<T>(make: () => T | Promise<T>): Promise<T> {
   try {
     return await make();
   } catch (error) {
-    if (!(error instanceof RangeError)) throw error;
+    if (!(error instanceof OptionError || error instanceof RangeError)) throw error;
     throw new UsageError(error.message, { cause: error });
   }
 }

@@ -1,9 +1,11 @@
 import * as tf from '@tensorflow/tfjs';
 import { batchCount, trainingBatches } from '../data';
 import type { Batch, DataSet } from '../data';
+import { OptionError } from '../errors';
 import type { KeepSet, Network } from '../graph';
 import { projectLayers } from '../graph';
 import { BatchStatistics, clearMasks, setMasks } from '../layers';
+import { breathe } from '../stopping';
 
 /** Which training images are looked at. */
 export interface SampleOptions {
@@ -11,8 +13,6 @@ export interface SampleOptions {
   readonly batchSize: number;
   /** Batches in all. */
   readonly batches: number;
-  /** Called before each batch; what it throws ends the work. */
-  readonly onBatch?: (() => void) | undefined;
 }
 
 /**
@@ -23,11 +23,11 @@ export interface SampleOptions {
  */
 export async function* sampleBatches(
   data: DataSet,
-  { seed, batchSize, batches, onBatch }: SampleOptions,
+  { seed, batchSize, batches }: SampleOptions,
 ): AsyncGenerator<Batch> {
   const dropLast = batchCount(data.train.count, batchSize, true) > 0;
-  let left = batches;
-  for (let epoch = 0; left > 0; epoch++) {
+  let taken = 0;
+  for (let epoch = 0; taken < batches; epoch++) {
     for await (const batch of trainingBatches(data, {
       seed,
       epoch,
@@ -36,12 +36,11 @@ export async function* sampleBatches(
       dropLast,
     })) {
       try {
-        onBatch?.();
         yield batch;
       } finally {
         batch.dispose();
       }
-      if (--left === 0) break;
+      if (++taken === batches) break;
     }
   }
 }
@@ -56,16 +55,21 @@ export async function* sampleBatches(
  *
  * @param model prunable; its masks are full after.
  * @param batches borrowed one by one.
- * @throws {RangeError} when the model has no BatchNormalization.
+ * @throws {OptionError} when the model has no BatchNormalization.
+ * @throws {StoppedError} after the batch in which the signal was aborted; nothing has changed then.
  */
 export async function reestimate(
   { model, graph }: Pick<Network, 'model' | 'graph'>,
   keep: KeepSet,
   batches: AsyncIterable<{ readonly images: tf.Tensor }>,
+  signal?: AbortSignal,
 ): Promise<void> {
   const statistics = new BatchStatistics(model);
   if (statistics.count === 0) {
-    throw new RangeError('the network has no BatchNormalization whose averages could be measured');
+    throw new OptionError({
+      option: 'model',
+      problem: 'has no BatchNormalization whose averages could be measured',
+    });
   }
   setMasks(model, projectLayers(graph, keep), 'unit');
   try {
@@ -73,7 +77,7 @@ export async function reestimate(
       statistics.during(() => {
         tf.tidy(() => void model.apply(images, { training: false }));
       });
-      await new Promise((resolve) => setImmediate(resolve)); // lets signals have a turn
+      await breathe(signal);
     }
   } finally {
     clearMasks(model);

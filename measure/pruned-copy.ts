@@ -14,8 +14,8 @@ export interface PrunedCopyOptions {
   readonly seed: number;
   /** Training batches on which BatchNormalization is measured anew; 0 leaves its averages. */
   readonly bnBatches: number;
-  /** Called after each batch; what it throws ends the work. */
-  readonly onBatch?: () => void;
+  /** Ends the work after a batch. */
+  readonly signal?: AbortSignal;
 }
 
 /**
@@ -52,19 +52,19 @@ export class PrunedCopy {
 
   /** Measures BatchNormalization anew on what `keep` leaves, where there is one and that is asked for. */
   async settle(keep: KeepSet): Promise<void> {
-    const { data, batchSize, seed, bnBatches, onBatch } = this.options;
+    const { data, batchSize, seed, bnBatches, signal } = this.options;
     if (bnBatches === 0 || !this.hasStatistics) return;
-    const batches = sampleBatches(data, { seed, batchSize, batches: bnBatches, onBatch });
-    await reestimate({ model: this.model, graph: this.graph }, keep, batches);
+    const batches = sampleBatches(data, { seed, batchSize, batches: bnBatches });
+    await reestimate({ model: this.model, graph: this.graph }, keep, batches, signal);
   }
 
   /** Top-1 on the validation images of what `keep` leaves, once it is settled; in [0, 1]. */
   async accuracyOf(keep: KeepSet): Promise<number> {
-    const { data, batchSize, onBatch } = this.options;
+    const { data, batchSize, signal } = this.options;
     await this.settle(keep);
     setMasks(this.model, projectLayers(this.graph, keep), 'unit');
     try {
-      return (await evaluate(this.model, data.validation, data, batchSize, onBatch)).top1;
+      return (await evaluate(this.model, data.validation, data, batchSize, { signal })).top1;
     } finally {
       clearMasks(this.model);
     }

@@ -1,10 +1,10 @@
+import { SecateurError } from '../errors';
 import { canonicalJson } from '../files/durable-files';
 import type { JsonObject, JsonValue } from '../files/durable-files';
 
 /** The network diverged: there is nothing finite to go on with. */
-export class DivergedError extends Error {
+export class DivergedError extends SecateurError {
   override readonly name = 'DivergedError';
-  readonly exitCode = 1;
 
   /**
    * @param step the step (0-based) that was taken last, or whose loss it is.
@@ -17,17 +17,17 @@ export class DivergedError extends Error {
     options?: ErrorOptions,
   ) {
     super(
-      `${what} at step ${step} (epoch ${epoch}, both counted from 0): lower --learning-rate or ` +
-        'raise --warmup-epochs; the checkpoints saved before are intact',
+      `${what} at step ${step} (epoch ${epoch}, both counted from 0): lower the learning rate or ` +
+        'warm it up for longer; the checkpoints saved before are intact',
       options,
     );
   }
 }
 
 /** A checkpoint belongs to another run than the one that was asked for. */
-export class ResumeMismatchError extends Error {
+export class ResumeMismatchError extends SecateurError {
   override readonly name = 'ResumeMismatchError';
-  readonly exitCode = 2;
+  override readonly exitCode = 2;
 }
 
 /**

@@ -1,21 +1,14 @@
 import * as tf from '@tensorflow/tfjs';
 import { weightsByName } from '../layers';
 import type { NamedArray } from '../files/run/checkpoint';
+import { readArrays, takePrefix, tensorOf, underPrefix } from './arrays';
 import type { Optimizer } from './step/optimizer';
 
-/** Copies tensors to the host, by `prefix/name`. */
-export function readAll(
-  prefix: string,
-  tensors: ReadonlyMap<string, tf.Tensor>,
-): [string, NamedArray][] {
-  return [...tensors].map(([name, tensor]) => [
-    `${prefix}/${name}`,
-    {
-      shape: tensor.shape,
-      dtype: tensor.dtype as NamedArray['dtype'],
-      values: tensor.dataSync<'float32'>().slice(),
-    },
-  ]);
+/** All weights of a model by name, masks and moving averages too, on the host. */
+export function readWeights(model: tf.LayersModel): Map<string, NamedArray> {
+  return readArrays(
+    new Map([...weightsByName(model)].map(([name, weight]) => [name, weight.read()])),
+  );
 }
 
 /** All weights of the model (masks and moving averages too) and all slots, on the host. */
@@ -23,8 +16,10 @@ export function captureTensors(
   model: tf.LayersModel,
   optimizer: Optimizer,
 ): Map<string, NamedArray> {
-  const weights = new Map([...weightsByName(model)].map(([name, weight]) => [name, weight.read()]));
-  return new Map([...readAll('model', weights), ...readAll('optimizer', optimizer.slots)]);
+  return new Map([
+    ...underPrefix('model', readWeights(model)),
+    ...underPrefix('optimizer', optimizer.state().slots),
+  ]);
 }
 
 /**
@@ -54,11 +49,7 @@ export function restoreTensors(
     weight.write(value);
     value.dispose();
   }
-  const slots = [...tensors].filter(([name]) => name.startsWith('optimizer/'));
-  optimizer.restore(
-    new Map(slots.map(([name, array]) => [name.slice('optimizer/'.length), tensorOf(array)])),
-    steps,
-  );
+  optimizer.restore({ slots: takePrefix('optimizer', tensors), steps });
 }
 
 /** The name of a weight that holds NaN or infinity; null where none does. */
@@ -68,8 +59,4 @@ export function weightNotFinite(model: tf.LayersModel): string | null {
     if (!isFinite) return name;
   }
   return null;
-}
-
-function tensorOf({ values, shape, dtype }: NamedArray): tf.Tensor {
-  return tf.tensor(values, [...shape], dtype);
 }

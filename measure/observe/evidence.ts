@@ -3,24 +3,24 @@ import { trainingBatches } from '../../data';
 import type { DataSet, LabelledBatch, TrainingBatchOptions } from '../../data';
 import type { ChannelGraph } from '../../graph';
 import type { Methodology } from '../../methods';
+import { breathe } from '../../stopping';
 import { firstBatches, observed } from './observation';
 
 /**
  * The first training batches of an epoch, unaltered but for the normalisation, as a method observes
  * them; each is freed when the next is asked for.
  *
- * @param onBatch called before each batch, once signals had a turn; what it throws ends the observation.
+ * @throws {StoppedError} before a batch, once the signal has been aborted.
  */
 export async function* observedBatches(
   data: DataSet,
   order: Pick<TrainingBatchOptions, 'seed' | 'epoch' | 'batchSize'>,
   count: number,
-  onBatch?: () => void,
+  signal?: AbortSignal,
 ): AsyncGenerator<LabelledBatch> {
   const batches = trainingBatches(data, { ...order, augment: false });
   for await (const batch of firstBatches(batches, count)) {
-    await new Promise((resolve) => setImmediate(resolve));
-    onBatch?.();
+    await breathe(signal);
     yield batch;
   }
 }

@@ -178,7 +178,7 @@ describeOn(['cpu'], 'reestimate', () => {
     const none = later(batchesOf());
     await expect(
       reestimate({ model, graph: ChannelGraph.of(model) }, keepAll, none),
-    ).rejects.toThrow('the network has no BatchNormalization whose averages could be measured');
+    ).rejects.toThrow('model has no BatchNormalization whose averages could be measured');
     for (const network of [stock, model]) network.dispose();
   });
 });

@@ -1,4 +1,15 @@
 import * as tf from '@tensorflow/tfjs';
+import { OptionError } from '../../errors';
+import type { NamedArray } from '../../files/run/checkpoint';
+import { readArrays, tensorOf } from '../arrays';
+
+/** What an optimizer remembers between two steps, on the host. */
+export interface OptimizerState {
+  /** By `slot/weight name`. */
+  readonly slots: ReadonlyMap<string, NamedArray>;
+  /** Updates made so far. */
+  readonly steps: number;
+}
 
 /**
  * Turns gradients into new weights. Its slots (velocities, moments) are kept by weight name, so that
@@ -21,8 +32,10 @@ export interface Optimizer {
   readonly slots: ReadonlyMap<string, tf.Tensor>;
   /** Updates made so far. */
   readonly steps: number;
-  /** Restores slots and steps; takes over the tensors. Slots that are not named restart at zero. */
-  restore(slots: ReadonlyMap<string, tf.Tensor>, steps: number): void;
+  /** All that there is to save. */
+  state(): OptimizerState;
+  /** Goes on from what `state` gave. Slots that are not named restart at zero. */
+  restore(state: OptimizerState): void;
   /** Multiplies all slots of one weight by its mask, of the weight's shape; borrowed. */
   mask(weight: string, mask: tf.Tensor): void;
   dispose(): void;
@@ -59,9 +72,13 @@ abstract class SlotOptimizer implements Optimizer {
     });
   }
 
-  restore(slots: ReadonlyMap<string, tf.Tensor>, steps: number): void {
+  state(): OptimizerState {
+    return { slots: readArrays(this.store), steps: this.count };
+  }
+
+  restore({ slots, steps }: OptimizerState): void {
     this.dispose();
-    for (const [name, slot] of slots) this.store.set(name, tf.keep(slot));
+    for (const [name, slot] of slots) this.store.set(name, tf.keep(tensorOf(slot)));
     this.count = steps;
   }
 
@@ -116,7 +133,11 @@ export class Sgd extends SlotOptimizer {
     checkFraction('momentum', this.options.momentum);
     checkNotNegative('weightDecay', this.options.weightDecay);
     if (this.options.nesterov && this.options.momentum === 0) {
-      throw new RangeError('nesterov needs a momentum above 0, got 0');
+      throw new OptionError({
+        option: 'nesterov',
+        problem: 'needs a momentum above 0',
+        received: 0,
+      });
     }
   }
 
@@ -202,9 +223,11 @@ export class Adam extends SlotOptimizer {
 }
 
 function checkFraction(name: string, value: number): void {
-  if (!(value >= 0 && value < 1)) throw new RangeError(`${name} must be in [0, 1), got ${value}`);
+  if (value >= 0 && value < 1) return;
+  throw new OptionError({ option: name, allowed: 'in [0, 1)', received: value });
 }
 
 function checkNotNegative(name: string, value: number): void {
-  if (!(value >= 0)) throw new RangeError(`${name} must be 0 or more, got ${value}`);
+  if (value >= 0) return;
+  throw new OptionError({ option: name, allowed: '0 or more', received: value });
 }

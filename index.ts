@@ -151,6 +151,8 @@ export * from './models';
 export { measureLatency } from './measure/latency';
 export { createProgress } from './report/progress';
 export type { Progress } from './report/progress';
+export { sentencesOf, showTraining } from './report/training';
+export type { ShownEvent } from './report/training';
 export { dotPlot, linePlot } from './report/plot';
 export type { DotPlot, LinePlot, Point, Sample, Series } from './report/plot';
 export { sensitivityCsv, sensitivityPlot, tolerableRates } from './report/sensitivity';
@@ -167,6 +169,7 @@ export { RunDirectory } from './files/run/run-directory';
 export { scanSensitivity } from './measure/search/sensitivity';
 export type { SensitivityScan } from './measure/search/sensitivity';
 export { OtherScanError, SensitivityLog } from './measure/search/sensitivity-log';
+export { ResumeMismatchError } from './files/run/same-run';
 export { listenForStop } from './files/run/signals';
 export type { StopListener } from './files/run/signals';
 export { reestimate, sampleBatches } from './measure/batch-statistics';
@@ -192,11 +195,8 @@ export {
   EagerStep,
   hold,
   multiStep,
-  ResumeMismatchError,
   restoreTensors,
-  sentencesOf,
   Sgd,
-  showTraining,
   Trainer,
   weightsHash,
 } from './trainer';

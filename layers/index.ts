@@ -3,7 +3,7 @@ export { callsInOrder, nameOf, tensorKey } from './call-order';
 export type { OrderedCall } from './call-order';
 export { hasPrunableTwin, prunable, stock, stockClassName, stockConfigOf } from './conversion';
 export { SeededDropout } from './dropout';
-export { clearMasks, maskedWeights, setMasks, zeroMasked } from './masking';
+export { clearMasks, maskedReader, maskedWeights, setMasks, zeroMasked } from './masking';
 export type { MaskExtent } from './masking';
 export { isPrunable, readMasked } from './prunable';
 export type { LayerKeep, MaskedWeight, Prunable } from './prunable';

@@ -1,6 +1,6 @@
 import type { SkippedCheckpoint } from '../files/run/checkpoint';
 import type { Evaluation } from '../measure/accuracy';
-import type { FilterNorms } from './pruning/filter-norms';
+import type { FilterNorms } from '../measure/filter-norms';
 import type { PruningEvent } from './pruning/pruning-event';
 import type { Position } from './position';
 import type { DivergedError } from './trainer-errors';

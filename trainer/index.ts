@@ -1,15 +1,13 @@
 /** The loop. */
 export { Trainer } from './trainer';
 export type { TrainerOptions } from './trainer-options';
-export { DivergedError, ResumeMismatchError } from './trainer-errors';
-export type { Best } from './best-epoch';
+export { DivergedError } from './trainer-errors';
+export type { Best } from './run-state';
 export type { Position } from './position';
 export { captureTensors, restoreTensors } from './training-state';
 
 /** What is told of a run, and who is told. */
 export type { EpochEnd, Happening, PhaseName, TrainingEvent, TrainingObserver } from './events';
-export { showTraining } from './observers/progress';
-export { sentencesOf } from './observers/sentences';
 
 /** One step and what it is made of. */
 export type { StepFactory, StepParts, TrainingStep } from './step/step';
@@ -26,5 +24,5 @@ export type { LearningRate } from './step/learning-rate';
 /** Pruning in time. */
 export { hold } from './pruning/pruning';
 export type { PruningEvent } from './pruning/pruning-event';
-export type { FilterNorms } from './pruning/filter-norms';
+export type { FilterNorms } from '../measure/filter-norms';
 export type { PruningClock, PruningTimes } from './pruning/timetable';

@@ -7,15 +7,8 @@ import type { PruningEvent } from './pruning/pruning-event';
 
 /** The columns of metrics.csv after `step`. */
 export const metricsColumns: readonly string[] = [
-  'epoch',
-  'learning_rate',
-  'train_loss',
-  'val_loss',
-  'val_top1',
-  'val_top5',
-  'masked_loss',
-  'masked_top1',
-  'masked_top5',
+  ...['epoch', 'learning_rate', 'train_loss', 'val_loss', 'val_top1', 'val_top5'],
+  ...['masked_loss', 'masked_top1', 'masked_top5'],
   ...eventColumnNames,
 ];
 

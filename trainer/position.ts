@@ -10,12 +10,6 @@ export interface Position {
   readonly batch: number;
 }
 
-/** How a checkpoint names a position. */
-export interface SavedPosition {
-  readonly step: number;
-  readonly epochs: number;
-}
-
 /** Before the first step. */
 export const runStart: Position = { step: 0, epoch: 0, batch: 0 };
 
@@ -37,15 +31,4 @@ export function lastDone(
 ): number {
   if (clock === 'step') return step - 1;
   return batch === stepsPerEpoch ? epoch : epoch - 1;
-}
-
-/** What a checkpoint holds of a position. */
-export function savePosition({ step, epoch }: Position): SavedPosition {
-  return { step, epochs: epoch };
-}
-
-/** The position that a checkpoint names. */
-export function restorePosition(saved: SavedPosition, stepsPerEpoch: number): Position {
-  const { step, epochs: epoch } = saved;
-  return { step, epoch, batch: step - epoch * stepsPerEpoch };
 }

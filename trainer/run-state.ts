@@ -1,32 +1,33 @@
 import type { TrainingState } from '../files/run/checkpoint';
 import type { JsonObject } from '../files/durable-files';
+import { requireSameRun } from '../files/run/same-run';
 import type { KeepSet, Network } from '../graph';
 import { keepAll, keepFromJson, keepToJson } from '../graph';
-import { BestEpoch } from './best-epoch';
-import type { Best } from './best-epoch';
-import { lastDone, restorePosition, runStart, savePosition } from './position';
-import type { Position, SavedPosition } from './position';
+import { lastDone, runStart } from './position';
+import type { Position } from './position';
 import type { Pruning } from './pruning/pruning';
 import type { Timetable } from './pruning/timetable';
 import { LossMean } from './step/loss-mean';
 import type { LossState } from './step/loss-mean';
-import type { Optimizer } from './step/optimizer';
 import type { TrainingStep } from './step/step';
-import { DivergedError, requireSameRun } from './trainer-errors';
+import { DivergedError } from './trainer-errors';
 import { captureTensors, restoreTensors, weightNotFinite } from './training-state';
+import type { Evaluation } from '../measure/accuracy';
+import type { TrainerOptions } from './trainer-options';
 
-/** What changes with a run, and how it is named; borrowed. */
-export interface RunParts {
-  readonly network: Network;
+/** The epoch whose network the run hands over: the best on the validation images. */
+export interface Best {
+  readonly epoch: number;
+  /** Finished steps at its end. */
+  readonly step: number;
+  readonly evaluation: Evaluation;
+}
+
+/** What a run changes, and how its checkpoints name it; borrowed. */
+export interface RunParts extends Pick<TrainerOptions, 'network' | 'optimizer' | 'identity'> {
   readonly step: TrainingStep;
-  readonly optimizer: Optimizer;
-  /** Null where nothing is ever removed. */
   readonly pruning: Pruning | null;
   readonly stepsPerEpoch: number;
-  /** What a resumed run must share with this one. */
-  readonly identity: JsonObject;
-  /** Path of the run directory. */
-  readonly folder: string;
 }
 
 /** All that changes in a run, and what a checkpoint holds of it. */
@@ -34,17 +35,24 @@ export class RunState {
   position: Position = runStart;
   /** Of the running epoch. */
   readonly losses = new LossMean();
-  readonly best: BestEpoch;
+  /** Of the epochs so far; null before the first that counts. */
+  best: Best | null = null;
   private network: Network; // one object, so that a smaller network can take its place
 
   constructor(private readonly parts: RunParts) {
     this.network = parts.network;
-    this.best = new BestEpoch(parts.folder);
   }
 
   /** What stays of the network now. */
   get keep(): KeepSet {
     return this.parts.pruning?.keep ?? keepAll;
+  }
+
+  /** Whether an epoch that ends so is better than all before; of equals the earlier stays the best. */
+  isBest({ top1, loss }: Evaluation): boolean {
+    if (!this.best) return true;
+    const { evaluation } = this.best;
+    return top1 > evaluation.top1 || (top1 === evaluation.top1 && loss < evaluation.loss);
   }
 
   /** The network with all that the steps made of it, for who reads its weights. */
@@ -101,12 +109,13 @@ export class RunState {
       tensors: captureTensors(this.readNetwork().model, optimizer),
       record: {
         identity,
-        ...savePosition(this.position),
+        step: this.position.step,
+        epochs: this.position.epoch,
         losses: this.losses.state(),
         optimizerSteps: optimizer.steps,
         keep: keepToJson(this.keep),
         held: keepToJson(pruning?.held ?? keepAll),
-        best: this.best.state(),
+        best: this.best && { ...this.best, evaluation: { ...this.best.evaluation } },
       },
     };
   }
@@ -123,15 +132,18 @@ export class RunState {
     const saved = record as unknown as SavedRecord;
     restoreTensors(this.network.model, optimizer, tensors, saved.optimizerSteps);
     this.losses.restore(saved.losses);
-    this.position = restorePosition(saved, stepsPerEpoch);
-    this.best.restore(saved.best);
+    const { step, epochs: epoch } = saved;
+    this.position = { step, epoch, batch: step - epoch * stepsPerEpoch };
+    this.best = saved.best;
     pruning?.restore(keepFromJson(saved.keep), saved.held ? keepFromJson(saved.held) : null);
     this.goOnWith(this.network);
   }
 }
 
 /** The record of a checkpoint beside the identity, as `capture` makes it. */
-interface SavedRecord extends SavedPosition {
+interface SavedRecord {
+  readonly step: number;
+  readonly epochs: number;
   readonly losses: LossState;
   readonly optimizerSteps: number;
   readonly best: Best | null;

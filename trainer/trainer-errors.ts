@@ -1,6 +1,4 @@
 import { SecateurError } from '../errors';
-import { canonicalJson } from '../files/durable-files';
-import type { JsonObject, JsonValue } from '../files/durable-files';
 
 /** The network diverged: there is nothing finite to go on with. */
 export class DivergedError extends SecateurError {
@@ -22,29 +20,4 @@ export class DivergedError extends SecateurError {
       options,
     );
   }
-}
-
-/** A checkpoint belongs to another run than the one that was asked for. */
-export class ResumeMismatchError extends SecateurError {
-  override readonly name = 'ResumeMismatchError';
-  override readonly exitCode = 2;
-}
-
-/**
- * Checks that a checkpoint belongs to this run.
- *
- * @throws {ResumeMismatchError} naming all that differs.
- */
-export function requireSameRun(ours: JsonObject, theirs: JsonObject): void {
-  const differing = differences(ours, theirs);
-  if (differing.length === 0) return;
-  throw new ResumeMismatchError(`the checkpoint belongs to another run: ${differing.join('; ')}`);
-}
-
-function differences(ours: JsonObject, theirs: JsonObject): string[] {
-  const keys = new Set([...Object.keys(ours), ...Object.keys(theirs)]);
-  const text = (value: JsonValue | undefined): string => canonicalJson(value ?? null);
-  return [...keys]
-    .filter((key) => text(ours[key]) !== text(theirs[key]))
-    .map((key) => `${key} was ${text(theirs[key])}, is ${text(ours[key])}`);
 }

@@ -1,3 +1,4 @@
+import * as path from 'node:path';
 import { batchCount, trainingBatches } from '../data';
 import { StoppedError } from '../errors';
 import {
@@ -7,25 +8,25 @@ import {
   saveCheckpoint,
 } from '../files/run/checkpoint';
 import { MetricsLog } from '../files/run/metrics-log';
-import type { KeepSet } from '../graph';
+import { removedUnits } from '../graph';
+import type { KeepSet, Network } from '../graph';
+import { evaluate } from '../measure/accuracy';
 import type { Evaluation } from '../measure/accuracy';
 import { observedBatches, withEvidence } from '../measure/observe/evidence';
 import { breathe } from '../stopping';
-import type { Best } from './best-epoch';
-import type { EpochEnd, Happening, TrainingObserver } from './events';
+import type { EpochEnd, Happening, PhaseName, TrainingObserver } from './events';
 import { epochRow, metricsColumns, pruningRow, rewindMetrics } from './metrics';
-import { openRunLog } from './observers/log';
-import type { RunLog } from './observers/log';
+import { openRunLog } from './log';
 import { createPruning, createStep } from './parts';
 import { passEpoch, passStep } from './position';
 import type { Pruning } from './pruning/pruning';
 import type { PruningEvent } from './pruning/pruning-event';
 import { RunState } from './run-state';
+import type { Best } from './run-state';
 import type { TrainingStep } from './step/step';
 import { DivergedError } from './trainer-errors';
 import { checkTrainerOptions } from './trainer-options';
 import type { TrainerOptions } from './trainer-options';
-import { Validation } from './validation';
 
 /** Steps between two readings of the loss: each one waits for the device. */
 const READ_EVERY = 10;
@@ -43,30 +44,25 @@ export class Trainer {
   private readonly step: TrainingStep;
   private readonly pruning: Pruning | null;
   private readonly state: RunState;
-  private readonly validation: Validation;
-  private readonly log: RunLog;
+  private readonly log: ReturnType<typeof openRunLog>;
   private readonly observers: readonly TrainingObserver[];
 
   /** @throws {OptionError} when an option cannot be used; `Pruning` and the step have more to say. */
   constructor(private readonly options: TrainerOptions) {
     checkTrainerOptions(options);
-    const { network, optimizer, data, batchSize, identity, run, signal } = options;
-    this.stepsPerEpoch = batchCount(data.train.count, batchSize);
+    this.stepsPerEpoch = batchCount(options.data.train.count, options.batchSize);
     this.step = createStep(options);
     this.pruning = createPruning(options, this.stepsPerEpoch);
     const { stepsPerEpoch, step, pruning } = this;
-    const folder = run.path;
-    const parts = { network, step, optimizer, pruning, stepsPerEpoch, identity, folder };
-    this.state = new RunState(parts);
-    const tell = this.tell.bind(this);
-    this.validation = new Validation({ data, batchSize, pruning, signal, tell });
-    this.log = openRunLog(run.path);
+    const { network, optimizer, identity } = options;
+    this.state = new RunState({ network, optimizer, identity, step, pruning, stepsPerEpoch });
+    this.log = openRunLog(options.run.path);
     this.observers = [this.log.observe, ...(options.observers ?? [])];
   }
 
   /** The epoch that is handed over: the best on the validation images so far; null before the first. */
   get best(): Best | null {
-    return this.state.best.value;
+    return this.state.best;
   }
 
   /** What stays of the network now. */
@@ -113,9 +109,8 @@ export class Trainer {
    * @returns masked is null while nothing has been removed.
    */
   async validate(): Promise<{ whole: Evaluation; masked: Evaluation | null }> {
-    const network = this.state.readNetwork();
-    const whole = await this.validation.whole(network);
-    return { whole, masked: await this.validation.masked(network, whole) };
+    const whole = await this.measureWhole();
+    return { whole, masked: await this.measureMasked(whole) };
   }
 
   /**
@@ -143,9 +138,10 @@ export class Trainer {
           : 'no pruning event removed anything, so no epoch is the best',
       );
     }
-    const { state } = await loadCheckpoint(this.state.best.checkpointOf(best));
+    const name = `ckpt-${String(best.step).padStart(8, '0')}`;
+    const { state } = await loadCheckpoint(path.join(this.bestFolder, name));
     this.state.restore(state);
-    this.state.best.restore(best);
+    this.state.best = best;
     return best;
   }
 
@@ -203,21 +199,47 @@ export class Trainer {
 
   /** Validates, prunes where an event is due, and validates what the masks leave. */
   private async measureAndPrune(): Promise<EpochEnd> {
-    const { validation, pruning } = this;
-    const network = this.state.readNetwork();
-    const whole = await validation.whole(network);
+    const { pruning } = this;
+    const whole = await this.measureWhole();
     this.requireFinite(whole); // before the method sees the weights
     if (pruning?.timetable.by !== 'epoch' || !pruning.timetable.isDue(this.state.position.epoch)) {
-      return { pruning: null, whole, masked: await validation.masked(network, whole) };
+      return { pruning: null, whole, masked: await this.measureMasked(whole) };
     }
     const wasSilenced = pruning.isSilenced;
     const event = await this.prune(pruning, this.options.signal);
     this.tellPruned(pruning, event, true);
     // Choosing what is silent already changes nothing.
     const unchanged = wasSilenced && event.churn === 0 ? whole : null;
-    const masked = await validation.masked(network, unchanged);
+    const masked = await this.measureMasked(unchanged);
     this.requireFinite(masked);
     return { pruning: event, whole, masked };
+  }
+
+  private measureWhole(): Promise<Evaluation> {
+    return this.measure('validate', this.state.readNetwork());
+  }
+
+  private async measure(name: PhaseName, { model }: Network): Promise<Evaluation> {
+    const { data, batchSize, signal } = this.options;
+    this.tell({ kind: 'phase', name, total: data.validation.count, done: 0 });
+    try {
+      return await evaluate(model, data.validation, data, batchSize, {
+        signal,
+        onProgress: (images) => {
+          this.tell({ kind: 'measured', images });
+        },
+      });
+    } finally {
+      this.tell({ kind: 'phase-end' });
+    }
+  }
+
+  /** @param whole what the network measures as it is; null when it has changed since. */
+  private async measureMasked(whole: Evaluation | null): Promise<Evaluation | null> {
+    if (!this.pruning || removedUnits(this.keep) === 0) return null;
+    if (whole && this.pruning.isSilenced) return whole;
+    const network = this.state.readNetwork();
+    return this.pruning.whileMasked(() => this.measure('validate masked', network));
   }
 
   private async pruneIfDue(metrics: MetricsLog): Promise<void> {
@@ -275,16 +297,21 @@ export class Trainer {
     const { pruning, state } = this;
     if (pruning && !pruning.hasReachedRate(state.lastDone(pruning.timetable))) return;
     const evaluation = pruning ? masked : whole;
-    if (!evaluation || !state.best.offer({ epoch, step: state.position.step, evaluation })) return;
+    if (!evaluation || !state.isBest(evaluation)) return;
+    state.best = { epoch, step: state.position.step, evaluation };
     // Two: the checkpoint that a killed run resumes from may still name the one before.
-    const path = await this.saveTo(state.best.folder, 2);
-    this.tell({ kind: 'saved', path, isBest: true });
+    const saved = await this.saveTo(this.bestFolder, 2);
+    this.tell({ kind: 'saved', path: saved, isBest: true });
+  }
+
+  private get bestFolder(): string {
+    return path.join(this.options.run.path, 'best');
   }
 
   private async save(): Promise<void> {
     const { run, keepCheckpoints = 2 } = this.options;
-    const path = await this.saveTo(run.checkpoints, keepCheckpoints);
-    this.tell({ kind: 'saved', path, isBest: false });
+    const saved = await this.saveTo(run.checkpoints, keepCheckpoints);
+    this.tell({ kind: 'saved', path: saved, isBest: false });
   }
 
   private async saveTo(folder: string, keep: number): Promise<string> {

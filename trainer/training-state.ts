@@ -1,25 +1,23 @@
 import * as tf from '@tensorflow/tfjs';
 import { weightsByName } from '../layers';
 import type { NamedArray } from '../files/run/checkpoint';
-import { readArrays, takePrefix, tensorOf, underPrefix } from './arrays';
 import type { Optimizer } from './step/optimizer';
 
-/** All weights of a model by name, masks and moving averages too, on the host. */
-export function readWeights(model: tf.LayersModel): Map<string, NamedArray> {
-  return readArrays(
-    new Map([...weightsByName(model)].map(([name, weight]) => [name, weight.read()])),
-  );
+/** All weights of the model (masks and moving averages too), on the host, by `model/name`. */
+export function captureWeights(model: tf.LayersModel): Map<string, NamedArray> {
+  const weights = [...weightsByName(model)].map(([name, weight]) => [name, weight.read()] as const);
+  return new Map(weights.map(([name, tensor]) => [`model/${name}`, arrayOf(tensor)]));
 }
 
-/** All weights of the model (masks and moving averages too) and all slots, on the host. */
+/** The weights of the model and all slots, by `optimizer/name`, on the host. */
 export function captureTensors(
   model: tf.LayersModel,
   optimizer: Optimizer,
 ): Map<string, NamedArray> {
-  return new Map([
-    ...underPrefix('model', readWeights(model)),
-    ...underPrefix('optimizer', optimizer.state().slots),
-  ]);
+  const slots = [...optimizer.slots].map(
+    ([name, slot]) => [`optimizer/${name}`, arrayOf(slot)] as const,
+  );
+  return new Map([...captureWeights(model), ...slots]);
 }
 
 /**
@@ -49,7 +47,13 @@ export function restoreTensors(
     weight.write(value);
     value.dispose();
   }
-  optimizer.restore({ slots: takePrefix('optimizer', tensors), steps });
+  const slots = [...tensors].filter(([name]) => name.startsWith('optimizer/'));
+  optimizer.restore({
+    slots: new Map(
+      slots.map(([name, array]) => [name.slice('optimizer/'.length), tensorOf(array)]),
+    ),
+    steps,
+  });
 }
 
 /** The name of a weight that holds NaN or infinity; null where none does. */
@@ -59,4 +63,14 @@ export function weightNotFinite(model: tf.LayersModel): string | null {
     if (!isFinite) return name;
   }
   return null;
+}
+
+function arrayOf(tensor: tf.Tensor): NamedArray {
+  const { shape } = tensor;
+  const dtype = tensor.dtype as NamedArray['dtype'];
+  return { shape, dtype, values: tensor.dataSync<'float32'>().slice() };
+}
+
+function tensorOf({ values, shape, dtype }: NamedArray): tf.Tensor {
+  return tf.tensor(values, [...shape], dtype);
 }

@@ -4,7 +4,7 @@ import { expect, it } from 'vitest';
 import { NormFilter } from '../../methods';
 import type { Regrowth } from '../../methods';
 import { Distillation, weightsHash } from '../../trainer/step/distillation';
-import { ResumeMismatchError } from '../../trainer/trainer-errors';
+import { ResumeMismatchError } from '../../files/run/same-run';
 import { describeOn, quickest } from '../engines';
 import { scratchFolder, StopWhen, toyModel, toyTrainer, train } from './fixtures/toy-run';
 import type { Toy } from './fixtures/toy-run';

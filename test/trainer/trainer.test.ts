@@ -7,7 +7,8 @@ import { loadNewestCheckpoint } from '../../files/run/checkpoint';
 import type { NamedArray } from '../../files/run/checkpoint';
 import { NormFilter, schedules, startingAt, TaylorFilter } from '../../methods';
 import { Adam, Sgd } from '../../trainer/step/optimizer';
-import { DivergedError, ResumeMismatchError } from '../../trainer/trainer-errors';
+import { ResumeMismatchError } from '../../files/run/same-run';
+import { DivergedError } from '../../trainer/trainer-errors';
 import type { TrainerOptions } from '../../trainer/trainer-options';
 import { describeOn } from '../engines';
 import {

@@ -4,7 +4,7 @@ import { keepAll, projectLayers, removedUnits, requireMasks, similarity } from '
 import { maskedWeights, setMasks, weightReader, weightsByName, zeroMasked } from '../../layers';
 import type { MaskExtent } from '../../layers';
 import type { Methodology, RateSchedule } from '../../methods';
-import { filterNorms } from './filter-norms';
+import { filterNorms } from '../../measure/filter-norms';
 import type { Optimizer } from '../step/optimizer';
 import { keptPerLayer } from './pruning-event';
 import type { PruningEvent } from './pruning-event';

@@ -3,8 +3,7 @@ import { OptionError } from '../../errors';
 import { stateHash } from '../../files/run/checkpoint';
 import { logitsOf } from '../../measure/logits';
 import type { LossContext, LossTerm } from './loss';
-import { underPrefix } from '../arrays';
-import { readWeights } from '../training-state';
+import { captureWeights } from '../training-state';
 
 export interface DistillationOptions {
   /** Share of the loss that compares with the teacher, in (0, 1]; the labels get the rest. Default 0.5. */
@@ -92,5 +91,5 @@ export function distillationLoss(
  * @throws {CheckpointStateError} when a weight is not finite; it names the weight.
  */
 export function weightsHash(model: tf.LayersModel): string {
-  return stateHash({ tensors: underPrefix('model', readWeights(model)), record: {} });
+  return stateHash({ tensors: captureWeights(model), record: {} });
 }

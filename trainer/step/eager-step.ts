@@ -12,20 +12,10 @@ export interface EagerStepOptions extends LossOptions {
   readonly seed?: number;
 }
 
-/** What a step trains of a model. */
-interface Trained {
-  /** By name. */
-  readonly weights: ReadonlyMap<string, tf.LayerVariable>;
-  readonly variables: tf.Variable[];
-  /** Our names by those that tfjs gives its variables. */
-  readonly names: ReadonlyMap<string, string>;
-  readonly dropout: SeededDropout;
-}
-
 /** The step taken operation by operation: a gradient tape over the model's layers, which hold the weights. */
 export class EagerStep implements TrainingStep {
   private readonly loss: TrainingLoss;
-  private trained: Trained;
+  private trained: ReturnType<typeof findTrained>;
 
   /** @throws {OptionError} when labelSmoothing is outside [0, 1), or see TrainingLoss. */
   constructor(
@@ -70,7 +60,13 @@ export function createEagerStep({ network, optimizer, ...options }: StepParts): 
   return new EagerStep(network.model, optimizer, options);
 }
 
-function findTrained(model: tf.LayersModel): Trained {
+/** What a step trains of a model; `names` holds ours by those that tfjs gives its variables. */
+function findTrained(model: tf.LayersModel): {
+  readonly weights: ReadonlyMap<string, tf.LayerVariable>;
+  readonly variables: tf.Variable[];
+  readonly names: ReadonlyMap<string, string>;
+  readonly dropout: SeededDropout;
+} {
   const unfrozen = new Set(model.trainableWeights);
   const trainable = [...weightsByName(model)].filter(([, weight]) => unfrozen.has(weight));
   const variables = trainable.map(([, weight]) => weight.read() as unknown as tf.Variable);

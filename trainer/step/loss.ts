@@ -2,8 +2,8 @@ import * as tf from '@tensorflow/tfjs';
 import { softmaxCrossEntropy } from '../../backend/fused';
 import { OptionError } from '../../errors';
 import type { Network } from '../../graph';
-import { maskedWeights, readMasked, weightReader, weightsByName } from '../../layers';
-import type { KernelReader, Methodology } from '../../methods';
+import { maskedReader } from '../../layers';
+import type { Methodology } from '../../methods';
 import { logitsOf } from '../../measure/logits';
 
 /** What a term may look at, on the gradient tape; all of it is borrowed. */
@@ -119,45 +119,17 @@ export class TrainingLoss {
  * The method reads weights as the network computes with them, so that what is masked counts nothing.
  */
 export function penaltyOf(method: Methodology, network: Network): LossTerm | null {
-  const penalty = new Penalty(method, network);
-  const adds = tf.tidy(() => penalty.value() !== null);
-  return adds ? penalty : null;
-}
-
-/** What a method adds to the loss. */
-class Penalty implements LossTerm {
-  private graph: Network['graph'];
-  private read: KernelReader;
-
-  constructor(
-    private readonly method: Methodology,
-    { model, graph }: Network,
-  ) {
-    this.graph = graph;
-    this.read = maskedReader(model);
-  }
-
-  onBatch(): () => tf.Scalar {
-    return () => this.value()!; // null at no step or at all
-  }
-
-  rebind({ model, graph }: Network): void {
-    this.graph = graph;
-    this.read = maskedReader(model);
-  }
-
-  value(): tf.Scalar | null {
-    return this.method.penalty?.(this.graph, this.read) ?? null;
-  }
-}
-
-/** Reads weights by name, times their masks where they have some; for a tape or a tidy. */
-function maskedReader(model: tf.LayersModel): KernelReader {
-  const read = weightReader(model);
-  const names = new Map([...weightsByName(model)].map(([name, weight]) => [weight, name]));
-  const masked = new Map(maskedWeights(model).map((entry) => [names.get(entry.weight)!, entry]));
-  return (name) => {
-    const entry = masked.get(name);
-    return entry ? readMasked(entry) : read(name);
+  let read = penaltyReader(method, network);
+  if (tf.tidy(() => read() === null)) return null;
+  return {
+    onBatch: () => () => read()!, // null at no step or at all
+    rebind: (next) => {
+      read = penaltyReader(method, next);
+    },
   };
+}
+
+function penaltyReader(method: Methodology, { model, graph }: Network): () => tf.Scalar | null {
+  const read = maskedReader(model);
+  return () => method.penalty?.(graph, read) ?? null;
 }

@@ -1,21 +1,19 @@
 import * as tf from '@tensorflow/tfjs';
 import { OptionError } from '../../errors';
-import type { NamedArray } from '../../files/run/checkpoint';
-import { readArrays, tensorOf } from '../arrays';
 
-/** What an optimizer remembers between two steps, on the host. */
+/** What an optimizer remembers between two steps. */
 export interface OptimizerState {
-  /** By `slot/weight name`. */
-  readonly slots: ReadonlyMap<string, NamedArray>;
+  /** Live slots by `slot/weight name` (`velocity/conv1/kernel`); the optimizer owns them. */
+  readonly slots: ReadonlyMap<string, tf.Tensor>;
   /** Updates made so far. */
   readonly steps: number;
 }
 
 /**
  * Turns gradients into new weights. Its slots (velocities, moments) are kept by weight name, so that
- * masking, surgery and resume find them whatever the order of the weights.
+ * masking, surgery and resume find them whatever the order of the weights. It is its own state, to be saved.
  */
-export interface Optimizer {
+export interface Optimizer extends OptimizerState {
   /**
    * Updates the weights in place.
    *
@@ -28,13 +26,7 @@ export interface Optimizer {
     gradients: ReadonlyMap<string, tf.Tensor>,
     learningRate: number,
   ): void;
-  /** Live slots by `slot/weight name` (`velocity/conv1/kernel`); the optimizer owns them. */
-  readonly slots: ReadonlyMap<string, tf.Tensor>;
-  /** Updates made so far. */
-  readonly steps: number;
-  /** All that there is to save. */
-  state(): OptimizerState;
-  /** Goes on from what `state` gave. Slots that are not named restart at zero. */
+  /** Goes on from a saved state; takes over its tensors. Slots that are not named restart at zero. */
   restore(state: OptimizerState): void;
   /** Multiplies all slots of one weight by its mask, of the weight's shape; borrowed. */
   mask(weight: string, mask: tf.Tensor): void;
@@ -72,13 +64,9 @@ abstract class SlotOptimizer implements Optimizer {
     });
   }
 
-  state(): OptimizerState {
-    return { slots: readArrays(this.store), steps: this.count };
-  }
-
   restore({ slots, steps }: OptimizerState): void {
     this.dispose();
-    for (const [name, slot] of slots) this.store.set(name, tf.keep(tensorOf(slot)));
+    for (const [name, slot] of slots) this.store.set(name, tf.keep(slot));
     this.count = steps;
   }
 

@@ -10,7 +10,7 @@ import {
   zeroMasked,
 } from '../../../layers';
 import { Sgd } from '../../../trainer/step/optimizer';
-import type { Optimizer, OptimizerState } from '../../../trainer/step/optimizer';
+import type { Optimizer } from '../../../trainer/step/optimizer';
 import { EagerStep } from '../../../trainer/step/eager-step';
 import { describeOn } from '../../engines';
 import { expectClose, random, randomizeWeights } from '../../tensors';
@@ -98,9 +98,6 @@ class Recorder implements Optimizer {
     for (const [name, gradient] of gradients) {
       this.gradients.set(name, Float32Array.from(gradient.dataSync()));
     }
-  }
-  state(): OptimizerState {
-    return { slots: new Map(), steps: this.steps };
   }
   restore(): void {
     // it has no slots

@@ -172,8 +172,8 @@ export * from './models';
 export { measureLatency } from './measure/latency';
 export { createProgress } from './report/progress';
 export type { Progress } from './report/progress';
-export { Distillation, weightsHash } from './trainer/step/distillation';
-export type { DistillationOptions } from './trainer/step/distillation';
+export { sentencesOf, showTraining } from './report/training';
+export type { ShownEvent } from './report/training';
 export { dotPlot, linePlot } from './report/plot';
 export type { DotPlot, LinePlot, Point, Sample, Series } from './report/plot';
 export { sensitivityCsv, sensitivityPlot, tolerableRates } from './report/sensitivity';
@@ -185,28 +185,16 @@ export type {
 } from './report/sensitivity';
 export { classifier, handOver, sampleImages } from './jobs/hand-over';
 export type { HandedOver, HandOver } from './jobs/hand-over';
-export { constant, cosine, multiStep } from './trainer/step/learning-rate';
-export type { LearningRate } from './trainer/step/learning-rate';
-export type { LossContext, LossTerm } from './trainer/step/loss';
-export { Adam, Sgd } from './trainer/step/optimizer';
-export type { AdamOptions, Optimizer, SgdOptions } from './trainer/step/optimizer';
 export { observationBatches, withEvidence } from './measure/observe/evidence';
 export { firstBatches, gatherEvidence } from './measure/observe/observation';
 export type { GatheredEvidence } from './measure/observe/observation';
-export { hold } from './trainer/pruning/pruning';
 export { RunDirectory } from './files/run/run-directory';
 export { scanSensitivity } from './measure/search/sensitivity';
 export type { SensitivityScan } from './measure/search/sensitivity';
 export { OtherScanError, SensitivityLog } from './measure/search/sensitivity-log';
-export { StopRequest } from './files/run/signals';
-export { EagerStep } from './trainer/step/eager-step';
-export type { TrainingStep } from './trainer/step/step';
-export { captureTensors, restoreTensors } from './trainer/training-state';
-export type { PruningClock, PruningTimes } from './trainer/pruning/timetable';
-export { Trainer } from './trainer/trainer';
-export type { Best } from './trainer/trainer';
-export { DivergedError } from './trainer/trainer-errors';
-export type { TrainerOptions } from './trainer/trainer-options';
+export { ResumeMismatchError } from './files/run/same-run';
+export { listenForStop } from './files/run/signals';
+export type { StopListener } from './files/run/signals';
 export { reestimate, sampleBatches } from './measure/batch-statistics';
 export type { SampleOptions } from './measure/batch-statistics';
 export { solveLatency } from './measure/search/latency-target';
@@ -218,4 +206,47 @@ export type { PrunedCopyOptions } from './measure/pruned-copy';
 export { solveRate, TargetedRate, UnreachableTargetError } from './measure/search/target';
 export type { CountedTarget, FinalRate, SolvedRate, Target } from './measure/search/target';
 export { evaluate } from './measure/accuracy';
-export type { Evaluation } from './measure/accuracy';
+export type { Evaluation, EvaluationOptions } from './measure/accuracy';
+export {
+  Adam,
+  captureTensors,
+  constant,
+  cosine,
+  createEagerStep,
+  Distillation,
+  DivergedError,
+  EagerStep,
+  hold,
+  multiStep,
+  restoreTensors,
+  Sgd,
+  Trainer,
+  weightsHash,
+} from './trainer';
+export type {
+  AdamOptions,
+  Best,
+  DistillationOptions,
+  EagerStepOptions,
+  EpochEnd,
+  FilterNorms,
+  Happening,
+  LearningRate,
+  LossContext,
+  LossOptions,
+  LossTerm,
+  Optimizer,
+  OptimizerState,
+  PhaseName,
+  Position,
+  PruningClock,
+  PruningEvent,
+  PruningTimes,
+  SgdOptions,
+  StepFactory,
+  StepParts,
+  TrainerOptions,
+  TrainingEvent,
+  TrainingObserver,
+  TrainingStep,
+} from './trainer';

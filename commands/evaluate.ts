@@ -22,8 +22,10 @@ export async function evaluate(given: ConfigOf<'evaluate'>, terminal: Terminal):
     data.classes.length,
   );
   terminal.progress.start(images.count, config.split);
-  const result = await measure(model, images, data, config.batchSize, (done) => {
-    terminal.progress.update(done);
+  const result = await measure(model, images, data, config.batchSize, {
+    onProgress: (done) => {
+      terminal.progress.update(done);
+    },
   }).finally(() => {
     terminal.progress.stop();
   });

@@ -5,6 +5,7 @@ import { options } from '../config';
 import type { ConfigOf } from '../config';
 import { ConfigError } from '../config/error';
 import { resolveImages } from '../config/resolve';
+import { StoppedError } from '../errors';
 import { shapingOptions } from '../config/saved';
 import type { DataSet } from '../data';
 import { readModel } from '../formats';
@@ -15,7 +16,7 @@ import type { Sensitivity } from '../report/sensitivity';
 import { weightsHash } from '../trainer/step/distillation';
 import { scanSensitivity } from '../measure/search/sensitivity';
 import { SensitivityLog } from '../measure/search/sensitivity-log';
-import { EXIT_RESUMABLE, StopRequest } from '../files/run/signals';
+import { EXIT_RESUMABLE, listenForStop } from '../files/run/signals';
 import { evaluate } from '../measure/accuracy';
 import { dataOf } from './data';
 import { startedEngine } from './engine';
@@ -35,7 +36,7 @@ type Config = ConfigOf<'sensitivity'>;
  */
 export async function sensitivity(config: Config, terminal: Terminal): Promise<number> {
   const { model: file, out } = config as { readonly model: string; readonly out: string }; // rules.ts
-  using stop = new StopRequest().listen();
+  using stop = listenForStop();
   await startedEngine(config, terminal);
   const data = await imagesOf(config);
   const model = await maskable(file);
@@ -45,15 +46,20 @@ export async function sensitivity(config: Config, terminal: Terminal): Promise<n
     const log = await SensitivityLog.open(out, await identityOf({ model, file, data }, config));
     try {
       if (log.size > 0) terminal.progress.note(`going on after ${log.size} measurements in ${out}`);
-      const found = await scanned({ model, file, data, stop }, log, config, terminal);
+      const found = await scanned(
+        { model, file, data, signal: stop.signal },
+        log,
+        config,
+        terminal,
+      );
       await writeSensitivity(found, config, out, terminal);
     } finally {
       await log.close();
     }
     return 0;
   } catch (error) {
-    if (!(error instanceof Stopped)) throw error;
-    terminal.warn(`stopped by ${String(stop.requested)}; the same command goes on`);
+    if (!(error instanceof StoppedError)) throw error;
+    terminal.warn(`${error.message}; the same command goes on`);
     return EXIT_RESUMABLE;
   } finally {
     model.dispose();
@@ -66,9 +72,6 @@ interface Scanned {
   readonly file: string;
   readonly data: DataSet;
 }
-
-/** A signal asked the scan to stop; what is finished is in the log. */
-class Stopped extends Error {}
 
 async function imagesOf(config: Config): Promise<DataSet> {
   const data = await dataOf(resolveImages(config));
@@ -115,7 +118,7 @@ function sha256(parts: readonly (string | Uint8Array)[]): string {
 }
 
 async function scanned(
-  { model, file, data, stop }: Scanned & { readonly stop: StopRequest },
+  { model, file, data, signal }: Scanned & { readonly signal: AbortSignal },
   log: SensitivityLog,
   config: Config,
   { progress }: Terminal,
@@ -128,15 +131,12 @@ async function scanned(
   const images = { data, batchSize };
   const { scores, policy } = await choosable({ model, graph, file, images }, pruning, choice);
   const keepAt = proposeByRate(graph, scores, policy);
-  const interrupt = (): void => {
-    if (stop.requested !== null) throw new Stopped();
-  };
   return await asUsage(() =>
     scanSensitivity({
       ...{ model, graph, rates, keepAt, log, progress },
       images: data.validation.count,
       measure: async (masked) => {
-        const found = await evaluate(masked, data.validation, data, batchSize, interrupt);
+        const found = await evaluate(masked, data.validation, data, batchSize, { signal });
         return { loss: found.loss, accuracy: found.top1 };
       },
     }),

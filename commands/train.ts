@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import * as tf from '@tensorflow/tfjs';
 import { ConfigError } from '../config/error';
+import { StoppedError } from '../errors';
 import type { Run } from '../config/parse';
 import { options } from '../config';
 import type { ConfigOf, Key } from '../config';
@@ -10,11 +11,12 @@ import { differences, savedOptions, shapingOptions } from '../config/saved';
 import { batchCount } from '../data';
 import type { DataSet } from '../data';
 import { requireWritable, writeForms } from '../formats';
-import { countMacs, countParams, removedUnits } from '../graph';
+import { countMacs, countParams, Network, removedUnits } from '../graph';
 import type { ChannelGraph, KeepSet } from '../graph';
 import { BatchStatistics, prunable, weightReader } from '../layers';
 import { chooseUnits, scoreKernels } from '../methods';
 import { blockLayers } from '../models';
+import { showTraining } from '../report/training';
 import { comparisonTable, formatBytes } from '../report/table';
 import type { JsonObject } from '../files';
 import { observationBatches, withEvidence } from '../measure/observe/evidence';
@@ -27,7 +29,7 @@ import { Adam, Sgd } from '../trainer/step/optimizer';
 import type { Optimizer } from '../trainer/step/optimizer';
 import { newestUnfinished } from '../files/run/newest-unfinished';
 import { RunDirectory } from '../files/run/run-directory';
-import { EXIT_RESUMABLE, StopRequest } from '../files/run/signals';
+import { EXIT_RESUMABLE, listenForStop } from '../files/run/signals';
 import { TargetedRate } from '../measure/search/target';
 import type { FinalRate } from '../measure/search/target';
 import { Trainer } from '../trainer/trainer';
@@ -59,7 +61,7 @@ const RUNS = 'runs';
  * @returns the exit code: 0, or 75 after a signal, when the same run resumes.
  */
 export async function train(given: Run<'train'>, terminal: Terminal): Promise<number> {
-  using stop = new StopRequest().listen();
+  using stop = listenForStop();
   const invocation = await withLayerRates(given);
   const resumed = invocation.config.resume ? await reopened(invocation) : null;
   using resumedRun = resumed?.run ?? null;
@@ -75,7 +77,7 @@ export async function train(given: Run<'train'>, terminal: Terminal): Promise<nu
       versions: { tfjs: tf.version_core, tensorflow: engine.tensorflowVersion ?? 'none' },
     });
     await run.setStatus('running');
-    const code = await trainIn(run, parts, stop, terminal);
+    const code = await trainIn(run, parts, stop.signal, terminal);
     await run.setStatus(code === 0 ? 'done' : 'stopped');
     return code;
   } catch (error) {
@@ -214,23 +216,23 @@ function requireValidation({ validationFraction }: Resolved, data: DataSet): voi
 async function trainIn(
   run: RunDirectory,
   parts: Parts,
-  stop: StopRequest,
+  signal: AbortSignal,
   terminal: Terminal,
 ): Promise<number> {
-  const trainer = await asUsage(() => trainerOf(run, parts, stop, terminal));
+  const trainer = await asUsage(() => trainerOf(run, parts, signal, terminal));
   try {
     if (parts.config.resume) await resume(trainer, terminal);
-    if ((await trainer.train()) === 'stopped') throw new Stopped();
+    await trainer.train();
     const best = await trainer.restoreBest();
-    await remeasureStatistics(parts, trainer.keep, stop);
-    const result = await handOverOf(run, parts, trainer.keep, stop, terminal);
+    await remeasureStatistics(parts, trainer.keep, signal);
+    const result = await handOverOf(run, parts, trainer.keep, signal, terminal);
     sayAttained(parts, trainer.keep, terminal);
     report(result, best.epoch, run, parts.config, terminal);
     return 0;
   } catch (error) {
-    if (!(error instanceof Stopped)) throw error;
+    if (!(error instanceof StoppedError)) throw error;
     terminal.warn(
-      `stopped by ${String(stop.requested)} after step ${trainer.steps}; to go on: ` +
+      `${error.message} after step ${trainer.steps}; to go on: ` +
         `${terminal.program} --resume --run-dir ${quoted(run.path)}`,
     );
     return EXIT_RESUMABLE;
@@ -248,16 +250,6 @@ function sayAttained({ config, model, graph }: Parts, keep: KeepSet, terminal: T
   say(attainedText(target, keep));
 }
 
-/** A signal asked the run to stop, and everything is saved. */
-class Stopped extends Error {}
-
-async function* untilStopped<T>(batches: AsyncIterable<T>, stop: StopRequest): AsyncGenerator<T> {
-  for await (const batch of batches) {
-    if (stop.requested !== null) throw new Stopped();
-    yield batch;
-  }
-}
-
 /** A path as a shell takes it. */
 function quoted(text: string): string {
   return /^[\w./=+-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
@@ -266,14 +258,13 @@ function quoted(text: string): string {
 function trainerOf(
   run: RunDirectory,
   { given, config, data, model, graph, pruning, optimizer, teacher }: Parts,
-  stop: StopRequest,
+  signal: AbortSignal,
   terminal: Terminal,
 ): Trainer {
   const { epochs, batchSize } = config;
   const isPaper = config.compat === 'paper';
   return new Trainer({
-    model,
-    graph,
+    network: new Network(model, graph),
     method: pruning?.method ?? null,
     policy: pruning?.policy ?? null,
     data,
@@ -294,8 +285,8 @@ function trainerOf(
     checkpointEvery: config.checkpointEvery,
     keepCheckpoints: config.keepCheckpoints,
     identity: identityOf(given, data, teacher),
-    progress: terminal.progress,
-    stop,
+    observers: [showTraining(terminal.progress)],
+    signal,
   });
 }
 
@@ -303,12 +294,12 @@ function trainerOf(
 async function remeasureStatistics(
   { config, data, model, graph }: Parts,
   keep: KeepSet,
-  stop: StopRequest,
+  signal: AbortSignal,
 ): Promise<void> {
   const { seed, bnBatches, batchSize } = config;
   if (bnBatches === null || bnBatches === 0) return;
   const batches = sampleBatches(data, { seed, batchSize, batches: bnBatches });
-  await reestimate({ model, graph }, keep, untilStopped(batches, stop));
+  await reestimate({ model, graph }, keep, batches, signal);
 }
 
 /** @throws {ConfigError} when there are no statistics that --bn-batches could measure. */
@@ -326,14 +317,11 @@ function handOverOf(
   run: RunDirectory,
   { config, data, model, source, graph }: Parts,
   keep: KeepSet,
-  stop: StopRequest,
+  signal: AbortSignal,
   { progress }: Terminal,
 ): Promise<HandedOver> {
   const { method, rate, pattern, seed, batchSize, verifySamples } = config;
   const attained = finalRateOf(config, model, graph) ? removedShare(keep) : rate;
-  const interrupt = (): void => {
-    if (stop.requested !== null) throw new Stopped();
-  };
   return handOver({
     model,
     graph,
@@ -342,9 +330,9 @@ function handOverOf(
     facts: { method, rate: attained, layerRates: config.layerRate, pattern, seed, source },
     extras: (hard) => writeForms(hard, config.format, { blocksOf: blockLayers }),
     samples: () => sampleImages(data.validation, data, verifySamples),
-    classify: classifier(() => data.test, data, batchSize, progress, interrupt),
+    classify: classifier(() => data.test, data, batchSize, progress, signal),
     progress,
-    interrupt,
+    signal,
   });
 }
 

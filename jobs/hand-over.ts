@@ -11,6 +11,7 @@ import { measureLatency } from '../measure/latency';
 import type { Progress } from '../report/progress';
 import type { Measures } from '../report/table';
 import { evaluate } from '../measure/accuracy';
+import { breathe } from '../stopping';
 
 /** A network and what stays of it. */
 export interface HandOver {
@@ -31,8 +32,8 @@ export interface HandOver {
   readonly classify:
     ((model: tf.LayersModel) => Promise<Pick<Measures, 'accuracy' | 'loss'>>) | null;
   readonly progress: Progress;
-  /** Called between pieces of work, once signals had a turn; what it throws abandons the hand-over. */
-  readonly interrupt?: () => void;
+  /** Ends the hand-over between two pieces of work. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** What was handed over: the network at full width (see `whole`) and the small one. */
@@ -51,43 +52,38 @@ export interface HandedOver {
  * Nothing is written unless the proof holds.
  *
  * @throws {VerificationError} when the two networks part.
+ * @throws {StoppedError} once the signal has been aborted; what was written by then is whole.
  */
 export async function handOver(options: HandOver): Promise<HandedOver> {
-  const { model, graph, keep, folder, facts, progress } = options;
-  const interrupt = async (): Promise<void> => {
-    await new Promise((resolve) => setImmediate(resolve));
-    options.interrupt?.();
-  };
+  const { model, graph, keep, folder, facts, progress, signal } = options;
   const hard = harden({ model, graph }, keep);
   const masked = mask({ model, graph }, keep);
   try {
     progress.note('verify: the small network against the masked one');
-    const samples = between(options.samples(), interrupt);
-    const verification = await verify({ model, graph, keep, hard }, samples);
+    const verification = await verify({ model, graph, keep, hard }, options.samples(), signal);
     const manifest = pruningManifest(graph, keep, { ...facts, verification });
-    await interrupt();
+    await breathe(signal);
     await writeModel(hard, folder, {
       ...options.extras?.(hard),
       'pruning.json': `${JSON.stringify(manifest, null, 2)}\n`,
     });
-    await interrupt();
     const whole = options.whole ?? masked;
-    const [slow, fast] = await measureLatency([whole, hard]);
-    const measured = async (
+    const [slow, fast] = await measureLatency([whole, hard], { signal });
+    const measure = async (
       network: tf.LayersModel,
       latencyMs: number,
-      left: KeepSet | undefined,
+      stays: KeepSet | undefined,
     ): Promise<Measures> => ({
       ...((await options.classify?.(network)) ?? { accuracy: null, loss: null }),
-      macs: countMacs(graph, left),
-      params: countParams(graph, left),
+      macs: countMacs(graph, stays),
+      params: countParams(graph, stays),
       bytes: await modelBytes(network),
       latencyMs,
     });
     return {
-      before: await measured(whole, slow!.medianMs, undefined),
+      before: await measure(whole, slow!.medianMs, undefined),
       after: {
-        ...(await measured(hard, fast!.medianMs, keep)),
+        ...(await measure(hard, fast!.medianMs, keep)),
         ...(keep.weights.size > 0 && { weightFile: weightFileSizes(hard) }),
       },
       verification,
@@ -96,17 +92,6 @@ export async function handOver(options: HandOver): Promise<HandedOver> {
   } finally {
     hard.dispose();
     masked.dispose();
-  }
-}
-
-/** The same samples, with `work` before each. */
-async function* between(
-  samples: AsyncIterable<tf.Tensor> | Iterable<tf.Tensor>,
-  work: () => Promise<void>,
-): AsyncGenerator<tf.Tensor> {
-  for await (const sample of samples) {
-    await work();
-    yield sample;
   }
 }
 
@@ -133,25 +118,23 @@ export async function* sampleImages(
   }
 }
 
-/**
- * Accuracy and loss on a split, with progress.
- *
- * @param interrupt as in HandOver, called after each batch.
- */
+/** Accuracy and loss on a split, with progress; throws as `evaluate`. */
 export function classifier(
   split: () => ImageSet,
   data: DataSet,
   batchSize: number,
   progress: Progress,
-  interrupt?: () => void,
+  signal?: AbortSignal,
 ): NonNullable<HandOver['classify']> {
   return async (model) => {
     const images = split();
     progress.start(images.count, 'test');
     try {
-      const { top1, loss } = await evaluate(model, images, data, batchSize, (done) => {
-        progress.update(done);
-        interrupt?.();
+      const { top1, loss } = await evaluate(model, images, data, batchSize, {
+        signal,
+        onProgress: (done) => {
+          progress.update(done);
+        },
       });
       return { accuracy: top1, loss };
     } finally {

@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 import { OptionError } from '../errors';
 import { isPrunable, readMasked } from './prunable';
 import type { LayerKeep, MaskedWeight, Prunable } from './prunable';
-import { forEachLayer } from './rebuild';
+import { forEachLayer, weightReader, weightsByName } from './rebuild';
 
 /**
  * How far a mask reaches: `kernel` silences kernels only (the papers' code), `unit` everything that
@@ -103,4 +103,15 @@ function writeMask(masked: MaskedWeight, keep?: Uint8Array, single?: Uint8Array)
   const mask = tf.tensor(values, shape);
   masked.mask.write(mask);
   mask.dispose();
+}
+
+/** Reads weights by name, times their masks where they have some; for a tape or a tidy. */
+export function maskedReader(model: tf.LayersModel): (name: string) => tf.Tensor {
+  const read = weightReader(model);
+  const names = new Map([...weightsByName(model)].map(([name, weight]) => [weight, name]));
+  const masked = new Map(maskedWeights(model).map((entry) => [names.get(entry.weight)!, entry]));
+  return (name) => {
+    const entry = masked.get(name);
+    return entry ? readMasked(entry) : read(name);
+  };
 }

@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { softmaxCrossEntropy } from '../backend/fused';
+import { OptionError } from '../errors';
 import { evaluationBatches } from '../data';
 import type { DataSet, ImageSet } from '../data';
 import { breathe } from '../stopping';
@@ -16,20 +17,26 @@ export interface Evaluation {
   readonly images: number;
 }
 
+/** How an evaluation is watched and stopped. */
+export interface EvaluationOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** Told after each batch how many images have been measured. */
+  readonly onProgress?: (images: number) => void;
+}
+
 /**
  * Measures a classifier that ends in logits or a softmax on a split.
  *
  * @param normalization mean and deviation per channel of the data set the network was trained on.
- * @param onBatch called after each batch with the number of images so far; what it throws ends the evaluation.
- * @throws {StoppedError} after a batch, when the signal has been aborted.
+ * @throws {OptionError} when the split has no image.
+ * @throws {StoppedError} after the batch in which the signal was aborted.
  */
 export async function evaluate(
   model: tf.LayersModel,
   split: ImageSet,
   normalization: Pick<DataSet, 'mean' | 'deviation'>,
   batchSize: number,
-  onBatch?: (images: number) => void,
-  signal?: AbortSignal,
+  { signal, onProgress }: EvaluationOptions = {},
 ): Promise<Evaluation> {
   const sums = { loss: 0, top1: 0, top5: 0, images: 0 };
   for await (const batch of evaluationBatches(split, normalization, batchSize)) {
@@ -42,11 +49,17 @@ export async function evaluate(
     } finally {
       batch.dispose();
     }
+    onProgress?.(sums.images);
     await breathe(signal);
-    onBatch?.(sums.images);
   }
   const { images } = sums;
-  if (images === 0) throw new RangeError('evaluate needs at least one image, the split has 0');
+  if (images === 0) {
+    throw new OptionError({
+      option: 'split',
+      problem: 'must hold at least one image',
+      received: 0,
+    });
+  }
   return { loss: sums.loss / images, top1: sums.top1 / images, top5: sums.top5 / images, images };
 }
 

@@ -1,11 +1,11 @@
 import * as tf from '@tensorflow/tfjs';
 import { batchCount, trainingBatches } from '../data';
 import type { Batch, DataSet } from '../data';
+import { OptionError } from '../errors';
 import type { KeepSet, Network } from '../graph';
 import { projectLayers } from '../graph';
-import { breathe } from '../stopping';
-import { OptionError } from '../errors';
 import { BatchStatistics, clearMasks, setMasks } from '../layers';
+import { breathe } from '../stopping';
 
 /** Which training images are looked at. */
 export interface SampleOptions {
@@ -26,8 +26,8 @@ export async function* sampleBatches(
   { seed, batchSize, batches }: SampleOptions,
 ): AsyncGenerator<Batch> {
   const dropLast = batchCount(data.train.count, batchSize, true) > 0;
-  let left = batches;
-  for (let epoch = 0; left > 0; epoch++) {
+  let taken = 0;
+  for (let epoch = 0; taken < batches; epoch++) {
     for await (const batch of trainingBatches(data, {
       seed,
       epoch,
@@ -40,7 +40,7 @@ export async function* sampleBatches(
       } finally {
         batch.dispose();
       }
-      if (--left === 0) break;
+      if (++taken === batches) break;
     }
   }
 }

@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
+import { breathe } from '../stopping';
 
 /** Times of one forward pass. */
 export interface Latency {
@@ -8,23 +9,33 @@ export interface Latency {
   readonly runs: number;
 }
 
+/** How forward passes are timed. */
+export interface LatencyOptions {
+  /** Timed passes of each model. Default 30. */
+  readonly runs?: number;
+  /** Passes of each before these. Default 5. */
+  readonly warmup?: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
 /**
  * Measures forward passes of one image on the engine in use, one after the other.
  *
  * The models take turns, so that a machine whose speed drifts is fair to all of them.
  *
  * @param models   LayersModels with one image input of a known size.
- * @param options.runs timed passes of each, after `options.warmup` others.
  * @returns one answer per model, in order.
+ * @throws {StoppedError} after the pass in which the signal was aborted.
  */
 export async function measureLatency(
   models: readonly tf.LayersModel[],
-  { runs = 30, warmup = 5 }: { readonly runs?: number; readonly warmup?: number } = {},
+  { runs = 30, warmup = 5, signal }: LatencyOptions = {},
 ): Promise<Latency[]> {
   const times = models.map((): number[] => []);
   for (let turn = -warmup; turn < runs; turn++) {
     for (const [index, model] of models.entries()) {
       const elapsed = await forwardMs(model);
+      await breathe(signal);
       if (turn >= 0) times[index]!.push(elapsed);
     }
   }
@@ -42,6 +53,5 @@ async function forwardMs(model: tf.LayersModel): Promise<number> {
   await output.data();
   const elapsed = performance.now() - started;
   tf.dispose([image, output]);
-  await new Promise((resolve) => setImmediate(resolve)); // lets signals have a turn
   return elapsed;
 }

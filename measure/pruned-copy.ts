@@ -68,7 +68,7 @@ export class PrunedCopy {
     await this.settle(keep);
     setMasks(this.model, projectLayers(this.graph, keep), 'unit');
     try {
-      return (await evaluate(this.model, data.validation, data, batchSize, undefined, signal)).top1;
+      return (await evaluate(this.model, data.validation, data, batchSize, { signal })).top1;
     } finally {
       clearMasks(this.model);
     }

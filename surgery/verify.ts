@@ -4,6 +4,7 @@ import { sumWithoutBlocks } from '../backend/cpu-sums';
 import type { ChannelGraph, KeepSet, Remainder } from '../graph';
 import { projectCalls } from '../graph';
 import { isModel } from '../layers';
+import { breathe } from '../stopping';
 import { mask } from './harden';
 
 /** What the law allows: bit for bit on the `cpu` backend, elsewhere this share of the largest output. */
@@ -52,10 +53,12 @@ export interface Comparison {
  * @param batches inputs; borrowed, read one after the other.
  * @throws {VerificationError} when the law is broken, naming the layer where the two part.
  * @throws {OptionError} when there is no sample, or the keep set does not fit the graph.
+ * @throws {StoppedError} before a batch, once the signal has been aborted.
  */
 export async function verify(
   comparison: Comparison,
   batches: Iterable<VerificationBatch> | AsyncIterable<VerificationBatch>,
+  signal?: AbortSignal,
 ): Promise<Verification> {
   sumWithoutBlocks();
   const masked = mask({ model: comparison.model, graph: comparison.graph }, comparison.keep);
@@ -67,6 +70,7 @@ export async function verify(
       backend: tf.getBackend(),
     };
     for await (const batch of batches) {
+      await breathe(signal);
       verification = addBatch(verification, difference(masked, comparison.hard, batch), batch);
       if (!holds(verification)) {
         throw new VerificationError(verification, partingLayer(comparison, masked, batch));

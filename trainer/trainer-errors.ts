@@ -1,10 +1,8 @@
-import { canonicalJson } from '../files';
-import type { JsonObject, JsonValue } from '../files';
+import { SecateurError } from '../errors';
 
 /** The network diverged: there is nothing finite to go on with. */
-export class DivergedError extends Error {
+export class DivergedError extends SecateurError {
   override readonly name = 'DivergedError';
-  readonly exitCode = 1;
 
   /**
    * @param step the step (0-based) that was taken last, or whose loss it is.
@@ -17,34 +15,9 @@ export class DivergedError extends Error {
     options?: ErrorOptions,
   ) {
     super(
-      `${what} at step ${step} (epoch ${epoch}, both counted from 0): lower --learning-rate or ` +
-        'raise --warmup-epochs; the checkpoints saved before are intact',
+      `${what} at step ${step} (epoch ${epoch}, both counted from 0): lower the learning rate or ` +
+        'warm it up for longer; the checkpoints saved before are intact',
       options,
     );
   }
-}
-
-/** A checkpoint belongs to another run than the one that was asked for. */
-export class ResumeMismatchError extends Error {
-  override readonly name = 'ResumeMismatchError';
-  readonly exitCode = 2;
-}
-
-/**
- * Checks that a checkpoint belongs to this run.
- *
- * @throws {ResumeMismatchError} naming all that differs.
- */
-export function requireSameRun(ours: JsonObject, theirs: JsonObject): void {
-  const differing = differences(ours, theirs);
-  if (differing.length === 0) return;
-  throw new ResumeMismatchError(`the checkpoint belongs to another run: ${differing.join('; ')}`);
-}
-
-function differences(ours: JsonObject, theirs: JsonObject): string[] {
-  const keys = new Set([...Object.keys(ours), ...Object.keys(theirs)]);
-  const text = (value: JsonValue | undefined): string => canonicalJson(value ?? null);
-  return [...keys]
-    .filter((key) => text(ours[key]) !== text(theirs[key]))
-    .map((key) => `${key} was ${text(theirs[key])}, is ${text(ours[key])}`);
 }

@@ -1,23 +1,22 @@
-import type * as tf from '@tensorflow/tfjs';
+import { OptionError } from '../errors';
 import type { DataSet } from '../data';
 import type { JsonObject } from '../files';
-import type { ChannelGraph } from '../graph';
+import type { RunDirectory } from '../files/run/run-directory';
+import type { Network } from '../graph';
 import type { MaskExtent } from '../layers';
+import type { FinalRate } from '../measure/search/target';
 import type { Methodology, PolicyOptions, RateSchedule } from '../methods';
-import type { Progress } from '../report/progress';
+import type { TrainingObserver } from './events';
+import type { PruningTimes } from './pruning/timetable';
 import type { LearningRate } from './step/learning-rate';
 import type { LossTerm } from './step/loss';
 import type { Optimizer } from './step/optimizer';
-import type { RunDirectory } from '../files/run/run-directory';
-import type { StopRequest } from '../files/run/signals';
-import type { FinalRate } from '../measure/search/target';
-import type { PruningTimes } from './pruning/timetable';
+import type { StepFactory } from './step/step';
 
 /** The parts of a run; the Trainer borrows them all. */
 export interface TrainerOptions {
-  /** Prunable (layers/prunable); ends in logits. */
-  readonly model: tf.LayersModel;
-  readonly graph: ChannelGraph;
+  /** Of a prunable model (layers/prunable) that ends in logits. */
+  readonly network: Network;
   /** Null trains without pruning. */
   readonly method: Methodology | null;
   /** How the method's scores become a choice; needed with a method. */
@@ -51,22 +50,32 @@ export interface TrainerOptions {
   readonly keepCheckpoints?: number;
   /** What a resumed run must share with this one: configuration, data set, format. */
   readonly identity: JsonObject;
-  readonly progress: Progress;
-  readonly stop: Pick<StopRequest, 'requested'>;
+  /** How a step is taken. Default operation by operation. */
+  readonly step?: StepFactory;
+  /** Told of all that happens, in turn. Default none; log.jsonl is written in any case. */
+  readonly observers?: readonly TrainingObserver[];
+  /** Once it is aborted the run saves itself after the running step and ends. */
+  readonly signal?: AbortSignal | undefined;
 }
 
-/** @throws {RangeError} when a number is outside its range, or there are no images to learn from or choose by. */
+/** @throws {OptionError} when a number is outside its range, or there are no images to learn from or choose by. */
 export function checkTrainerOptions(options: TrainerOptions): void {
-  const atLeast = (name: string, value: number, least: number): void => {
-    if (Number.isInteger(value) && value >= least) return;
-    throw new RangeError(`${name} must be a whole number from ${least}, got ${value}`);
-  };
   const { epochs, batchSize, data, checkpointEvery, keepCheckpoints, observeBatches } = options;
-  atLeast('epochs', epochs, 1);
-  atLeast('batchSize', batchSize, 1);
-  atLeast('checkpointEvery', checkpointEvery ?? 1, 1);
-  atLeast('keepCheckpoints', keepCheckpoints ?? 1, 1);
-  atLeast('training images', data.train.count, 1);
-  atLeast('validation images (the best epoch is chosen by them)', data.validation.count, 1);
-  atLeast('observeBatches', observeBatches ?? 1, 1);
+  requireFromOne('epochs', epochs);
+  requireFromOne('batchSize', batchSize);
+  requireFromOne('checkpointEvery', checkpointEvery ?? 1);
+  requireFromOne('keepCheckpoints', keepCheckpoints ?? 1);
+  requireFromOne('observeBatches', observeBatches ?? 1);
+  requireImages('data.train', 'to learn from', data.train.count);
+  requireImages('data.validation', 'by which the best epoch is chosen', data.validation.count);
+}
+
+function requireFromOne(option: string, received: number): void {
+  if (Number.isInteger(received) && received >= 1) return;
+  throw new OptionError({ option, allowed: 'a whole number from 1', received });
+}
+
+function requireImages(option: string, purpose: string, received: number): void {
+  if (received >= 1) return;
+  throw new OptionError({ option, problem: `must hold images ${purpose}`, received });
 }

@@ -1,111 +1,99 @@
 import * as path from 'node:path';
 import { batchCount, trainingBatches } from '../data';
-import type { KeepSet } from '../graph';
-import { OptionError } from '../errors';
-import { keepAll, keepToJson, removedUnits } from '../graph';
-import { schedules, startingAt } from '../methods';
-import type { Methodology } from '../methods';
+import { StoppedError } from '../errors';
 import { loadCheckpoint, loadNewestCheckpoint, saveCheckpoint } from '../files/run/checkpoint';
 import { CheckpointStateError } from '../files/run/checkpoint-errors';
-import type { TrainingState } from '../files/run/training-state';
-import type { JsonObject } from '../files';
-import { epochLine, evaluationColumns, metricsColumns, stepEventLine } from './epoch-report';
-import type { EpochEnd } from './epoch-report';
-import { observationBatches, withEvidence } from '../measure/observe/evidence';
-import { normAdvice } from './pruning/filter-norms';
-import { penaltyOf } from './step/loss';
-import { LossMean } from './step/loss-mean';
-import { openEventLog } from '../files/run/event-log';
 import { MetricsLog } from '../files/run/metrics-log';
-import type { EventLog } from '../files/run/event-log';
-import type { MetricsRow } from '../files/run/metrics-log';
-import { Pruning } from './pruning/pruning';
-import { eventColumns } from './pruning/pruning-event';
-import type { PruningEvent } from './pruning/pruning-event';
-import { EagerStep } from './step/eager-step';
-import type { TrainingStep } from './step/step';
-import { Timetable } from './pruning/timetable';
-import { DivergedError, requireSameRun } from './trainer-errors';
-import { checkTrainerOptions } from './trainer-options';
-import type { TrainerOptions } from './trainer-options';
-import { captureTensors, restoreTensors, weightNotFinite } from './training-state';
+import { removedUnits } from '../graph';
+import type { KeepSet, Network } from '../graph';
 import { evaluate } from '../measure/accuracy';
 import type { Evaluation } from '../measure/accuracy';
-
-/** The epoch whose network the run hands over. */
-export interface Best {
-  readonly epoch: number;
-  readonly step: number;
-  readonly evaluation: Evaluation;
-}
+import { observationBatches, withEvidence } from '../measure/observe/evidence';
+import { breathe } from '../stopping';
+import type { EpochEnd, Happening, PhaseName, TrainingObserver } from './events';
+import { epochRow, metricsColumns, pruningRow, rewindMetrics } from './metrics';
+import { openRunLog } from './log';
+import { createPruning, createStep } from './parts';
+import { passEpoch, passStep } from './position';
+import type { Pruning } from './pruning/pruning';
+import type { PruningEvent } from './pruning/pruning-event';
+import { RunState } from './run-state';
+import type { Best } from './run-state';
+import type { TrainingStep } from './step/step';
+import { DivergedError } from './trainer-errors';
+import { checkTrainerOptions } from './trainer-options';
+import type { TrainerOptions } from './trainer-options';
 
 /** Steps between two readings of the loss: each one waits for the device. */
 const READ_EVERY = 10;
-
-/** Thrown out of a validation when a signal asks to stop; never leaves the Trainer. */
-class StopAsked extends Error {}
 
 /**
  * Trains a network and prunes it meanwhile; owns time, randomness and files, knows no method by name.
  *
  * Everything it computes is a function of its options and the step index, so that a run that was
- * stopped anywhere and resumed ends with the same bits (on one engine and machine).
+ * stopped anywhere and resumed ends with the same bits (on one engine and machine). The order is the law of
+ * that: the step, its pruning event, its row of metrics, the rows to the disk, then the checkpoint of the best
+ * epoch and that of the step.
  */
 export class Trainer {
+  private readonly stepsPerEpoch: number;
   private readonly step: TrainingStep;
   private readonly pruning: Pruning | null;
-  private readonly stepsPerEpoch: number;
-  private readonly log: EventLog;
-  private readonly losses = new LossMean(); // of the running epoch
-  private stepsDone = 0;
-  private epochsDone = 0; // with their validation and pruning
-  private bestSoFar: Best | null = null;
+  private readonly state: RunState;
+  private readonly log: ReturnType<typeof openRunLog>;
+  private readonly observers: readonly TrainingObserver[];
 
+  /** @throws {OptionError} when an option cannot be used; `Pruning` and the step have more to say. */
   constructor(private readonly options: TrainerOptions) {
-    const { model, graph, method, optimizer, labelSmoothing = 0 } = options;
     checkTrainerOptions(options);
-    const penalty = method && penaltyOf(method, graph, model);
-    const terms = [...(options.terms ?? []), ...(penalty ? [penalty] : [])];
-    this.step = new EagerStep(model, optimizer, { labelSmoothing, terms, seed: options.seed });
     this.stepsPerEpoch = batchCount(options.data.train.count, options.batchSize);
-    this.pruning = method && this.pruningBy(method);
-    this.log = openEventLog(options.run.path);
+    this.step = createStep(options);
+    this.pruning = createPruning(options, this.stepsPerEpoch);
+    const { stepsPerEpoch, step, pruning } = this;
+    const { network, optimizer, identity } = options;
+    this.state = new RunState({ network, optimizer, identity, step, pruning, stepsPerEpoch });
+    this.log = openRunLog(options.run.path);
+    this.observers = [this.log.observe, ...(options.observers ?? [])];
   }
 
   /** The epoch that is handed over: the best on the validation images so far; null before the first. */
   get best(): Best | null {
-    return this.bestSoFar;
+    return this.state.best;
   }
 
   /** What stays of the network now. */
   get keep(): KeepSet {
-    return this.pruning?.keep ?? keepAll;
+    return this.state.keep;
   }
 
   /** Finished steps. */
   get steps(): number {
-    return this.stepsDone;
+    return this.state.position.step;
   }
 
   /**
-   * Trains to the last epoch, or until a signal asks to stop; saves either way.
+   * Trains to the last epoch, or until the signal is aborted; saves either way.
    *
-   * @returns `stopped` after a signal: the same run directory resumes.
+   * @throws {StoppedError} once it is saved: the same run directory resumes.
    * @throws {DivergedError} when the loss is no longer finite.
    */
-  async train(): Promise<'finished' | 'stopped'> {
+  async train(): Promise<void> {
     const { epochs, run } = this.options;
     const metrics = await MetricsLog.open(run.path, metricsColumns);
     try {
-      await this.rewind(metrics);
-      if (this.stepsDone === 0 && this.pruning?.timetable.atStart) {
-        await this.pruneBetweenSteps({ unit: -1, epoch: 0 }, metrics);
+      await rewindMetrics(metrics, this.state.position);
+      this.tell({ kind: 'started' });
+      if (this.state.position.step === 0 && this.pruning?.timetable.atStart) {
+        await this.pruneBetweenSteps(metrics);
       }
-      while (this.epochsDone < epochs) {
-        if ((await this.trainEpoch(this.epochsDone, metrics)) === 'stopped') return 'stopped';
-        if ((await this.endEpoch(this.epochsDone, metrics)) === 'stopped') return 'stopped';
+      while (this.state.position.epoch < epochs) {
+        await this.trainEpoch(metrics);
+        await this.endEpoch(metrics);
       }
-      return 'finished';
+    } catch (error) {
+      if (error instanceof StoppedError) this.tell({ kind: 'stopped', by: error.by });
+      if (error instanceof DivergedError) this.tell({ kind: 'diverged', error });
+      throw error;
     } finally {
       await metrics.close();
     }
@@ -117,7 +105,7 @@ export class Trainer {
    * @returns masked is null while nothing has been removed.
    */
   async validate(): Promise<{ whole: Evaluation; masked: Evaluation | null }> {
-    const whole = await this.measure('validate');
+    const whole = await this.measureWhole();
     return { whole, masked: await this.measureMasked(whole) };
   }
 
@@ -129,346 +117,230 @@ export class Trainer {
    * @throws {NoValidCheckpointError} when there are checkpoints and all are damaged.
    */
   async tryResume(): Promise<boolean> {
-    const { run, progress } = this.options;
-    const newest = await loadNewestCheckpoint(run.checkpoints);
-    for (const { path: skipped, reason } of newest?.skipped ?? []) {
-      progress.note(`checkpoint ${path.basename(skipped)} is not used: ${reason}`);
-    }
+    const newest = await loadNewestCheckpoint(this.options.run.checkpoints);
     if (!newest) return false;
-    this.restore(newest.state);
-    this.log.logger.info({ event: 'resumed', step: this.stepsDone }, 'resumed');
+    this.state.restore(newest.state);
+    this.tell({ kind: 'resumed', skipped: newest.skipped });
     return true;
   }
 
   /** Puts the best epoch's network and keep set in place; what train() went on to is lost. */
   async restoreBest(): Promise<Best> {
-    const best = this.bestSoFar;
+    const { best } = this;
     if (!best) {
       throw new Error(
-        this.epochsDone === 0
+        this.state.position.epoch === 0
           ? 'no epoch has been finished, so none is the best'
           : 'no pruning event removed anything, so no epoch is the best',
       );
     }
-    const { state } = await loadCheckpoint(this.bestCheckpoint(best.step));
-    this.restore(state);
-    this.bestSoFar = best;
+    const name = `ckpt-${String(best.step).padStart(8, '0')}`;
+    const { state } = await loadCheckpoint(path.join(this.bestFolder, name));
+    this.state.restore(state);
+    this.state.best = best;
     return best;
   }
 
   /** Closes the log and frees what the Trainer made itself. */
   dispose(): void {
     this.log.close();
-    this.losses.clear();
+    this.state.losses.clear();
+    this.step.dispose();
+  }
+
+  /** The steps of an epoch from wherever the run is in it. */
+  private async trainEpoch(metrics: MetricsLog): Promise<void> {
+    const { data, batchSize, seed, augment, learningRate } = this.options;
+    const { epoch, batch: firstBatch } = this.state.position;
+    this.tell({ kind: 'phase', name: 'train', total: this.stepsPerEpoch, done: firstBatch });
+    try {
+      const order = { seed, epoch, batchSize, augment, firstBatch };
+      for await (const batch of trainingBatches(data, order)) {
+        try {
+          this.state.losses.add(this.step.run(batch, learningRate(this.state.position.step)));
+        } finally {
+          batch.dispose();
+        }
+        this.state.position = passStep(this.state.position);
+        this.tellStep();
+        await this.pruneIfDue(metrics); // with its row, which goes to the disk before a checkpoint
+        await this.breatheOrSave();
+        await this.saveIfDue();
+      }
+    } finally {
+      this.tell({ kind: 'phase-end' });
+    }
+  }
+
+  /** Validates, prunes and saves; a stop meanwhile goes back to the end of the epoch's last step. */
+  private async endEpoch(metrics: MetricsLog): Promise<void> {
+    const { epoch, step } = this.state.position;
+    const trainLoss = this.state.readMeanLoss();
+    const before = this.state.capture();
+    const end = await this.measureAndPrune().catch(async (error: unknown) => {
+      if (!(error instanceof StoppedError)) throw error;
+      this.state.restore(before);
+      await this.save();
+      throw error;
+    });
+    this.state.losses.clear();
+    this.state.position = passEpoch(this.state.position);
+    const learningRate = this.options.learningRate(step - 1);
+    await metrics.append(epochRow({ step, epoch }, { trainLoss, learningRate }, end));
+    await metrics.sync(); // the checkpoints of this step come after its row
+    this.tell({ kind: 'epoch', epoch, trainLoss, ...end });
+    await this.keepIfBest(epoch, end);
+    await this.save();
+  }
+
+  /** Validates, prunes where an event is due, and validates what the masks leave. */
+  private async measureAndPrune(): Promise<EpochEnd> {
+    const { pruning } = this;
+    const whole = await this.measureWhole();
+    this.requireFinite(whole); // before the method sees the weights
+    if (pruning?.timetable.by !== 'epoch' || !pruning.timetable.isDue(this.state.position.epoch)) {
+      return { pruning: null, whole, masked: await this.measureMasked(whole) };
+    }
+    const wasSilenced = pruning.isSilenced;
+    const event = await this.prune(pruning, this.options.signal);
+    this.tellPruned(pruning, event, true);
+    // Choosing what is silent already changes nothing.
+    const unchanged = wasSilenced && event.churn === 0 ? whole : null;
+    const masked = await this.measureMasked(unchanged);
+    this.requireFinite(masked);
+    return { pruning: event, whole, masked };
+  }
+
+  private measureWhole(): Promise<Evaluation> {
+    return this.measure('validate', this.state.readNetwork());
+  }
+
+  private async measure(name: PhaseName, { model }: Network): Promise<Evaluation> {
+    const { data, batchSize, signal } = this.options;
+    this.tell({ kind: 'phase', name, total: data.validation.count, done: 0 });
+    try {
+      return await evaluate(model, data.validation, data, batchSize, {
+        signal,
+        onProgress: (images) => {
+          this.tell({ kind: 'measured', images });
+        },
+      });
+    } finally {
+      this.tell({ kind: 'phase-end' });
+    }
+  }
+
+  /** @param whole what the network measures as it is; null when it has changed since. */
+  private async measureMasked(whole: Evaluation | null): Promise<Evaluation | null> {
+    if (!this.pruning || removedUnits(this.keep) === 0) return null;
+    if (whole && this.pruning.isSilenced) return whole;
+    const network = this.state.readNetwork();
+    return this.pruning.whileMasked(() => this.measure('validate masked', network));
+  }
+
+  private async pruneIfDue(metrics: MetricsLog): Promise<void> {
+    const timetable = this.pruning?.timetable;
+    if (timetable?.by !== 'step' || !timetable.isDue(this.state.lastDone(timetable))) return;
+    this.state.readMeanLoss();
+    this.state.requireFiniteWeights(); // before the method sees them
+    await this.pruneBetweenSteps(metrics);
+  }
+
+  /** An event outside the end of an epoch, with a row of its own. */
+  private async pruneBetweenSteps(metrics: MetricsLog): Promise<void> {
+    const pruning = this.pruning!;
+    const event = await this.prune(pruning);
+    await metrics.append(pruningRow(this.state.position, event));
+    await metrics.sync(); // the checkpoint of this step comes after its row
+    this.tellPruned(pruning, event, false);
+  }
+
+  /** An event with what the method wants to see before it. */
+  private async prune(pruning: Pruning, signal?: AbortSignal): Promise<PruningEvent> {
+    const { data, seed, batchSize, observeBatches = 10 } = this.options;
+    const order = { seed, epoch: this.state.position.epoch, batchSize };
+    const network = this.state.readNetwork();
+    const unit = this.state.lastDone(pruning.timetable);
+    const event = await withEvidence(
+      network,
+      this.options.method!,
+      () => observationBatches(data, order, observeBatches, signal),
+      (evidence) => pruning.event(unit, evidence),
+    );
+    this.state.goOnWith(network); // its weights, masks and slots are others now
+    return event;
+  }
+
+  /** Ends with a checkpoint of the running step where a stop was asked for. */
+  private async breatheOrSave(): Promise<void> {
+    try {
+      await breathe(this.options.signal);
+    } catch (error) {
+      await this.save();
+      throw error;
+    }
+  }
+
+  private async saveIfDue(): Promise<void> {
+    const { checkpointEvery } = this.options;
+    const { step, batch } = this.state.position;
+    const isEnd = batch === this.stepsPerEpoch; // saved after its validation
+    if (!checkpointEvery || isEnd || step % checkpointEvery !== 0) return;
+    await this.save();
+  }
+
+  /** Only what has lost all that it is to lose is handed over: before, less is removed. */
+  private async keepIfBest(epoch: number, { whole, masked }: EpochEnd): Promise<void> {
+    const { pruning, state } = this;
+    if (pruning && !pruning.hasReachedRate(state.lastDone(pruning.timetable))) return;
+    const evaluation = pruning ? masked : whole;
+    if (!evaluation || !state.isBest(evaluation)) return;
+    state.best = { epoch, step: state.position.step, evaluation };
+    // Two: the checkpoint that a killed run resumes from may still name the one before.
+    const saved = await this.saveTo(this.bestFolder, 2);
+    this.tell({ kind: 'saved', path: saved, isBest: true });
   }
 
   private get bestFolder(): string {
     return path.join(this.options.run.path, 'best');
   }
 
-  private bestCheckpoint(step: number): string {
-    return path.join(this.bestFolder, `ckpt-${String(step).padStart(8, '0')}`);
-  }
-
-  private pruningBy(method: Methodology): Pruning {
-    const { model, graph, policy, optimizer, epochs, extent = 'unit', finalRate } = this.options;
-    if (!policy) throw new OptionError({ option: 'policy', problem: 'is needed with a method' });
-    const times = this.options.pruneAt ?? { from: 0, every: 1, atStart: false };
-    const units = times.by === 'step' ? epochs * this.stepsPerEpoch : epochs;
-    const timetable = new Timetable(times, units);
-    const schedule = this.options.schedule ?? startingAt(schedules.constant);
-    const how = { timetable, schedule, finalRate, extent };
-    return new Pruning({ model, graph, method, policy, optimizer, ...how });
-  }
-
-  /** Drops the rows of what is done again. */
-  private async rewind(metrics: MetricsLog): Promise<void> {
-    // The end of an epoch comes after the events of its last step and is done again on its own.
-    const isPast = ({ epoch, train_loss: trainLoss }: MetricsRow): boolean =>
-      isEventRow(trainLoss) || Number(epoch) < this.epochsDone;
-    await metrics.rewindTo(this.stepsDone === 0 ? -1 : this.stepsDone, isPast);
-  }
-
-  /** The epoch or step that is done last, as the timetable counts. */
-  private unitOf(epoch: number): number {
-    return this.pruning?.timetable.by === 'step' ? this.stepsDone - 1 : epoch;
-  }
-
-  /** An event with what the method wants to see before it. */
-  private async prune(unit: number, epoch: number, onBatch?: () => void): Promise<PruningEvent> {
-    const { data, seed, batchSize, model, graph, observeBatches = 10 } = this.options;
-    const pruning = this.pruning!;
-    const method = this.options.method!;
-    const order = { seed, epoch, batchSize };
-    const event = await withEvidence(
-      { model, graph },
-      method,
-      () => callBefore(observationBatches(data, order, observeBatches), onBatch),
-      (evidence) => pruning.event(unit, evidence),
-    );
-    const isOfFilters = pruning.keep.weights.size === 0;
-    if (event.norms && isOfFilters && pruning.timetable.isFirst(unit)) {
-      const advice = normAdvice(event.norms);
-      this.log.logger.info({ event: 'norms', ...event.norms }, advice);
-      this.options.progress.note(advice);
-    }
-    return event;
-  }
-
-  /** An event outside the end of an epoch, with a row of its own. */
-  private async pruneBetweenSteps(
-    { unit, epoch }: { unit: number; epoch: number },
-    metrics: MetricsLog,
-  ): Promise<void> {
-    const event = await this.prune(unit, epoch);
-    await metrics.append({ step: this.stepsDone, epoch, ...eventColumns(event) });
-    await metrics.sync(); // the checkpoint of this step comes after its row
-    this.log.logger.info({ event: 'pruned', step: this.stepsDone, epoch, pruning: event });
-    this.options.progress.note(stepEventLine(this.stepsDone, event));
-  }
-
-  private async pruneIfDue(epoch: number, metrics: MetricsLog): Promise<void> {
-    const timetable = this.pruning?.timetable;
-    const unit = this.stepsDone - 1;
-    if (timetable?.by !== 'step' || !timetable.isDue(unit)) return;
-    this.meanLoss(epoch);
-    this.requireFiniteWeights(epoch); // before the method sees them
-    await this.pruneBetweenSteps({ unit, epoch }, metrics);
-  }
-
-  private async trainEpoch(epoch: number, metrics: MetricsLog): Promise<'finished' | 'stopped'> {
-    const { data, batchSize, seed, augment, progress, epochs, stop } = this.options;
-    const firstBatch = this.stepsDone - epoch * this.stepsPerEpoch;
-    progress.start(this.stepsPerEpoch, `epoch ${epoch + 1}/${epochs}`);
-    if (firstBatch > 0) progress.update(firstBatch); // of a resumed epoch
-    try {
-      const order = { seed, epoch, batchSize, augment, firstBatch };
-      for await (const batch of trainingBatches(data, order)) {
-        try {
-          this.losses.add(this.step.run(batch, this.options.learningRate(this.stepsDone)));
-          this.stepsDone++;
-        } finally {
-          batch.dispose();
-        }
-        await this.pruneIfDue(epoch, metrics);
-        this.report(epoch, batch.index + 1);
-        await new Promise((resolve) => setImmediate(resolve)); // lets signals and the bar have a turn
-        if (stop.requested !== null) {
-          await this.save();
-          return 'stopped';
-        }
-        await this.saveIfDue(batch.index + 1);
-      }
-      return 'finished';
-    } finally {
-      progress.stop();
-    }
-  }
-
-  /** Shows the mean loss of the epoch so far, and notices when it is no number. */
-  private report(epoch: number, batches: number): void {
-    const { progress } = this.options;
-    if (batches % READ_EVERY === 0) progress.update(batches, { loss: this.meanLoss(epoch) });
-    else progress.update(batches);
-  }
-
-  private meanLoss(epoch: number): number {
-    const bad = this.losses.read();
-    if (bad) {
-      const step = epoch * this.stepsPerEpoch + bad.index;
-      throw new DivergedError(step, epoch, `the loss became ${bad.loss}`);
-    }
-    return this.losses.mean;
-  }
-
-  /** Validates, prunes and saves; a signal meanwhile goes back to the end of the epoch's last step. */
-  private async endEpoch(epoch: number, metrics: MetricsLog): Promise<'finished' | 'stopped'> {
-    const trainLoss = this.meanLoss(epoch);
-    const before = this.capture();
-    const ending = await this.measureAndPrune(epoch).catch((error: unknown) => {
-      if (error instanceof StopAsked) return null;
-      throw error;
-    });
-    if (ending === null) {
-      this.restore(before);
-      await this.save();
-      return 'stopped';
-    }
-    this.losses.clear();
-    this.epochsDone = epoch + 1;
-    await this.record(epoch, trainLoss, ending, metrics);
-    await this.keepIfBest(epoch, ending);
-    await this.save();
-    return 'finished';
-  }
-
-  private async record(
-    epoch: number,
-    trainLoss: number,
-    ending: EpochEnd,
-    metrics: MetricsLog,
-  ): Promise<void> {
-    const { epochs, learningRate, progress } = this.options;
-    const { event, whole, masked } = ending;
-    await metrics.append({
-      step: this.stepsDone,
-      epoch,
-      learning_rate: learningRate(this.stepsDone - 1),
-      train_loss: trainLoss,
-      ...evaluationColumns('val', whole),
-      ...evaluationColumns('masked', masked),
-      ...eventColumns(event),
-    });
-    await metrics.sync();
-    this.log.logger.info({ event: 'epoch', epoch, trainLoss, whole, masked, pruning: event });
-    progress.note(epochLine(epoch, epochs, trainLoss, ending));
-  }
-
-  /** Validates, prunes where an event is due, and validates what the masks leave. */
-  private async measureAndPrune(epoch: number): Promise<EpochEnd> {
-    const onBatch = (): void => {
-      if (this.options.stop.requested !== null) throw new StopAsked();
-    };
-    const whole = await this.measure('validate', onBatch);
-    this.requireFinite(epoch, whole); // before the method sees the weights
-    const timetable = this.pruning?.timetable;
-    if (timetable?.by !== 'epoch' || !timetable.isDue(epoch)) {
-      return { event: null, whole, masked: await this.measureMasked(whole, onBatch) };
-    }
-    const wasSilenced = this.pruning!.isSilenced;
-    const event = await this.prune(epoch, epoch, onBatch);
-    // Choosing what is silent already changes nothing.
-    const unchanged = wasSilenced && event.churn === 0 ? whole : null;
-    const masked = await this.measureMasked(unchanged, onBatch);
-    this.requireFinite(epoch, masked);
-    return { event, whole, masked };
-  }
-
-  private async measure(label: string, onBatch?: () => void): Promise<Evaluation> {
-    const { data, model, batchSize, progress } = this.options;
-    progress.start(data.validation.count, label);
-    try {
-      return await evaluate(model, data.validation, data, batchSize, (images) => {
-        progress.update(images);
-        onBatch?.();
-      });
-    } finally {
-      progress.stop();
-    }
-  }
-
-  /** @param whole what the network measures as it is; null when it has changed since. */
-  private async measureMasked(
-    whole: Evaluation | null,
-    onBatch?: () => void,
-  ): Promise<Evaluation | null> {
-    if (!this.pruning || removedUnits(this.keep) === 0) return null;
-    if (whole && this.pruning.isSilenced) return whole;
-    return this.pruning.whileMasked(() => this.measure('validate masked', onBatch));
-  }
-
-  private requireFinite(epoch: number, evaluation: Evaluation | null): void {
-    if (!evaluation || Number.isFinite(evaluation.loss)) return;
-    const what = `the loss on the validation images became ${evaluation.loss}`;
-    throw new DivergedError(this.stepsDone - 1, epoch, what);
-  }
-
-  private requireFiniteWeights(epoch: number): void {
-    const name = weightNotFinite(this.options.model);
-    if (name === null) return;
-    throw new DivergedError(this.stepsDone - 1, epoch, `${name} is no longer finite`);
-  }
-
-  /** Only what has lost all that it is to lose is handed over: before, less is removed. */
-  private async keepIfBest(epoch: number, { whole, masked }: EpochEnd): Promise<void> {
-    if (this.pruning && !this.pruning.hasReachedRate(this.unitOf(epoch))) return;
-    const evaluation = this.pruning ? masked : whole;
-    if (!evaluation || !isBetter(evaluation, this.bestSoFar?.evaluation)) return;
-    this.bestSoFar = { epoch, step: this.stepsDone, evaluation };
-    // Two: the checkpoint that a killed run resumes from may still name the one before.
-    await this.saveTo(this.bestFolder, 2);
-  }
-
-  private async saveIfDue(batches: number): Promise<void> {
-    const { checkpointEvery } = this.options;
-    const isEnd = batches === this.stepsPerEpoch; // saved after its validation
-    if (!checkpointEvery || isEnd || this.stepsDone % checkpointEvery !== 0) return;
-    await this.save();
-  }
-
   private async save(): Promise<void> {
-    await this.saveTo(this.options.run.checkpoints, this.options.keepCheckpoints ?? 2);
+    const { run, keepCheckpoints = 2 } = this.options;
+    const saved = await this.saveTo(run.checkpoints, keepCheckpoints);
+    this.tell({ kind: 'saved', path: saved, isBest: false });
   }
 
-  private async saveTo(folder: string, keep: number): Promise<void> {
-    const state = this.capture();
+  private async saveTo(folder: string, keep: number): Promise<string> {
+    const state = this.state.capture();
     try {
-      await saveCheckpoint(folder, this.stepsDone, state, { keep });
+      return await saveCheckpoint(folder, this.state.position.step, state, { keep });
     } catch (error) {
       if (!(error instanceof CheckpointStateError) || error.tensor === null) throw error;
-      const what = `${error.tensor} is no longer finite`;
-      throw new DivergedError(this.stepsDone - 1, this.epochsDone, what, { cause: error });
+      throw this.state.diverged(`${error.tensor} is no longer finite`, { cause: error });
     }
   }
 
-  private capture(): TrainingState {
-    this.meanLoss(this.epochsDone); // none is left unread
-    const best = this.bestSoFar;
-    return {
-      tensors: captureTensors(this.options.model, this.options.optimizer),
-      record: {
-        identity: this.options.identity,
-        step: this.stepsDone,
-        epochs: this.epochsDone,
-        losses: this.losses.state,
-        optimizerSteps: this.options.optimizer.steps,
-        ...(this.pruning?.state() ?? { keep: keepToJson(keepAll), held: keepToJson(keepAll) }),
-        best: best && { ...best, evaluation: { ...best.evaluation } },
-      },
-    };
+  private requireFinite(evaluation: Evaluation | null): void {
+    if (!evaluation || Number.isFinite(evaluation.loss)) return;
+    throw this.state.diverged(`the loss on the validation images became ${evaluation.loss}`);
   }
 
-  private restore({ tensors, record }: TrainingState): void {
-    const { model, optimizer, identity } = this.options;
-    requireSameRun(identity, record.identity as JsonObject);
-    // The identity is ours, so this version or one that saved the same format wrote the record.
-    const { step, epochs, losses, optimizerSteps, best, keep, held } =
-      record as unknown as SavedRecord;
-    restoreTensors(model, optimizer, tensors, optimizerSteps);
-    this.losses.restore(losses);
-    this.stepsDone = step;
-    this.epochsDone = epochs;
-    this.bestSoFar = best;
-    this.pruning?.restore({ keep, ...(held && { held }) });
+  private tell(happening: Happening): void {
+    const event = { ...happening, position: this.state.position, epochs: this.options.epochs };
+    for (const observe of this.observers) observe(event);
   }
-}
 
-/** The record of a checkpoint beside the identity, as `capture` makes it. */
-interface SavedRecord {
-  readonly step: number;
-  readonly epochs: number;
-  readonly losses: LossMean['state'];
-  readonly optimizerSteps: number;
-  readonly best: Best | null;
-  readonly keep: ReturnType<typeof keepToJson>;
-  /** Not in the checkpoints of versions without gradual regrowth. */
-  readonly held?: ReturnType<typeof keepToJson>;
-}
-
-/** Calls `onBatch` before each batch is handed on; what it throws ends the feed. */
-async function* callBefore<T>(batches: AsyncIterable<T>, onBatch?: () => void): AsyncGenerator<T> {
-  for await (const batch of batches) {
-    onBatch?.();
-    yield batch;
+  /** Reads the loss now and then, and notices when it is no number. */
+  private tellStep(): void {
+    const isRead = this.state.position.batch % READ_EVERY === 0;
+    this.tell({ kind: 'step', meanLoss: isRead ? this.state.readMeanLoss() : null });
   }
-}
 
-/** Rows of events between steps have no loss of an epoch. */
-function isEventRow(trainLoss: MetricsRow[string] | undefined): boolean {
-  return trainLoss === undefined || trainLoss === null;
-}
-
-function isBetter(a: Evaluation, b: Evaluation | undefined): boolean {
-  if (!b) return true;
-  return a.top1 > b.top1 || (a.top1 === b.top1 && a.loss < b.loss);
+  private tellPruned(pruning: Pruning, event: PruningEvent, isInEpochEnd: boolean): void {
+    const isFirst = pruning.timetable.isFirst(this.state.lastDone(pruning.timetable));
+    const isOfFilters = pruning.keep.weights.size === 0;
+    const firstNorms = isFirst && isOfFilters ? event.norms : null;
+    this.tell({ kind: 'pruned', pruning: event, isInEpochEnd, firstNorms });
+  }
 }

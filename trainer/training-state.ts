@@ -3,28 +3,21 @@ import { weightsByName } from '../layers';
 import type { NamedArray } from '../files/run/training-state';
 import type { Optimizer } from './step/optimizer';
 
-/** Copies tensors to the host, by `prefix/name`. */
-export function readAll(
-  prefix: string,
-  tensors: ReadonlyMap<string, tf.Tensor>,
-): [string, NamedArray][] {
-  return [...tensors].map(([name, tensor]) => [
-    `${prefix}/${name}`,
-    {
-      shape: tensor.shape,
-      dtype: tensor.dtype as NamedArray['dtype'],
-      values: tensor.dataSync<'float32'>().slice(),
-    },
-  ]);
+/** All weights of the model (masks and moving averages too), on the host, by `model/name`. */
+export function captureWeights(model: tf.LayersModel): Map<string, NamedArray> {
+  const weights = [...weightsByName(model)].map(([name, weight]) => [name, weight.read()] as const);
+  return new Map(weights.map(([name, tensor]) => [`model/${name}`, arrayOf(tensor)]));
 }
 
-/** All weights of the model (masks and moving averages too) and all slots, on the host. */
+/** The weights of the model and all slots, by `optimizer/name`, on the host. */
 export function captureTensors(
   model: tf.LayersModel,
   optimizer: Optimizer,
 ): Map<string, NamedArray> {
-  const weights = new Map([...weightsByName(model)].map(([name, weight]) => [name, weight.read()]));
-  return new Map([...readAll('model', weights), ...readAll('optimizer', optimizer.slots)]);
+  const slots = [...optimizer.slots].map(
+    ([name, slot]) => [`optimizer/${name}`, arrayOf(slot)] as const,
+  );
+  return new Map([...captureWeights(model), ...slots]);
 }
 
 /**
@@ -55,10 +48,12 @@ export function restoreTensors(
     value.dispose();
   }
   const slots = [...tensors].filter(([name]) => name.startsWith('optimizer/'));
-  optimizer.restore(
-    new Map(slots.map(([name, array]) => [name.slice('optimizer/'.length), tensorOf(array)])),
+  optimizer.restore({
+    slots: new Map(
+      slots.map(([name, array]) => [name.slice('optimizer/'.length), tensorOf(array)]),
+    ),
     steps,
-  );
+  });
 }
 
 /** The name of a weight that holds NaN or infinity; null where none does. */
@@ -68,6 +63,12 @@ export function weightNotFinite(model: tf.LayersModel): string | null {
     if (!isFinite) return name;
   }
   return null;
+}
+
+function arrayOf(tensor: tf.Tensor): NamedArray {
+  const { shape } = tensor;
+  const dtype = tensor.dtype as NamedArray['dtype'];
+  return { shape, dtype, values: tensor.dataSync<'float32'>().slice() };
 }
 
 function tensorOf({ values, shape, dtype }: NamedArray): tf.Tensor {

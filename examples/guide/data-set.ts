@@ -3,11 +3,9 @@ import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
-  ChannelGraph,
   constant,
-  countMacs,
-  createProgress,
   harden,
+  Network,
   NormFilter,
   prunable,
   RandomStream,
@@ -69,13 +67,12 @@ async function main(): Promise<void> {
   await startEngine();
   const data = await readDataSet('stripes', stripeSet, { seed: 1 });
   const model = prunable(resnet20({ inputShape: [8, 8, 1], classes: 2, seed: 1 }));
-  const graph = ChannelGraph.of(model);
+  const network = Network.of(model);
   using run = await RunDirectory.create(mkdtempSync(join(tmpdir(), 'stripes-')), 'runs', {
     label: 'stripes',
   });
   const trainer = new Trainer({
-    model,
-    graph,
+    network,
     method: new NormFilter(),
     policy: { rate: 0.3 },
     data,
@@ -87,17 +84,14 @@ async function main(): Promise<void> {
     seed: 1,
     augment: true,
     identity: {},
-    progress: createProgress({ quiet: true }),
-    stop: { requested: null },
   });
   await trainer.train();
   const { whole, masked } = await trainer.validate();
-  const small = harden({ model, graph }, trainer.keep);
+  const small = harden(network, trainer.keep);
   console.log(`${data.train.count} images to learn from, ${data.validation.count} held out`);
   console.log(`accuracy ${whole.top1}, silenced ${masked!.top1}`);
-  console.log(
-    `MACs ${countMacs(graph)} -> ${countMacs(graph, trainer.keep)}, ${small.layers.length} layers`,
-  );
+  const [before, after] = [network.costs().macs, network.costs(trainer.keep).macs];
+  console.log(`MACs ${before} -> ${after}, ${small.layers.length} layers`);
   trainer.dispose();
 }
 

@@ -3,11 +3,10 @@ import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
-  ChannelGraph,
   constant,
-  createProgress,
   GeometricMedian,
   loadDataSet,
+  Network,
   prunable,
   resnet20,
   RunDirectory,
@@ -28,8 +27,7 @@ async function main(): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'schedule-'));
   using run = await RunDirectory.create(null, folder, { label: 'half-cosine' });
   const trainer = new Trainer({
-    model,
-    graph: ChannelGraph.of(model),
+    network: Network.of(model),
     method: new GeometricMedian(),
     policy: { rate: 0.3 },
     schedule: halfCosine,
@@ -43,8 +41,6 @@ async function main(): Promise<void> {
     seed: 1,
     augment: false,
     identity: {},
-    progress: createProgress({ quiet: true }),
-    stop: { requested: null },
   });
   await trainer.train();
   trainer.dispose();

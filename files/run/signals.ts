@@ -1,4 +1,6 @@
-/** The signals that ask a run to stop in an orderly way; a handler may only set a flag, since state is half updated. */
+import { StoppedError } from '../../errors';
+
+/** The signals that ask a run to stop in an orderly way. */
 const STOP_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGUSR1'] as const satisfies readonly NodeJS.Signals[];
 
 /**
@@ -18,41 +20,35 @@ export const EXIT_RESUMABLE = 75;
  */
 const ECHO_MS = 100;
 
+/** Waits for the system to ask the process to stop. */
+export interface StopListener extends Disposable {
+  /** Aborted by the first signal, for good; its reason is a StoppedError that names the signal. */
+  readonly signal: AbortSignal;
+}
+
 /**
- * Remembers that a signal asked the run to stop; the step loop looks at `requested` and saves.
+ * Catches the signals that ask the process to stop, until it is disposed: `using stop = listenForStop()`.
  *
- * The first SIGINT, SIGTERM or SIGUSR1 sets `requested`. A second one exits at once with code 75 and leaves the
- * last checkpoint as it is. Signals arrive only when the loop lets the event loop turn once in a while.
+ * The first SIGINT, SIGTERM or SIGUSR1 aborts `signal`, and the work saves where it is safe: in a handler state is
+ * half updated. A second one exits at once with code 75 and leaves the last checkpoint as it is. Signals arrive only
+ * when the work lets the event loop turn once in a while (`breathe`).
  */
-export class StopRequest implements Disposable {
-  #requested: NodeJS.Signals | null = null;
-  #requestedMs = 0;
-  #isListening = false;
-
-  /** The first signal that came since `listen`; null while none did. */
-  get requested(): NodeJS.Signals | null {
-    return this.#requested;
-  }
-
-  /** Begins to catch the signals; the object is returned for `using stop = new StopRequest().listen()`. */
-  listen(): this {
-    if (this.#isListening) return this;
-    for (const signal of STOP_SIGNALS) process.on(signal, this.#receive);
-    this.#isListening = true;
-    return this;
-  }
-
-  /** Gives the signals back their usual effect; `requested` stays. */
-  [Symbol.dispose](): void {
-    for (const signal of STOP_SIGNALS) process.removeListener(signal, this.#receive);
-    this.#isListening = false;
-  }
-
-  readonly #receive = (signal: NodeJS.Signals): void => {
-    const isEcho = signal === this.#requested && performance.now() - this.#requestedMs < ECHO_MS;
+export function listenForStop(): StopListener {
+  const controller = new AbortController();
+  let first: { readonly name: NodeJS.Signals; readonly ms: number } | null = null;
+  const receive = (name: NodeJS.Signals): void => {
+    const ms = performance.now();
+    const isEcho = name === first?.name && ms - first.ms < ECHO_MS;
     if (isEcho) return;
-    if (this.#requested !== null) process.exit(EXIT_RESUMABLE);
-    this.#requested = signal;
-    this.#requestedMs = performance.now();
+    if (first !== null) process.exit(EXIT_RESUMABLE);
+    first = { name, ms };
+    controller.abort(new StoppedError(name));
+  };
+  for (const name of STOP_SIGNALS) process.on(name, receive);
+  return {
+    signal: controller.signal,
+    [Symbol.dispose]: () => {
+      for (const name of STOP_SIGNALS) process.removeListener(name, receive);
+    },
   };
 }

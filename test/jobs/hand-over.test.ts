@@ -15,6 +15,7 @@ import {
   toyModel,
 } from '../trainer/fixtures/toy-run';
 import { chooseUnits, GeometricMedian } from '../../methods';
+import { StoppedError } from '../../errors';
 
 /** Hands a pruned toy over into `folder`. */
 async function handOverInto(folder: string, options: Partial<HandOver> = {}): Promise<HandedOver> {
@@ -68,13 +69,11 @@ describeOn(['cpu'], 'handOver', () => {
     expect(readFileSync(join(folder, 'model.json'), 'utf8')).toContain('layers-model');
   });
 
-  it('writes nothing when it is interrupted before, and frees everything', async () => {
+  it('writes nothing when it is stopped before, and frees everything', async () => {
     const folder = join(scratchFolder(), 'export');
     const tensors = tf.memory().numTensors;
-    const interrupt = (): void => {
-      throw new Error('interrupted');
-    };
-    await expect(handOverInto(folder, { interrupt })).rejects.toThrow('interrupted');
+    const signal = AbortSignal.abort(new StoppedError('SIGTERM'));
+    await expect(handOverInto(folder, { signal })).rejects.toThrow(new StoppedError('SIGTERM'));
     expect(existsSync(folder)).toBe(false);
     expect(tf.memory().numTensors).toBe(tensors);
   });

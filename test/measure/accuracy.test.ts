@@ -6,6 +6,7 @@ import { endsInSoftmax } from '../../measure/logits';
 import { evaluate } from '../../measure/accuracy';
 import { describeOn } from '../engines';
 import { toyData, toyImages, toyModel } from '../trainer/fixtures/toy-run';
+import { StoppedError } from '../../errors';
 
 const normalization = { mean: [0], deviation: [1] };
 
@@ -149,20 +150,29 @@ describeOn(['cpu', 'tensorflow'], 'evaluate', () => {
     model.dispose();
   });
 
-  it('lets its listener end it, and signals in between', async () => {
+  it('lets its watcher and its signal end it, and timers in between', async () => {
     const model = toyModel();
     const tensors = tf.memory().numTensors;
     let turns = 0;
     const timer = setInterval(() => turns++, 0);
     const seen: number[] = [];
-    const evaluation = evaluate(model, toyImages(40, 5), toyData(), 1, (images) => {
-      seen.push(images);
-      if (turns > 0 || images === 40) throw new Error('enough');
+    const controller = new AbortController();
+    const evaluation = evaluate(model, toyImages(40, 5), toyData(), 1, {
+      signal: controller.signal,
+      onProgress: (images) => {
+        seen.push(images);
+        if (turns > 0 || images === 40) controller.abort(new StoppedError('SIGINT'));
+      },
     });
-    await expect(evaluation).rejects.toThrow('enough');
+    await expect(evaluation).rejects.toThrow(new StoppedError('SIGINT'));
     clearInterval(timer);
     expect(turns).toBeGreaterThan(0); // timers had a turn between two batches
-    expect(seen[0]).toBe(1);
+    expect(seen).toEqual(seen.map((_, index) => index + 1)); // and no batch came after the signal
+    const onProgress = (): void => {
+      throw new Error('enough');
+    };
+    const other = evaluate(model, toyImages(4, 5), toyData(), 1, { onProgress });
+    await expect(other).rejects.toThrow('enough');
     expect(tf.memory().numTensors).toBe(tensors);
     model.dispose();
   });

@@ -25,7 +25,7 @@ describeOn(['cpu', 'tensorflow'], 'a new method', () => {
       const method = new LargestWeight();
       const policy = { rate: 0.5, regrowth };
       const toy = await toyTrainer(folder, { method, policy, data, epochs: 3 });
-      expect(await toy.trainer.train()).toBe('finished');
+      await toy.trainer.train();
       const best = await toy.trainer.restoreBest();
       const { run, model, graph, trainer } = toy;
       const {

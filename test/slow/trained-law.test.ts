@@ -14,6 +14,7 @@ import { Sgd } from '../../trainer/step/optimizer';
 import { Pruning } from '../../trainer/pruning/pruning';
 import { EagerStep } from '../../trainer/step/eager-step';
 import { Timetable } from '../../trainer/pruning/timetable';
+import { Network } from 'node:inspector';
 
 /** Two short epochs of ResNet-20 on real digits, pruned after each. */
 async function trained(
@@ -33,8 +34,7 @@ async function trained(
   const method = createMethod(id);
   const policy = { rate: 0.3, regrowth };
   const parts = {
-    model,
-    graph,
+    network: new Network(model, graph),
     method,
     policy,
     optimizer,

@@ -4,9 +4,9 @@ import { expect, it } from 'vitest';
 import { NormFilter } from '../../methods';
 import type { Regrowth } from '../../methods';
 import { Distillation, weightsHash } from '../../trainer/step/distillation';
-import { ResumeMismatchError } from '../../trainer/trainer-errors';
+import { ResumeMismatchError } from '../../files/run/same-run';
 import { describeOn, quickest } from '../engines';
-import { scratchFolder, StopWhen, toyModel, toyTrainer } from './fixtures/toy-run';
+import { scratchFolder, StopWhen, toyModel, toyTrainer, train } from './fixtures/toy-run';
 import type { Toy } from './fixtures/toy-run';
 
 interface Run {
@@ -46,12 +46,12 @@ async function outcomeOf(run: Run, stops: readonly ((toy: Toy) => boolean)[]): P
   for (const [attempt, isDue] of stops.entries()) {
     const toy = await runWith(folder, { ...run, stop: new StopWhen(isDue) }, attempt > 0);
     await toy.trainer.tryResume();
-    expect(await toy.trainer.train()).toBe('stopped');
+    expect(await train(toy.trainer)).toBe('stopped');
     toy.dispose();
   }
   const toy = await runWith(folder, run, stops.length > 0);
   expect(await toy.trainer.tryResume()).toBe(stops.length > 0);
-  expect(await toy.trainer.train()).toBe('finished');
+  expect(await train(toy.trainer)).toBe('finished');
   const outcome = [toy.hash(), readFileSync(join(folder, 'metrics.jsonl'), 'utf8')];
   toy.dispose();
   return outcome;
@@ -80,7 +80,7 @@ describeOn([quickest], 'a run with a teacher', () => {
     const folder = scratchFolder();
     const stop = new StopWhen(({ trainer }) => trainer.steps === 2);
     const first = await runWith(folder, { regrowth: 'hard', teacher: 2, stop });
-    await first.trainer.train();
+    await train(first.trainer);
     first.dispose();
     const next = await runWith(folder, { regrowth: 'hard', teacher }, true);
     const refusal = next.trainer.tryResume();

@@ -9,7 +9,14 @@ import { Adam, Sgd } from '../../trainer/step/optimizer';
 import type { Optimizer } from '../../trainer/step/optimizer';
 import type { PruningTimes } from '../../trainer/pruning/timetable';
 import { describeOn, quickest } from '../engines';
-import { inObservation, scratchFolder, StopWhen, toyMethods, toyTrainer } from './fixtures/toy-run';
+import {
+  inObservation,
+  scratchFolder,
+  StopWhen,
+  toyMethods,
+  toyTrainer,
+  train,
+} from './fixtures/toy-run';
 import type { Toy, ToyOptions } from './fixtures/toy-run';
 
 /** All that a run leaves behind and that does not tell the time. */
@@ -72,7 +79,7 @@ async function outcomeAfter(kind: Case, stops: readonly StopWhen[]): Promise<Out
     const toy = await toyTrainer(folder, { ...optionsOf(kind), stop }, attempt > 0);
     const hasSaved = existsSync(join(folder, 'checkpoints'));
     expect(await toy.trainer.tryResume()).toBe(hasSaved);
-    const ending = await toy.trainer.train();
+    const ending = await train(toy.trainer);
     expect(ending).toBe(stop ? 'stopped' : 'finished');
     if (stop) {
       toy.dispose();
@@ -247,7 +254,7 @@ describeOn([quickest], `a stopped run that goes on${where}`, () => {
       const folder = scratchFolder();
       const stop = new StopWhen(({ trainer }) => trainer.steps === 6);
       const first = await toyTrainer(folder, { ...optionsOf(kind), stop });
-      await first.trainer.train();
+      await train(first.trainer);
       first.dispose();
       const place = join(folder, 'checkpoints');
       const { step, state } = (await loadNewestCheckpoint(place))!;
@@ -275,8 +282,8 @@ describeOn([quickest], `a stopped run that goes on${where}`, () => {
       });
       const folder = scratchFolder();
       const toy = await toyTrainer(folder, { ...optionsOf(kind), stop });
-      expect(await toy.trainer.train()).toBe('stopped');
-      expect(await toy.trainer.train()).toBe('finished');
+      expect(await train(toy.trainer)).toBe('stopped');
+      expect(await train(toy.trainer)).toBe('finished');
       expect(await outcomeOf(folder, toy)).toEqual(whole);
       toy.dispose();
     }
@@ -289,7 +296,7 @@ describeOn([quickest], `a stopped run that goes on${where}`, () => {
     const folder = scratchFolder();
     const stop = new StopWhen(({ trainer }) => trainer.steps === 4);
     const first = await toyTrainer(folder, { ...optionsOf(kind), stop });
-    await first.trainer.train();
+    await train(first.trainer);
     first.dispose();
     const killed = await toyTrainer(folder, optionsOf(kind), true);
     await killed.trainer.tryResume();

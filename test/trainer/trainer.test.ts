@@ -7,7 +7,8 @@ import { loadNewestCheckpoint } from '../../files/run/checkpoint';
 import type { NamedArray } from '../../files/run/training-state';
 import { NormFilter, schedules, startingAt, TaylorFilter } from '../../methods';
 import { Adam, Sgd } from '../../trainer/step/optimizer';
-import { DivergedError, ResumeMismatchError } from '../../trainer/trainer-errors';
+import { ResumeMismatchError } from '../../files/run/same-run';
+import { DivergedError } from '../../trainer/trainer-errors';
 import type { TrainerOptions } from '../../trainer/trainer-options';
 import { describeOn } from '../engines';
 import {
@@ -19,6 +20,7 @@ import {
   toyPruning,
   toyModel,
   toyTrainer,
+  train,
 } from './fixtures/toy-run';
 import type { ToyOptions } from './fixtures/toy-run';
 
@@ -41,7 +43,7 @@ function rowsOf(folder: string): Row[] {
 async function trained(options: ToyOptions): Promise<{ hash: string; rows: Row[] }> {
   const folder = scratchFolder();
   const toy = await toyTrainer(folder, options);
-  expect(await toy.trainer.train()).toBe('finished');
+  expect(await train(toy.trainer)).toBe('finished');
   const hash = toy.hash();
   toy.dispose();
   return { hash, rows: rowsOf(folder) };
@@ -55,7 +57,7 @@ describeOn(['cpu'], 'Trainer', () => {
       data: toyData(60, 30),
       learningRate: () => 0.05,
     });
-    expect(await toy.trainer.train()).toBe('finished');
+    expect(await train(toy.trainer)).toBe('finished');
     expect(toy.trainer.steps).toBe(6 * 15);
     const rows = rowsOf(folder);
     expect(rows.map(({ step, epoch }) => [step, epoch])).toEqual(
@@ -228,8 +230,11 @@ describeOn(['cpu'], 'Trainer', () => {
     ],
     [{ observeBatches: 0 }, 'observeBatches must be a whole number from 1, got 0'],
     [{ schedule: (rate) => rate / 2 }, 'schedule must reach the final rate 0.4 at its last event'],
-    [{ data: toyData(0) }, 'training images must be a whole number from 1, got 0'],
-    [{ data: toyData(8, 0) }, 'validation images (the best epoch is chosen by them) must be'],
+    [{ data: toyData(0) }, 'data.train must hold images to learn from, got 0'],
+    [
+      { data: toyData(8, 0) },
+      'data.validation must hold images by which the best epoch is chosen, got 0',
+    ],
   ] satisfies [Partial<TrainerOptions>, string][])('refuses %o', async (options, message) => {
     await expect(toyTrainer(scratchFolder(), options)).rejects.toThrow(message);
   });
@@ -247,7 +252,7 @@ describeOn(['cpu'], 'Trainer', () => {
 
   it('has no best before an epoch is finished', async () => {
     const toy = await toyTrainer(scratchFolder(), { stop: new StopWhen(() => true) });
-    await toy.trainer.train();
+    expect(await train(toy.trainer)).toBe('stopped');
     await expect(toy.trainer.restoreBest()).rejects.toThrow('no epoch has been finished');
     toy.dispose();
   });
@@ -337,7 +342,7 @@ describeOn(['cpu'], 'a run that diverges', () => {
     const again = await toyTrainer(folder, { epochs: 4, learningRate: () => 0.05 }, true);
     expect(await again.trainer.tryResume()).toBe(true);
     expect(again.trainer.steps).toBe(9);
-    expect(await again.trainer.train()).toBe('finished');
+    expect(await train(again.trainer)).toBe('finished');
     again.dispose();
   });
 });
@@ -381,7 +386,7 @@ describeOn(['cpu'], 'memory of a run', () => {
   ])('is all given back after a run %s', async (_name, stop) => {
     const before = tf.memory().numTensors;
     const toy = await toyTrainer(scratchFolder(), { stop, optimizer: new Adam() });
-    const ending = await toy.trainer.train();
+    const ending = await train(toy.trainer);
     expect(ending).toBe(stop ? 'stopped' : 'finished');
     if (!stop) await toy.trainer.restoreBest();
     toy.dispose();
@@ -393,7 +398,7 @@ describeOn(['cpu'], 'memory of a run', () => {
     for (const stop of [undefined, new StopWhen(inObservation)]) {
       const method = new TaylorFilter();
       const toy = await toyTrainer(scratchFolder(), { stop, method, observeBatches: 2 });
-      expect(await toy.trainer.train()).toBe(stop ? 'stopped' : 'finished');
+      expect(await train(toy.trainer)).toBe(stop ? 'stopped' : 'finished');
       toy.dispose();
       expect(tf.memory().numTensors).toBe(before);
     }
@@ -469,7 +474,7 @@ describeOn(['cpu'], 'what a run depends on', () => {
         return apply(inputs, kwargs);
       };
       expect(await toy.trainer.tryResume()).toBe(attempt > 0);
-      await toy.trainer.train();
+      expect(await train(toy.trainer)).toBe(stopAfter === null ? 'finished' : 'stopped');
       toy.dispose();
     }
     expect(seen).toHaveLength(7);
@@ -484,7 +489,7 @@ describe('a stop', () => {
     const toy = await toyTrainer(scratchFolder(), {
       stop: new StopWhen(({ trainer }) => trainer.steps === 5),
     });
-    expect(await toy.trainer.train()).toBe('stopped');
+    expect(await train(toy.trainer)).toBe('stopped');
     expect(toy.trainer.steps).toBe(5);
     toy.dispose();
   });

@@ -1,6 +1,6 @@
 import type { ChannelGraph, KeepSet } from '../../graph';
 import { layerOf } from '../../layers';
-import type { FilterNorms } from './filter-norms';
+import type { FilterNorms } from '../../measure/filter-norms';
 
 /** What one pruning event did. */
 export interface PruningEvent {

@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
-import type { ChannelGraph, KeepSet, Network } from '../../graph';
+import type { KeepSet, Network } from '../../graph';
 import { OptionError } from '../../errors';
 import {
   keepAll,
@@ -10,7 +10,7 @@ import {
   requireMasks,
   similarity,
 } from '../../graph';
-import { maskedWeights, setMasks, weightReader, weightsByName, zeroMasked } from '../../layers';
+import { maskedWeights, setMasks, weightsByName, zeroMasked } from '../../layers';
 import type { MaskExtent } from '../../layers';
 import { choose, completePolicy, proposeByRate, scoreKernels, unitOf } from '../../methods';
 import type {
@@ -21,7 +21,7 @@ import type {
   PolicyOptions,
   RateSchedule,
 } from '../../methods';
-import { filterNorms } from './filter-norms';
+import { filterNorms } from '../../measure/filter-norms';
 import type { Optimizer } from '../step/optimizer';
 import { keptPerLayer } from './pruning-event';
 import type { PruningEvent } from './pruning-event';
@@ -30,8 +30,7 @@ import type { Timetable } from './timetable';
 
 /** What pruning works on; borrowed. */
 export interface PruningParts {
-  readonly model: tf.LayersModel;
-  readonly graph: ChannelGraph;
+  readonly network: Network;
   readonly method: Methodology;
   /** How the method's scores become a choice. */
   readonly policy: PolicyOptions;
@@ -63,6 +62,7 @@ const ROUNDING = 1e-12;
  */
 export class Pruning {
   private readonly policy: Policy;
+  private network: Network;
   private choice: Choice = { keep: keepAll, held: keepAll };
 
   /**
@@ -70,9 +70,10 @@ export class Pruning {
    * @throws {OptionError} when the policy is none, or the schedule does not rise to the final rate at its last event.
    */
   constructor(private readonly parts: PruningParts) {
-    const { model, graph, method, policy } = parts;
+    const { network, method, policy } = parts;
+    this.network = network;
     this.policy = completePolicy(policy, method);
-    requireMasks({ model, graph }, unitOf(method, { graph, kernel: weightReader(model) }));
+    requireMasks(network, unitOf(method, network));
     this.checkSchedule();
   }
 
@@ -109,15 +110,15 @@ export class Pruning {
    * @throws {OptionError} when the final rate is reached and removes nothing.
    */
   event(unit: number, evidence: Evidence | null = null): PruningEvent {
-    const { model, graph, method, schedule, finalRate } = this.parts;
-    const kernel = weightReader(model);
+    const { method, schedule, finalRate } = this.parts;
+    const { graph, kernel } = this.network;
     const before = this.choice;
     const norms = filterNorms(graph, kernel, before.held);
     const progress = this.timetable.progressAt(unit);
     const rateOf = (final: number): number => schedule(final, progress);
     const { policy } = this;
     const scoring = { evidence, counting: policy.counting };
-    const scores = scoreKernels(method, { graph, kernel }, scoring);
+    const scores = scoreKernels(method, this.network, scoring);
     const rate =
       finalRate?.rateFor(proposeByRate(graph, scores, policy, before.held)) ?? policy.rate;
     const choice = choose(graph, scores, policy, { progress, rateOf, rate }, before.held);
@@ -147,33 +148,37 @@ export class Pruning {
 
   /** Goes on from a saved state, and puts its masks in place. */
   restore({ keep: saved, held }: PruningState): void {
-    const { model, graph, extent } = this.parts;
     const keep = keepFromJson(saved);
     const unsaved = this.policy.regrowth === 'hard' ? keep : keepAll;
     this.choice = { keep, held: held ? keepFromJson(held) : unsaved };
-    setMasks(model, projectLayers(graph, this.held), extent);
+    this.network.mask(this.held, this.parts.extent);
+  }
+
+  /** Goes on with another network, whose masks are those of what is held. */
+  rebind(network: Network): void {
+    this.network = network;
   }
 
   /** Runs `measure` with everything removed silenced, and lifts the masks again where they were not. */
   async whileMasked<T>(measure: () => Promise<T>): Promise<T> {
-    const { model, graph, extent } = this.parts;
-    setMasks(model, projectLayers(graph, this.keep), 'unit');
+    const { network } = this;
+    network.mask(this.keep, 'unit');
     try {
       return await measure();
     } finally {
-      setMasks(model, projectLayers(graph, this.held), extent);
+      network.mask(this.held, this.parts.extent);
     }
   }
 
   /** Zeroes what is removed; of what may return only the kernels, or it would get no gradient. */
   private apply(): void {
-    const { model, graph, optimizer, extent } = this.parts;
+    const { optimizer, extent } = this.parts;
     const [removed, held] = [removedUnits(this.keep), removedUnits(this.held)];
     if (held < removed) {
-      setMasks(model, projectLayers(graph, this.keep), 'kernel');
-      zeroMasked(model);
+      this.network.mask(this.keep, 'kernel');
+      zeroMasked(this.network.model);
     }
-    hold({ model, graph }, this.held, { optimizer, extent });
+    hold(this.network, this.held, { optimizer, extent });
   }
 
   /** Whether all rates are what they will be in the end. */

@@ -1,9 +1,9 @@
 import * as tf from '@tensorflow/tfjs';
-import { weightsByName } from '../../layers';
+import { OptionError } from '../../errors';
 import { stateHash } from '../../files/run/encode-checkpoint';
 import { logitsOf } from '../../measure/logits';
 import type { LossContext, LossTerm } from './loss';
-import { readAll } from '../training-state';
+import { captureWeights } from '../training-state';
 
 export interface DistillationOptions {
   /** Share of the loss that compares with the teacher, in (0, 1]; the labels get the rest. Default 0.5. */
@@ -28,16 +28,18 @@ export class Distillation implements LossTerm {
   readonly crossEntropyShare: number;
   readonly options: Required<DistillationOptions>;
 
-  /** @throws {RangeError} when an option is outside its range. */
+  /** @throws {OptionError} when an option is outside its range. */
   constructor(
     private readonly teacher: tf.LayersModel,
     { weight = 0.5, temperature = 4 }: DistillationOptions = {},
   ) {
     if (!(weight > 0 && weight <= 1)) {
-      throw new RangeError(`distillation weight must be in (0, 1], got ${weight}`);
+      const problem = 'of the distillation must be in (0, 1]';
+      throw new OptionError({ option: 'weight', problem, received: weight });
     }
     if (!(temperature > 0 && Number.isFinite(temperature))) {
-      throw new RangeError(`temperature must be above 0 and finite, got ${temperature}`);
+      const allowed = 'above 0 and finite';
+      throw new OptionError({ option: 'temperature', allowed, received: temperature });
     }
     this.options = { weight, temperature };
     this.crossEntropyShare = 1 - weight;
@@ -89,6 +91,5 @@ export function distillationLoss(
  * @throws {CheckpointStateError} when a weight is not finite; it names the weight.
  */
 export function weightsHash(model: tf.LayersModel): string {
-  const weights = new Map([...weightsByName(model)].map(([name, weight]) => [name, weight.read()]));
-  return stateHash({ tensors: new Map(readAll('model', weights)), record: {} });
+  return stateHash({ tensors: captureWeights(model), record: {} });
 }

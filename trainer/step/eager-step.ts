@@ -1,49 +1,79 @@
 import * as tf from '@tensorflow/tfjs';
+import type { LabelledBatch } from '../../data';
+import type { Network } from '../../graph';
 import { SeededDropout, weightsByName } from '../../layers';
 import { TrainingLoss } from './loss';
 import type { LossOptions } from './loss';
 import type { Optimizer } from './optimizer';
-import type { TrainingStep } from './step';
-import type { LabelledBatch } from '../../data';
+import type { StepParts, TrainingStep } from './step';
 
 export interface EagerStepOptions extends LossOptions {
   /** What dropout draws by, together with the optimizer's step and the layer. Default 1. */
   readonly seed?: number;
 }
 
-/** The step taken operation by operation: a gradient tape over the model's layers. */
+/** The step taken operation by operation: a gradient tape over the model's layers, which hold the weights. */
 export class EagerStep implements TrainingStep {
-  private readonly weights: Map<string, tf.LayerVariable>;
-  private readonly variables: tf.Variable[];
-  private readonly names: Map<string, string>; // tfjs' variable name -> ours
-  private readonly dropout: SeededDropout;
   private readonly loss: TrainingLoss;
+  private trained: ReturnType<typeof findTrained>;
 
-  /** @throws {RangeError} when labelSmoothing is outside [0, 1), or see TrainingLoss. */
+  /** @throws {OptionError} when labelSmoothing is outside [0, 1), or see TrainingLoss. */
   constructor(
     model: tf.LayersModel,
     private readonly optimizer: Optimizer,
     private readonly options: EagerStepOptions = {},
   ) {
     this.loss = new TrainingLoss(model, options);
-    this.dropout = new SeededDropout(model);
-    const unfrozen = new Set(model.trainableWeights);
-    const trainable = [...weightsByName(model)].filter(([, weight]) => unfrozen.has(weight));
-    this.weights = new Map(trainable);
-    this.variables = trainable.map(([, weight]) => weight.read() as unknown as tf.Variable);
-    this.names = new Map(trainable.map(([name], index) => [this.variables[index]!.name, name]));
+    this.trained = findTrained(model);
   }
 
   run(batch: LabelledBatch, learningRate: number): tf.Scalar {
     const { seed = 1 } = this.options;
+    const { weights, variables, names, dropout } = this.trained;
     const { value, grads } = this.loss.during(batch, (loss) =>
-      this.dropout.during(seed, this.optimizer.steps, () => tf.variableGrads(loss, this.variables)),
+      dropout.during(seed, this.optimizer.steps, () => tf.variableGrads(loss, variables)),
     );
     const gradients = new Map(
-      Object.entries(grads).map(([name, gradient]) => [this.names.get(name)!, gradient]),
+      Object.entries(grads).map(([name, gradient]) => [names.get(name)!, gradient]),
     );
-    this.optimizer.apply(this.weights, gradients, learningRate);
+    this.optimizer.apply(weights, gradients, learningRate);
     tf.dispose(grads);
     return value;
   }
+
+  sync(): void {
+    // the weights live in the model
+  }
+
+  rebind(network: Network): void {
+    this.loss.rebind(network);
+    this.trained = findTrained(network.model);
+  }
+
+  dispose(): void {
+    // the weights are the model's and the slots are the optimizer's
+  }
+}
+
+/** The step that a Trainer takes unless it is told otherwise. */
+export function createEagerStep({ network, optimizer, ...options }: StepParts): TrainingStep {
+  return new EagerStep(network.model, optimizer, options);
+}
+
+/** What a step trains of a model; `names` holds ours by those that tfjs gives its variables. */
+function findTrained(model: tf.LayersModel): {
+  readonly weights: ReadonlyMap<string, tf.LayerVariable>;
+  readonly variables: tf.Variable[];
+  readonly names: ReadonlyMap<string, string>;
+  readonly dropout: SeededDropout;
+} {
+  const unfrozen = new Set(model.trainableWeights);
+  const trainable = [...weightsByName(model)].filter(([, weight]) => unfrozen.has(weight));
+  const variables = trainable.map(([, weight]) => weight.read() as unknown as tf.Variable);
+  return {
+    weights: new Map(trainable),
+    variables,
+    names: new Map(trainable.map(([name], index) => [variables[index]!.name, name])),
+    dropout: new SeededDropout(model),
+  };
 }

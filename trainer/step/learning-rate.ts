@@ -23,7 +23,7 @@ export function cosine({
   total,
   least = 0,
 }: Warmup & { readonly total: number; readonly least?: number }): LearningRate {
-  return warmedUp(base, warmup, (position) => {
+  return warmUp(base, warmup, (position) => {
     const progress = (position - warmup) / (total - warmup);
     return least + ((base - least) / 2) * (1 + Math.cos(Math.PI * progress));
   });
@@ -36,7 +36,7 @@ export function multiStep({
   milestones,
   gamma,
 }: Warmup & { readonly milestones: readonly number[]; readonly gamma: number }): LearningRate {
-  return warmedUp(base, warmup, (position) => {
+  return warmUp(base, warmup, (position) => {
     const passed = milestones.filter((milestone) => milestone <= position).length;
     return base * gamma ** passed;
   });
@@ -44,9 +44,9 @@ export function multiStep({
 
 /** `base` throughout. */
 export function constant({ base, warmup = 0 }: Warmup): LearningRate {
-  return warmedUp(base, warmup, () => base);
+  return warmUp(base, warmup, () => base);
 }
 
-function warmedUp(base: number, warmup: number, after: LearningRate): LearningRate {
+function warmUp(base: number, warmup: number, after: LearningRate): LearningRate {
   return (position) => (position < warmup ? (base * (position + 1)) / warmup : after(position));
 }

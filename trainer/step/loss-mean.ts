@@ -24,7 +24,7 @@ export class LossMean {
   }
 
   /** All that there is to save, after a `read`. */
-  get state(): LossState {
+  state(): LossState {
     return { sum: this.sum, count: this.count };
   }
 

@@ -1,8 +1,9 @@
 import * as tf from '@tensorflow/tfjs';
 import { softmaxCrossEntropy } from '../../backend/fused';
-import type { ChannelGraph } from '../../graph';
-import { maskedWeights, readMasked, weightReader, weightsByName } from '../../layers';
-import type { KernelReader, Methodology } from '../../methods';
+import { OptionError } from '../../errors';
+import type { Network } from '../../graph';
+import { maskedReader } from '../../layers';
+import type { Methodology } from '../../methods';
 import { logitsOf } from '../../measure/logits';
 
 /** What a term may look at, on the gradient tape; all of it is borrowed. */
@@ -29,6 +30,8 @@ export interface LossTerm {
    * @returns the term's value, called once on the tape: differentiable, no reading to the host.
    */
   onBatch(batch: Pick<LossContext, 'images' | 'labels'>): (context: LossContext) => tf.Scalar;
+  /** Goes on with another network, where the term knows more of it than its context says. */
+  rebind?(network: Network): void;
 }
 
 /** What the loss of a step is made of. */
@@ -50,22 +53,30 @@ export class TrainingLoss {
   private readonly terms: readonly LossTerm[];
   private readonly share: number;
 
-  /** @throws {RangeError} when labelSmoothing is outside [0, 1) or a share outside [0, 1]. */
+  /** @throws {OptionError} when labelSmoothing is outside [0, 1) or a share outside [0, 1]. */
   constructor(
-    private readonly model: tf.LayersModel,
+    private model: tf.LayersModel,
     { labelSmoothing = 0, terms = [] }: LossOptions = {},
   ) {
     if (!(labelSmoothing >= 0 && labelSmoothing < 1)) {
-      throw new RangeError(`labelSmoothing must be in [0, 1), got ${labelSmoothing}`);
+      const allowed = 'in [0, 1)';
+      throw new OptionError({ option: 'labelSmoothing', allowed, received: labelSmoothing });
     }
     const shares = terms.map(({ crossEntropyShare = 1 }) => crossEntropyShare);
     const wrong = shares.find((share) => !(share >= 0 && share <= 1));
     if (wrong !== undefined) {
-      throw new RangeError(`crossEntropyShare of a term must be in [0, 1], got ${wrong}`);
+      const problem = 'of a term must be in [0, 1]';
+      throw new OptionError({ option: 'crossEntropyShare', problem, received: wrong });
     }
     this.labelSmoothing = labelSmoothing;
     this.terms = terms;
     this.share = shares.reduce((product, share) => product * share, 1);
+  }
+
+  /** Goes on with another network, and so do its terms. */
+  rebind(network: Network): void {
+    this.model = network.model;
+    for (const term of this.terms) term.rebind?.(network);
   }
 
   /**
@@ -107,24 +118,18 @@ export class TrainingLoss {
  *
  * The method reads weights as the network computes with them, so that what is masked counts nothing.
  */
-export function penaltyOf(
-  method: Methodology,
-  graph: ChannelGraph,
-  model: tf.LayersModel,
-): LossTerm | null {
-  const read = maskedReader(model);
-  const adds = tf.tidy(() => (method.penalty?.(graph, read) ?? null) !== null);
-  if (!adds) return null;
-  return { onBatch: () => () => method.penalty!(graph, read)! }; // null at no step or at all
+export function penaltyOf(method: Methodology, network: Network): LossTerm | null {
+  let read = penaltyReader(method, network);
+  if (tf.tidy(() => read() === null)) return null;
+  return {
+    onBatch: () => () => read()!, // null at no step or at all
+    rebind: (next) => {
+      read = penaltyReader(method, next);
+    },
+  };
 }
 
-/** Reads weights by name, times their masks where they have some; for a tape or a tidy. */
-function maskedReader(model: tf.LayersModel): KernelReader {
-  const read = weightReader(model);
-  const names = new Map([...weightsByName(model)].map(([name, weight]) => [weight, name]));
-  const masked = new Map(maskedWeights(model).map((entry) => [names.get(entry.weight)!, entry]));
-  return (name) => {
-    const entry = masked.get(name);
-    return entry ? readMasked(entry) : read(name);
-  };
+function penaltyReader(method: Methodology, { model, graph }: Network): () => tf.Scalar | null {
+  const read = maskedReader(model);
+  return () => method.penalty?.(graph, read) ?? null;
 }

@@ -1,10 +1,19 @@
 import * as tf from '@tensorflow/tfjs';
+import { OptionError } from '../../errors';
+
+/** What an optimizer remembers between two steps. */
+export interface OptimizerState {
+  /** Live slots by `slot/weight name` (`velocity/conv1/kernel`); the optimizer owns them. */
+  readonly slots: ReadonlyMap<string, tf.Tensor>;
+  /** Updates made so far. */
+  readonly steps: number;
+}
 
 /**
  * Turns gradients into new weights. Its slots (velocities, moments) are kept by weight name, so that
- * masking, surgery and resume find them whatever the order of the weights.
+ * masking, surgery and resume find them whatever the order of the weights. It is its own state, to be saved.
  */
-export interface Optimizer {
+export interface Optimizer extends OptimizerState {
   /**
    * Updates the weights in place.
    *
@@ -17,12 +26,8 @@ export interface Optimizer {
     gradients: ReadonlyMap<string, tf.Tensor>,
     learningRate: number,
   ): void;
-  /** Live slots by `slot/weight name` (`velocity/conv1/kernel`); the optimizer owns them. */
-  readonly slots: ReadonlyMap<string, tf.Tensor>;
-  /** Updates made so far. */
-  readonly steps: number;
-  /** Restores slots and steps; takes over the tensors. Slots that are not named restart at zero. */
-  restore(slots: ReadonlyMap<string, tf.Tensor>, steps: number): void;
+  /** Goes on from a saved state; takes over its tensors. Slots that are not named restart at zero. */
+  restore(state: OptimizerState): void;
   /** Multiplies all slots of one weight by its mask, of the weight's shape; borrowed. */
   mask(weight: string, mask: tf.Tensor): void;
   dispose(): void;
@@ -59,7 +64,7 @@ abstract class SlotOptimizer implements Optimizer {
     });
   }
 
-  restore(slots: ReadonlyMap<string, tf.Tensor>, steps: number): void {
+  restore({ slots, steps }: OptimizerState): void {
     this.dispose();
     for (const [name, slot] of slots) this.store.set(name, tf.keep(slot));
     this.count = steps;
@@ -116,7 +121,11 @@ export class Sgd extends SlotOptimizer {
     checkFraction('momentum', this.options.momentum);
     checkNotNegative('weightDecay', this.options.weightDecay);
     if (this.options.nesterov && this.options.momentum === 0) {
-      throw new RangeError('nesterov needs a momentum above 0, got 0');
+      throw new OptionError({
+        option: 'nesterov',
+        problem: 'needs a momentum above 0',
+        received: 0,
+      });
     }
   }
 
@@ -202,9 +211,11 @@ export class Adam extends SlotOptimizer {
 }
 
 function checkFraction(name: string, value: number): void {
-  if (!(value >= 0 && value < 1)) throw new RangeError(`${name} must be in [0, 1), got ${value}`);
+  if (value >= 0 && value < 1) return;
+  throw new OptionError({ option: name, allowed: 'in [0, 1)', received: value });
 }
 
 function checkNotNegative(name: string, value: number): void {
-  if (!(value >= 0)) throw new RangeError(`${name} must be 0 or more, got ${value}`);
+  if (value >= 0) return;
+  throw new OptionError({ option: name, allowed: '0 or more', received: value });
 }

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { EXIT_RESUMABLE, StopRequest } from '../../../files/run/signals';
+import { EXIT_RESUMABLE, listenForStop } from '../../../files/run/signals';
 
 interface Ending {
   readonly output: string;
@@ -29,12 +29,12 @@ async function ending(
   return { output, code, signal };
 }
 
-describe.concurrent('StopRequest', () => {
+describe.concurrent('listenForStop', () => {
   it.each(['SIGINT', 'SIGTERM', 'SIGUSR1'] as const)(
     'lets the work finish at the first %s',
     async (signal) => {
       expect(await ending('', [['ready', 0, signal]])).toEqual({
-        output: `ready\nrequested ${signal}\nsaved\nexit\n`,
+        output: `ready\nstopped by ${signal}\nsaved\nexit\n`,
         code: EXIT_RESUMABLE,
         signal: null,
       });
@@ -48,9 +48,9 @@ describe.concurrent('StopRequest', () => {
     expect(
       await ending('', [
         ['ready', 0, first],
-        ['requested', pauseMs, second],
+        ['stopped', pauseMs, second],
       ]),
-    ).toEqual({ output: `ready\nrequested ${first}\nexit\n`, code: 75, signal: null });
+    ).toEqual({ output: `ready\nstopped by ${first}\nexit\n`, code: 75, signal: null });
   });
 
   // An echo comes within 100 ms; a busy machine may send the second one later, which is then no echo.
@@ -59,7 +59,7 @@ describe.concurrent('StopRequest', () => {
       ['ready', 0, 'SIGINT'],
       ['ready', 10, 'SIGINT'],
     ]);
-    expect(output).toBe('ready\nrequested SIGINT\nsaved\nexit\n');
+    expect(output).toBe('ready\nstopped by SIGINT\nsaved\nexit\n');
   });
 
   it('gives the signals back', async () => {
@@ -70,12 +70,12 @@ describe.concurrent('StopRequest', () => {
     });
   });
 
-  it('listens once, however often it is told to', () => {
+  it('listens until it is disposed, and leaves its signal alone till then', () => {
     const before = process.listenerCount('SIGUSR1');
     {
-      using stop = new StopRequest().listen().listen();
+      using stop = listenForStop();
       expect(process.listenerCount('SIGUSR1')).toBe(before + 1);
-      expect(stop.requested).toBeNull();
+      expect(stop.signal.aborted).toBe(false);
     }
     expect(process.listenerCount('SIGUSR1')).toBe(before);
   });

@@ -24,6 +24,7 @@ import {
   toyTrainer,
 } from '../fixtures/toy-run';
 import type { ToyPruning } from '../fixtures/toy-run';
+import { Network } from 'node:inspector';
 
 const always: PruningTimes = { from: 0, every: 1, atStart: false };
 const constant = startingAt(schedules.constant);
@@ -63,7 +64,10 @@ function partsOf(
     model,
     graph,
     optimizer,
-    pruning: new Pruning({ model, graph, method, policy, optimizer, timetable, schedule, extent }),
+    pruning: new Pruning({
+      network: new Network(model, graph),
+      ...{ method, policy, optimizer, timetable, schedule, extent },
+    }),
     train: (count) => {
       for (let end = taken + count; taken < end; taken++) {
         const images = random([4, SIZE, SIZE, 1], 100 + taken);
@@ -303,7 +307,7 @@ describeOn(['cpu'], 'pruning during training', () => {
     const graph = ChannelGraph.of(model);
     const pruning = new Pruning({
       ...{ method: new NormFilter(), policy: { rate: 0.5, regrowth } },
-      ...{ model, graph, optimizer: decayingSgd() },
+      ...{ network: new Network(model, graph), optimizer: decayingSgd() },
       ...{ timetable: endless, schedule: constant, extent: 'unit' },
     });
     const setFilters = (values: number[]): void => {

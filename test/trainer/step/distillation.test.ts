@@ -11,6 +11,7 @@ import { expectClose, random } from '../../tensors';
 import { lossAndGradients } from '../fixtures/recorder';
 import { CLASSES, SIZE, toyModel } from '../fixtures/toy-run';
 import type { LabelledBatch } from '../../../data';
+import { OptionError } from '../../../errors';
 
 const { cases } = golden.distillation;
 
@@ -202,14 +203,16 @@ describe('distillation', () => {
   });
 
   it.each([
-    [{ weight: 0 }, 'distillation weight must be in (0, 1], got 0'],
-    [{ weight: 1.1 }, 'distillation weight must be in (0, 1], got 1.1'],
-    [{ weight: Number.NaN }, 'distillation weight must be in (0, 1], got NaN'],
+    [{ weight: 0 }, 'weight of the distillation must be in (0, 1], got 0'],
+    [{ weight: 1.1 }, 'weight of the distillation must be in (0, 1], got 1.1'],
+    [{ weight: Number.NaN }, 'weight of the distillation must be in (0, 1], got NaN'],
     [{ temperature: 0 }, 'temperature must be above 0 and finite, got 0'],
     [{ temperature: Infinity }, 'temperature must be above 0 and finite, got Infinity'],
   ])('refuses %o', (options, message) => {
     const teacher = toyModel(2);
-    expect(() => new Distillation(teacher, options)).toThrow(new RangeError(message));
+    const make = (): unknown => new Distillation(teacher, options);
+    expect(make).toThrow(OptionError);
+    expect(make).toThrow(message);
     teacher.dispose();
   });
 

@@ -1,10 +1,9 @@
 import * as tf from '@tensorflow/tfjs';
-import { beforeAll, describe, expect, it } from 'vitest';
-import { ChannelGraph, keepAll } from '../../../graph';
-import { filterNorms, normAdvice } from '../../../trainer/pruning/filter-norms';
-import type { FilterNorms } from '../../../trainer/pruning/filter-norms';
-import { describeOn } from '../../engines';
-import { expectNoLeak } from '../../tensors';
+import { beforeAll, expect, it } from 'vitest';
+import { ChannelGraph, keepAll } from '../../graph';
+import { filterNorms } from '../../measure/filter-norms';
+import { describeOn } from '../engines';
+import { expectNoLeak } from '../tensors';
 
 /** Two 1x1 convolutions in a row, the second transposed: [1, 1, in, out] and [1, 1, out, in]. */
 function network(): tf.LayersModel {
@@ -74,28 +73,5 @@ describeOn(['cpu'], 'the norms of filters', () => {
       filterNorms(graph, read, keepAll);
     });
     model.dispose();
-  });
-});
-
-describe('the advice on norms', () => {
-  const advice = (relativeDeviation: number, relativeMin: number): string =>
-    normAdvice({ relativeDeviation, relativeMin } as FilterNorms);
-
-  it('finds the norm criterion suitable where the norms spread and reach down to 0', () => {
-    expect(advice(0.45, 0.08)).toBe(
-      'norms: deviation 45 % of the mean, smallest 8 %: they suit the norm criterion',
-    );
-    expect(advice(0.25, 0.25)).toContain('suit');
-  });
-
-  it.each([
-    [0.08, 0.62, '25 % or more deviation and a smallest norm of at most 25 %'],
-    [0.08, 0.1, '(it wants 25 % or more deviation);'],
-    [0.3, 0.3, '(it wants a smallest norm of at most 25 %);'],
-  ])('says what is missing: deviation %d, smallest %d', (deviation, least, wanted) => {
-    expect(advice(deviation, least)).toContain(
-      'the norm criterion tells these filters apart badly',
-    );
-    expect(advice(deviation, least)).toContain(wanted);
   });
 });

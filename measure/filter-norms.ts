@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
-import type { ChannelGraph, KeepSet, Producer } from '../../graph';
-import type { KernelReader } from '../../methods';
+import type { ChannelGraph, KeepSet, Producer } from '../graph';
+import type { KernelReader } from '../methods';
 
 /** How the norms of some filters lie. */
 export interface NormSpread {
@@ -78,37 +78,4 @@ function spreadOf(norms: readonly number[]): NormSpread {
 
 function meanOf(values: readonly number[]): number {
   return values.reduce((sum, value) => sum + value, 0) / values.length;
-}
-
-/**
- * From which deviation on, as a share of the mean, norms tell filters apart. The paper asks for a large
- * one and names no number; at a quarter the lowest 30 % of normally distributed norms lie below 87 % of
- * the mean, at the 6 % of a fresh 3x3x16 kernel only below 97 %.
- */
-const WIDE = 0.25;
-
-/** Up to which share of the mean the smallest norm counts as near 0: 1/16 of the mean's energy. */
-const NEAR_ZERO = 0.25;
-
-/**
- * Whether the norms suit a norm criterion, in one line: its two conditions are a large deviation and a
- * smallest norm near 0.
- *
- * Source: He et al., "Filter Pruning via Geometric Median", CVPR 2019, arXiv:1811.00250, section 3.2;
- *   the two thresholds are ours.
- */
-export function normAdvice({ relativeDeviation, relativeMin }: FilterNorms): string {
-  const percent = (share: number): string => `${(100 * share).toFixed(0)} %`;
-  const facts =
-    `norms: deviation ${percent(relativeDeviation)} of the mean, ` +
-    `smallest ${percent(relativeMin)}`;
-  const wants = [
-    ...(relativeDeviation < WIDE ? [`${percent(WIDE)} or more deviation`] : []),
-    ...(relativeMin > NEAR_ZERO ? [`a smallest norm of at most ${percent(NEAR_ZERO)}`] : []),
-  ];
-  if (wants.length === 0) return `${facts}: they suit the norm criterion`;
-  return (
-    `${facts}: the norm criterion tells these filters apart badly (it wants ` +
-    `${wants.join(' and ')}); fpgm does not depend on it`
-  );
 }

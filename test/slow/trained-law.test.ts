@@ -4,7 +4,7 @@ import { startEngine } from '../../backend/engine';
 import { loadDataSet, trainingBatches } from '../../data';
 import type { DataSet } from '../../data';
 import { harden, verify } from '../../surgery';
-import { ChannelGraph, removedUnits } from '../../graph';
+import { ChannelGraph, Network, removedUnits } from '../../graph';
 import { prunable } from '../../layers';
 import { createMethod, schedules, startingAt } from '../../methods';
 import type { MethodId } from '../../methods';
@@ -14,7 +14,6 @@ import { Sgd } from '../../trainer/step/optimizer';
 import { Pruning } from '../../trainer/pruning/pruning';
 import { EagerStep } from '../../trainer/step/eager-step';
 import { Timetable } from '../../trainer/pruning/timetable';
-import { Network } from 'node:inspector';
 
 /** Two short epochs of ResNet-20 on real digits, pruned after each. */
 async function trained(

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { expect, it } from 'vitest';
-import { ChannelGraph, keepAll, keepToJson } from '../../../graph';
+import { ChannelGraph, keepAll, keepToJson, Network } from '../../../graph';
 import { maskedWeights, prunable, weightsByName } from '../../../layers';
 import type { MaskExtent } from '../../../layers';
 import { NormFilter, schedules, startingAt } from '../../../methods';
@@ -24,7 +24,6 @@ import {
   toyTrainer,
 } from '../fixtures/toy-run';
 import type { ToyPruning } from '../fixtures/toy-run';
-import { Network } from 'node:inspector';
 
 const always: PruningTimes = { from: 0, every: 1, atStart: false };
 const constant = startingAt(schedules.constant);

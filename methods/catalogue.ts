@@ -135,20 +135,6 @@ export const methodCatalogue = {
     importance: { lamp: {} },
     options: {},
   },
-  'largest-mean': {
-    unit: 'filter',
-    observes: 'nothing',
-    isPublished: false,
-    importance: { 'largest-mean': {} },
-    options: {
-      largest: {
-        doc: 'with largest-mean: how many of the largest weights of a filter count',
-        value: { kind: 'whole', from: 1 },
-        default: 3,
-        shapes: 'scores',
-      },
-    },
-  },
 } as const satisfies Record<string, MethodFacts>;
 
 type Catalogue = typeof methodCatalogue;

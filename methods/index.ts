@@ -2,7 +2,6 @@ import { AverageZeros } from './apoz';
 import { EntropyFilter, EntropyWeight } from './entropy';
 import { GeometricMedian } from './geometric-median';
 import { Lamp } from './lamp';
-import { LargestMean } from './largest-mean';
 import type { MethodId, OwnValues } from './catalogue';
 import type { MethodOptions, Methodology } from './methodology';
 import { NormFilter } from './norm-filter';
@@ -65,5 +64,4 @@ export const methods = {
   'entropy-weight': EntropyWeight,
   apoz: AverageZeros,
   lamp: Lamp,
-  'largest-mean': LargestMean,
 } as const satisfies Record<MethodId, new (options: AnyMethodOptions) => Methodology>;

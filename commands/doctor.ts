@@ -1,9 +1,9 @@
 import { diagnose, formatDiagnosis } from '../backend/doctor';
-import type { ConfigOf } from '../config';
+import type { Run } from '../config/parse';
 import type { Terminal } from './terminal';
 
 /** Says which engine computes here, what is missing and how to mend it. */
-export async function doctor(config: ConfigOf<'doctor'>, terminal: Terminal): Promise<number> {
+export async function doctor({ config }: Run<'doctor'>, terminal: Terminal): Promise<number> {
   const diagnosis = await diagnose();
   terminal.print(config.json ? JSON.stringify(diagnosis, null, 2) : formatDiagnosis(diagnosis));
   return 0;

@@ -1,4 +1,4 @@
-import type { ConfigOf } from '../config';
+import type { Run } from '../config/parse';
 import { resolveImages } from '../config/resolve';
 import { readModel } from '../formats';
 import { formatPercent, formatTable } from '../report/table';
@@ -9,7 +9,10 @@ import { checkFits } from './network';
 import type { Terminal } from './terminal';
 
 /** Measures the accuracy of a network in a file on a data set. */
-export async function evaluate(given: ConfigOf<'evaluate'>, terminal: Terminal): Promise<number> {
+export async function evaluate(
+  { config: given }: Run<'evaluate'>,
+  terminal: Terminal,
+): Promise<number> {
   const config = resolveImages(given);
   const file = config.model!; // rules.ts: evaluate needs it
   await startedEngine(config, terminal);

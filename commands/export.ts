@@ -1,6 +1,6 @@
 import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
-import type { ConfigOf } from '../config';
+import type { Run } from '../config/parse';
 import { strip } from '../surgery';
 import { requireFree, writeForms, writeModel } from '../formats';
 import { blockLayers } from '../models';
@@ -11,7 +11,7 @@ import { networkOf } from './network';
 import type { Terminal } from './terminal';
 
 /** Writes a network as a stock model: one from a file, or one that is freshly initialised. */
-export async function exportModel(config: ConfigOf<'export'>, terminal: Terminal): Promise<number> {
+export async function exportModel({ config }: Run<'export'>, terminal: Terminal): Promise<number> {
   const out = config.out!; // rules.ts: export needs it
   await requireFree(out);
   await startedEngine(config, terminal);

@@ -1,13 +1,13 @@
 import type * as tf from '@tensorflow/tfjs';
 import { startEngine } from '../backend/engine';
-import type { ConfigOf } from '../config';
+import type { Run } from '../config/parse';
 import { ChannelGraph, countCosts, countMacs, countParams } from '../graph';
 import { formatTable } from '../report/table';
 import { networkOf } from './network';
 import type { Terminal } from './terminal';
 
 /** Counts multiply-adds and parameters layer by layer; FLOPs are twice the multiply-adds. */
-export async function flops(config: ConfigOf<'flops'>, terminal: Terminal): Promise<number> {
+export async function flops({ config }: Run<'flops'>, terminal: Terminal): Promise<number> {
   await startEngine('cpu'); // nothing is computed but initial weights
   const { model } = await networkOf({ ...config, seed: null });
   const graph = ChannelGraph.of(model);

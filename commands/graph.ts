@@ -1,5 +1,5 @@
 import { startEngine } from '../backend/engine';
-import type { ConfigOf } from '../config';
+import type { Run } from '../config/parse';
 import { nodeFiles, replaceFile } from '../files';
 import { ChannelGraph, countCosts } from '../graph';
 import type { ChannelGroup, Residual } from '../graph';
@@ -14,7 +14,7 @@ import type { Terminal } from './terminal';
  * controls, and why some are not prunable. `--json` prints the groups instead, `--dot` text for
  * Graphviz; `--svg` draws to a file besides.
  */
-export async function graph(config: ConfigOf<'graph'>, terminal: Terminal): Promise<number> {
+export async function graph({ config }: Run<'graph'>, terminal: Terminal): Promise<number> {
   await startEngine('cpu'); // nothing is computed but initial weights
   const { model, source } = await networkOf({ ...config, seed: null });
   const traced = ChannelGraph.of(model, { residual: config.residual });

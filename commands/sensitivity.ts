@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import type * as tf from '@tensorflow/tfjs';
 import { options } from '../config';
 import type { ConfigOf } from '../config';
+import type { Run } from '../config/parse';
 import { ConfigError } from '../config/error';
 import { resolveImages } from '../config/resolve';
 import { StoppedError } from '../errors';
@@ -34,7 +35,10 @@ type Config = ConfigOf<'sensitivity'>;
  *
  * @returns the exit code: 0, or 75 after a signal, when the same command goes on.
  */
-export async function sensitivity(config: Config, terminal: Terminal): Promise<number> {
+export async function sensitivity(
+  { config }: Run<'sensitivity'>,
+  terminal: Terminal,
+): Promise<number> {
   const { model: file, out } = config as { readonly model: string; readonly out: string }; // rules.ts
   using stop = listenForStop();
   await startedEngine(config, terminal);

@@ -1,3 +1,5 @@
+import { SecateurError } from '../errors';
+
 /** What is known about a wrong setting; every part that is known goes into the message. */
 export interface ConfigFault {
   /** The setting as its source spells it: `--rate`, `SECATEUR_RATE` or `rate`. */
@@ -13,9 +15,9 @@ export interface ConfigFault {
 }
 
 /** A wrong command line, environment variable or config file: the caller ends with exit code 2. */
-export class ConfigError extends Error {
+export class ConfigError extends SecateurError {
   override readonly name = 'ConfigError';
-  readonly exitCode = 2;
+  override readonly exitCode = 2;
 
   constructor(readonly fault: ConfigFault) {
     const { key, problem, source, nearest } = fault;

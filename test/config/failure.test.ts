@@ -1,0 +1,32 @@
+import { describe, expect, it } from 'vitest';
+import { ConfigError } from '../../config/error';
+import { describeFailure } from '../../config/failure';
+import { OptionError, StoppedError } from '../../errors';
+
+describe('what is said of an error', () => {
+  it('names the option of the library by its flag', () => {
+    const error = new OptionError({ option: 'minKeep', allowed: 'a whole number', received: 0.5 });
+    expect(describeFailure(error)).toEqual({
+      text: '--min-keep must be a whole number, got 0.5',
+      exitCode: 2,
+    });
+    const other = new OptionError({ option: 'extent', allowed: 'unit or kernel' });
+    expect(describeFailure(other).text).toBe('extent must be unit or kernel');
+  });
+
+  it('is the message alone where the error tells all, with its exit code', () => {
+    const wrong = new ConfigError({ key: '--rate', problem: 'is odd', source: 'command line' });
+    expect(describeFailure(wrong)).toEqual({ text: '--rate is odd (command line)', exitCode: 2 });
+    expect(describeFailure(new StoppedError('SIGTERM'))).toMatchObject({ exitCode: 75 });
+    const full = Object.assign(new Error('ENOSPC: no space left'), { code: 'ENOSPC' });
+    expect(describeFailure(full)).toEqual({ text: 'ENOSPC: no space left', exitCode: 4 });
+  });
+
+  it.each([new RangeError('Maximum call stack size exceeded'), new TypeError('x is undefined')])(
+    'is the stack where it is a bug: $name',
+    (bug) => {
+      expect(describeFailure(bug)).toEqual({ text: bug.stack, exitCode: 1 });
+      expect(bug.stack).toContain('failure.test.ts');
+    },
+  );
+});

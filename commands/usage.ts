@@ -22,14 +22,20 @@ export async function asUsage<T>(make: () => T | Promise<T>): Promise<T> {
   }
 }
 
-/** The library's word for an option of the command line, where it is another than the flag's. */
-const renamed: Readonly<Record<string, string>> = { layerRates: 'layerRate' };
+/** The library's words for options of the command line, where they are not those of the table. */
+const renamed: Readonly<Record<string, Key>> = {
+  layerRates: 'layerRate',
+  'pruneAt.from': 'pruneFrom',
+  'pruneAt.every': 'pruneEvery',
+  'pruneAt.until': 'pruneUntil',
+};
 
 /** A message that begins with an option, by the option's flag: `layerRates ...` as `--layer-rate ...`. */
-function tellFlag({ message }: Error): string {
-  const [word = ''] = message.split(' ', 1);
-  const option = options.get((renamed[word] ?? word) as Key);
-  return option ? `--${option.arg}${message.slice(word.length)}` : message;
+function tellFlag(error: RangeError | OptionError): string {
+  const [word = ''] = error.message.split(' ', 1);
+  const key = renamed[word] ?? (error instanceof OptionError ? (word as Key) : null);
+  const option = key && options.get(key);
+  return option ? `--${option.arg}${error.message.slice(word.length)}` : error.message;
 }
 
 /** The run cannot go on for a reason that its message says in full: no stack is shown. */

@@ -25,8 +25,13 @@ export async function asUsage<T>(make: () => T | Promise<T>): Promise<T> {
   }
 }
 
-/** The library's word for an option of the command line, where it is another than the flag's. */
-const renamed: Readonly<Record<string, string>> = { layerRates: 'layerRate' };
+/** The library's words for options of the command line, where they are not those of the table. */
+const renamed: Readonly<Record<string, Key>> = {
+  layerRates: 'layerRate',
+  'pruneAt.from': 'pruneFrom',
+  'pruneAt.every': 'pruneEvery',
+  'pruneAt.until': 'pruneUntil',
+};
 
 /** A message that begins with an option, by the option's flag: `layerRates ...` as `--layer-rate ...`. */
 function tellFlag({ option, problem, message }: OptionError): string {

@@ -5,7 +5,7 @@ import { limitsOf } from './limits';
 import type { Policy } from './policy';
 import { cellsOf, keepOfRuns, rankBlocks } from './patterns';
 import type { Pattern } from './patterns';
-import { globalCounts, keptWithout } from './ranking';
+import { globalCounts, dropLowest } from './ranking';
 import type { Contestant } from './ranking';
 import type { KernelScores, Scores } from './scores';
 
@@ -49,7 +49,7 @@ export function chooseWeights(
   );
   const counts = countsOf(kernels, rules, policy, rates);
   const weights = kernels.map(({ name, scores: ranked, pieces, ...ranking }) => {
-    const stays = keptWithout(ranked, counts.get(name)!, ranking);
+    const stays = dropLowest(ranked, counts.get(name)!, ranking);
     return [name, pieces ? Uint8Array.from(pieces, (piece) => stays[piece]!) : stays] as const;
   });
   return { groups: new Map(), weights: new Map(weights) };

@@ -51,7 +51,7 @@ export function without(length: number, removed: Iterable<number>): Uint8Array {
 }
 
 /** 0/1 per unit, 0 for those that `lowest` names; quicker for long lists, since no order is needed. */
-export function keptWithout(
+export function dropLowest(
   scores: ArrayLike<number>,
   count: number,
   ranking: Ranking = {},

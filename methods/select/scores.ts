@@ -155,7 +155,10 @@ class KernelScorer {
     const seen = evidence?.get(name);
     if (seen) return seen;
     if (evidence) {
-      throw new OptionError({ option: 'evidence', problem: `: nothing was observed of ${name}` });
+      throw new OptionError({
+        option: 'evidence',
+        problem: `is incomplete: nothing was observed of ${name}`,
+      });
     }
     const filters = kernel.shape.at(-1)!;
     const form = method.observes === 'gradients' ? kernel.shape : [1, 1, 1, filters];

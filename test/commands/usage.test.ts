@@ -1,6 +1,8 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { asUsage } from '../../commands/usage';
+import { OptionError } from '../../errors';
 import { refusal } from './fixtures/invoke';
 import { commandLine } from '../trainer/fixtures/command-line';
 import { scratchFolder } from '../trainer/fixtures/toy-run';
@@ -35,6 +37,29 @@ function graphModel(): string {
   );
   return file;
 }
+
+describe('what the library refuses', () => {
+  const told = (error: Error): Promise<string> =>
+    asUsage(() => {
+      throw error;
+    }).catch((thrown: unknown) => (thrown as Error).message);
+
+  it('is told by the flag of the option', async () => {
+    const unmet = new OptionError({ option: 'targetMacs', problem: '50% cannot be reached' });
+    expect(await told(unmet)).toBe('--target-macs 50% cannot be reached');
+    const rule = new OptionError({ option: 'layerRates', problem: 'a=0.1 has no effect' });
+    expect(await told(rule)).toBe('--layer-rate a=0.1 has no effect');
+    const late = new OptionError({ option: 'pruneAt.until', allowed: 'below 8', received: 9 });
+    expect(await told(late)).toBe('--prune-until must be below 8, got 9');
+    const other = new OptionError({ option: 'batches', allowed: 'at least one', received: 0 });
+    expect(await told(other)).toBe('batches must be at least one, got 0');
+  });
+
+  it('is no bug turned into wrong usage', async () => {
+    const bug = new TypeError('undefined is not a function');
+    await expect(asUsage(() => Promise.reject(bug))).rejects.toBe(bug);
+  });
+});
 
 /** So that nothing takes long. */
 const few = ['--limit-train', '90'];

@@ -214,7 +214,7 @@ describeOn(['cpu'], 'Trainer', () => {
     [{ keepCheckpoints: 0 }, 'keepCheckpoints must be a whole number from 1, got 0'],
     [
       { pruneAt: { from: 2, every: 1, atStart: false } },
-      'first pruning epoch (2) must be below the number of epochs 2',
+      'pruneAt.from must be below the number of epochs 2, got 2',
     ],
     [
       { pruneAt: { from: -1, every: 1, atStart: false } },

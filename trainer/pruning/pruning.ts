@@ -96,25 +96,25 @@ export class Pruning {
     return this.parts.extent === 'unit' && removedUnits(this.held) === removedUnits(this.keep);
   }
 
-  /** Whether the newest event up to the end of `unit` removed all that is to go. */
-  hasReachedRate(unit: number): boolean {
-    const progress = this.timetable.newestProgress(unit);
+  /** Whether the newest event up to the end of `time` removed all that is to go. */
+  hasReachedRate(time: number): boolean {
+    const progress = this.timetable.newestProgress(time);
     return progress !== null && this.isFinal(progress);
   }
 
   /**
    * Chooses anew and zeroes what goes; what is held also gets masks, and its optimizer slots are cleared.
    *
-   * @param unit the epoch or step that ends with the event; -1 before the first.
+   * @param time the epoch or step that ends with the event; -1 before the first.
    * @param evidence what the method has seen of the network, where it observes; borrowed.
    * @throws {OptionError} when the final rate is reached and removes nothing.
    */
-  event(unit: number, evidence: Evidence | null = null): PruningEvent {
+  event(time: number, evidence: Evidence | null = null): PruningEvent {
     const { method, schedule, finalRate } = this.parts;
     const { graph, kernel } = this.network;
     const before = this.choice;
     const norms = filterNorms(graph, kernel, before.held);
-    const progress = this.timetable.progressAt(unit);
+    const progress = this.timetable.progressAt(time);
     const rateOf = (final: number): number => schedule(final, progress);
     const { policy } = this;
     const scoring = { evidence, counting: policy.counting };

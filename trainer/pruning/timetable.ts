@@ -26,64 +26,64 @@ export class Timetable {
   private readonly every: number;
 
   /**
-   * @param units epochs or steps of the run, whichever the times are in.
+   * @param length of the run, in epochs or steps, whichever the times are in.
    * @throws {OptionError} when a time is outside the run.
    */
-  constructor({ from, every, until, by = 'epoch', atStart }: PruningTimes, units: number) {
+  constructor({ from, every, until, by = 'epoch', atStart }: PruningTimes, length: number) {
     requireAtLeast('pruneAt.from', from, 0);
     requireAtLeast('pruneAt.every', every, 1);
-    if (from >= units) {
-      const allowed = `below the number of ${by}s ${units}`;
+    if (from >= length) {
+      const allowed = `below the number of ${by}s ${length}`;
       throw new OptionError({ option: 'pruneAt.from', allowed, received: from });
     }
     if (until !== undefined) {
       requireAtLeast('pruneAt.until', until, from);
-      if (until >= units) {
-        const allowed = `below the number of ${by}s ${units}`;
+      if (until >= length) {
+        const allowed = `below the number of ${by}s ${length}`;
         throw new OptionError({ option: 'pruneAt.until', allowed, received: until });
       }
     }
     this.from = from;
     this.every = every;
-    this.until = until ?? units - 1;
+    this.until = until ?? length - 1;
     this.by = by;
     this.atStart = atStart;
   }
 
-  /** Whether epoch or step `unit` ends with an event; that at `until` always does. */
-  isDue(unit: number): boolean {
-    if (unit < this.from || unit > this.until) return false;
-    return unit === this.until || (unit - this.from) % this.every === 0;
+  /** Whether epoch or step `time` ends with an event; that at `until` always does. */
+  isDue(time: number): boolean {
+    if (time < this.from || time > this.until) return false;
+    return time === this.until || (time - this.from) % this.every === 0;
   }
 
   /**
-   * How far the schedule is at the event of `unit`, in [0, 1]; 1 where there is a single event.
+   * How far the schedule is at the event of `time`, in [0, 1]; 1 where there is a single event.
    *
-   * @param unit -1 for the event before the first epoch.
+   * @param time -1 for the event before the first epoch.
    */
-  progressAt(unit: number): number {
-    if (unit < this.from) return 0;
-    if (unit >= this.until) return 1;
-    return (unit - this.from) / (this.until - this.from);
+  progressAt(time: number): number {
+    if (time < this.from) return 0;
+    if (time >= this.until) return 1;
+    return (time - this.from) / (this.until - this.from);
   }
 
-  /** The progress of the newest event up to the end of `unit`; null before the first. */
-  newestProgress(unit: number): number | null {
-    if (unit < this.from) return this.atStart ? 0 : null;
-    if (unit >= this.until) return 1;
-    return this.progressAt(unit - ((unit - this.from) % this.every));
+  /** The progress of the newest event up to the end of `time`; null before the first. */
+  newestProgress(time: number): number | null {
+    if (time < this.from) return this.atStart ? 0 : null;
+    if (time >= this.until) return 1;
+    return this.progressAt(time - ((time - this.from) % this.every));
   }
 
   /** The events' progress, in their order. */
   *progresses(): Generator<number> {
     if (this.atStart) yield 0;
-    for (let unit = this.from; unit < this.until; unit += this.every) yield this.progressAt(unit);
+    for (let time = this.from; time < this.until; time += this.every) yield this.progressAt(time);
     yield 1;
   }
 
-  /** Whether the event of `unit` is the first of all. */
-  isFirst(unit: number): boolean {
-    return unit === (this.atStart ? -1 : this.from);
+  /** Whether the event of `time` is the first of all. */
+  isFirst(time: number): boolean {
+    return time === (this.atStart ? -1 : this.from);
   }
 }
 

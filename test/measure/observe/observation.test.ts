@@ -4,8 +4,11 @@ import { Network } from '../../../graph';
 import { prunable, weightsByName } from '../../../layers';
 import { Methodology } from '../../../methods';
 import type { Gathering, Observes } from '../../../methods';
+import { StoppedError } from '../../../errors';
+import { observationBatches, withEvidence } from '../../../measure/observe/evidence';
 import { firstBatches, gatherEvidence } from '../../../measure/observe/observation';
 import { startEngine } from '../../../backend/engine';
+import { toyData } from '../../trainer/fixtures/toy-run';
 import { describeOn } from '../../engines';
 import { expectClose, random, randomizeWeights } from '../../tensors';
 import type { LabelledBatch } from '../../../data';
@@ -302,5 +305,37 @@ describe('observing', () => {
     }
     expect(taken).toBe(3);
     expect(freed).toEqual([0, 1, 2]);
+  });
+
+  it('is fed no more batches once it is asked to stop', async () => {
+    const stop = new AbortController();
+    const order = { seed: 1, epoch: 0, batchSize: 4 };
+    const before = tf.memory().numTensors;
+    const feed = async (): Promise<void> => {
+      for await (const batch of observationBatches(toyData(), order, 3, stop.signal)) {
+        expect(batch.images.shape[0]).toBe(4);
+        stop.abort(new StoppedError('SIGTERM'));
+      }
+    };
+    await expect(feed()).rejects.toThrow(new StoppedError('SIGTERM'));
+    expect(tf.memory().numTensors).toBe(before);
+  });
+
+  it('lends its evidence for the time of one act', async () => {
+    const network = Network.of(toyModel());
+    const batches = [batchOf(1)];
+    const before = tf.memory().numTensors;
+    const feed = () => observationBatches(toyData(), { seed: 1, epoch: 0, batchSize: 4 }, 1);
+    const lent = await withEvidence(network, new Witness('nothing'), feed, (evidence) => evidence);
+    expect(lent).toBeNull();
+    async function* one(): AsyncGenerator<LabelledBatch> {
+      yield await Promise.resolve(batches[0]!);
+    }
+    const acting = withEvidence(network, new Witness('activations'), one, (evidence) => {
+      expect(evidence!.get('head/kernel')!.isDisposed).toBe(false);
+      throw new Error('act failed');
+    });
+    await expect(acting).rejects.toThrow('act failed');
+    expect(tf.memory().numTensors).toBe(before);
   });
 });

@@ -1,13 +1,21 @@
+import * as tf from '@tensorflow/tfjs';
+import { StoppedError } from '../../../errors';
 import { expect, it } from 'vitest';
 import { harden } from '../../../surgery';
 import { Network, removedUnits } from '../../../graph';
-import { completePolicy, NormFilter, proposeByRate, scoreKernels } from '../../../methods';
+import {
+  chooseUnits,
+  completePolicy,
+  NormFilter,
+  proposeByRate,
+  scoreKernels,
+} from '../../../methods';
 import { highestRate } from '../../../measure/search/max-drop';
 import type { JudgedRate } from '../../../measure/search/max-drop';
 import { PrunedCopy } from '../../../measure/pruned-copy';
 import { evaluate } from '../../../measure/accuracy';
 import { describeOn } from '../../engines';
-import { scratchFolder, toyData, toyTrainer } from '../../trainer/fixtures/toy-run';
+import { scratchFolder, toyData, toyModel, toyTrainer } from '../../trainer/fixtures/toy-run';
 
 describeOn(['cpu'], 'highestRate on a trained network', () => {
   it('judges each candidate as export would leave it, and answers within the drop', async () => {
@@ -44,5 +52,22 @@ describeOn(['cpu'], 'highestRate on a trained network', () => {
     expect((await evaluate(hard, data.validation, data, 10)).top1).toBe(best.accuracy);
     hard.dispose();
     toy.dispose();
+  });
+
+  it('leaves a copy as it was when it is asked to stop', async () => {
+    const model = toyModel();
+    const network = Network.of(model);
+    const stop = new AbortController();
+    const how = { data: toyData(), batchSize: 4, seed: 1, bnBatches: 2, signal: stop.signal };
+    using copy = new PrunedCopy(network, 'filter', how);
+    const valuesOf = (): unknown => copy.model.getWeights().map((one) => one.dataSync().slice());
+    const before = valuesOf();
+    const tensors = tf.memory().numTensors;
+    const keep = chooseUnits(network, new NormFilter(), { rate: 0.5 });
+    stop.abort(new StoppedError('SIGTERM'));
+    await expect(copy.accuracyOf(keep)).rejects.toThrow(new StoppedError('SIGTERM'));
+    expect(valuesOf()).toEqual(before); // masks and averages too
+    expect(tf.memory().numTensors).toBe(tensors);
+    model.dispose();
   });
 });

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { StoppedError } from '../../../errors';
 import { harden } from '../../../surgery';
 import { weightBytes, writeModel } from '../../../formats';
 import { ChannelGraph, countCosts, countMacs, countParams, removedUnits } from '../../../graph';
@@ -230,6 +231,27 @@ describeOn(['cpu'], 'solveRate on ResNet-20', () => {
       );
       await expect(solve('figure', 1e9, clock())).rejects.toThrow('asks for nothing');
     });
+
+    it('times no further network once it is asked to stop', async () => {
+      const watch = clock();
+      const stop = new AbortController();
+      const solving = solveLatency(
+        { model, graph, propose: proposeOf(chooserWith()) },
+        {
+          ...{ option: 'targetLatency', asked: '50%', show: (ms) => `${ms} ms` },
+          amount: { kind: 'share', value: 0.5 },
+        },
+        {
+          stopwatch: watch.stopwatch,
+          signal: stop.signal,
+          onCandidate: () => {
+            stop.abort(new StoppedError('SIGINT'));
+          },
+        },
+      );
+      await expect(solving).rejects.toThrow(new StoppedError('SIGINT'));
+      expect(watch.asked).toHaveLength(2); // the whole network and the first candidate
+    });
   }
 });
 
@@ -280,5 +302,21 @@ describeOn(['cpu'], 'highestRate', () => {
     await expect(search([0.9, ...Array<number>(19).fill(0.8)], 1)).rejects.toThrow(
       'maxDrop 1 cannot be kept: the smallest removal, rate 0.05, already costs 10.00 points',
     );
+  });
+
+  it('judges no further network once it is asked to stop', async () => {
+    const stop = new AbortController();
+    let judged = 0;
+    const searching = highestRate({
+      propose,
+      judge: () => {
+        judged++;
+        stop.abort(new StoppedError('SIGTERM'));
+        return Promise.resolve(0.9);
+      },
+      ...{ whole: 0.9, maxDrop: 1, signal: stop.signal },
+    });
+    await expect(searching).rejects.toThrow(new StoppedError('SIGTERM'));
+    expect(judged).toBe(1);
   });
 });

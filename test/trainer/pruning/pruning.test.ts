@@ -8,6 +8,7 @@ import type { PolicyOptions, RateSchedule } from '../../../methods';
 import { Adam, Sgd } from '../../../trainer/step/optimizer';
 import type { Optimizer } from '../../../trainer/step/optimizer';
 import { Pruning } from '../../../trainer/pruning/pruning';
+import type { PruningState } from '../../../trainer/pruning/pruning';
 import { EagerStep } from '../../../trainer/step/eager-step';
 import { Timetable } from '../../../trainer/pruning/timetable';
 import type { PruningTimes } from '../../../trainer/pruning/timetable';
@@ -363,6 +364,25 @@ describeOn(['cpu'], 'pruning during training', () => {
       parts.dispose();
     },
   );
+
+  it('goes on from its state as JSON: what was held stays held', () => {
+    const gradual = normFilter({ rate: 0.5, regrowth: 'gradual' });
+    const timetable = new Timetable(always, 5);
+    const [parts, resumed] = [partsOf(gradual, { timetable }), partsOf(gradual, { timetable })];
+    parts.train(1);
+    parts.pruning.event(2); // half of what is removed is held
+    const saved = JSON.stringify(parts.pruning.state());
+    expect(Object.keys(JSON.parse(saved) as object)).toEqual(['keep', 'held']);
+    resumed.pruning.restore(JSON.parse(saved) as PruningState);
+    expect(JSON.stringify(resumed.pruning.state())).toBe(saved);
+    expect([resumed.pruning.keep, resumed.pruning.held]).toEqual([
+      parts.pruning.keep,
+      parts.pruning.held,
+    ]);
+    expect(resumed.pruning.event(3).kept).toBe(parts.pruning.event(3).kept);
+    parts.dispose();
+    resumed.dispose();
+  });
 
   it('gradual: holds a part that grows, which never returns, and lets the rest learn', () => {
     const gradual = normFilter({ rate: 0.5, regrowth: 'gradual' });

@@ -58,15 +58,15 @@ describe('the timetable of pruning events', () => {
   });
 
   it.each([
-    [{ from: 4, every: 1 }, 'the first pruning epoch (4) must be below the number of epochs 4'],
+    [{ from: 4, every: 1 }, 'pruneAt.from must be below the number of epochs 4'],
     [
       { from: 4, every: 1, by: 'step' as const },
-      'the first pruning step (4) must be below the number of steps 4',
+      'pruneAt.from must be below the number of steps 4',
     ],
     [{ from: -1, every: 1 }, 'pruneAt.from must be a whole number from 0, got -1'],
     [{ from: 0, every: 0 }, 'pruneAt.every must be a whole number from 1, got 0'],
     [{ from: 2, every: 1, until: 1 }, 'pruneAt.until must be a whole number from 2, got 1'],
-    [{ from: 0, every: 1, until: 4 }, 'the last pruning epoch (4) must be below'],
+    [{ from: 0, every: 1, until: 4 }, 'pruneAt.until must be below'],
   ])('refuses %o of 4', (times, message) => {
     expect(() => new Timetable({ ...times, atStart: false }, 4)).toThrow(message);
   });

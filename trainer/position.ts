@@ -24,7 +24,7 @@ export function passEpoch({ step, epoch }: Position): Position {
 }
 
 /** The step or epoch whose last step is done, counted from 0; -1 before the first. */
-export function lastDone(
+export function findLastDone(
   { step, epoch, batch }: Position,
   clock: PruningClock,
   stepsPerEpoch: number,

@@ -3,7 +3,7 @@ import type { JsonObject } from '../files';
 import { requireSameRun } from '../files/run/same-run';
 import type { KeepSet, Network } from '../graph';
 import { keepAll, keepToJson } from '../graph';
-import { lastDone, runStart } from './position';
+import { findLastDone, runStart } from './position';
 import type { Position } from './position';
 import type { Pruning, PruningState } from './pruning/pruning';
 import type { Timetable } from './pruning/timetable';
@@ -69,8 +69,8 @@ export class RunState {
   }
 
   /** The epoch or step that is done last, as a timetable counts; -1 before the first. */
-  lastDone({ by }: Timetable): number {
-    return lastDone(this.position, by, this.parts.stepsPerEpoch);
+  findLastDone({ by }: Timetable): number {
+    return findLastDone(this.position, by, this.parts.stepsPerEpoch);
   }
 
   /**

@@ -240,7 +240,7 @@ export class Trainer {
 
   private async pruneIfDue(metrics: MetricsLog): Promise<void> {
     const timetable = this.pruning?.timetable;
-    if (timetable?.by !== 'step' || !timetable.isDue(this.state.lastDone(timetable))) return;
+    if (timetable?.by !== 'step' || !timetable.isDue(this.state.findLastDone(timetable))) return;
     this.state.readMeanLoss();
     this.state.requireFiniteWeights(); // before the method sees them
     await this.pruneBetweenSteps(metrics);
@@ -260,12 +260,12 @@ export class Trainer {
     const { data, seed, batchSize, observeBatches = 10 } = this.options;
     const order = { seed, epoch: this.state.position.epoch, batchSize };
     const network = this.state.readNetwork();
-    const unit = this.state.lastDone(pruning.timetable);
+    const time = this.state.findLastDone(pruning.timetable);
     const event = await withEvidence(
       network,
       this.options.method!,
       () => observationBatches(data, order, observeBatches, signal),
-      (evidence) => pruning.event(unit, evidence),
+      (evidence) => pruning.event(time, evidence),
     );
     this.state.goOnWith(network); // its weights, masks and slots are others now
     return event;
@@ -292,7 +292,7 @@ export class Trainer {
   /** Only what has lost all that it is to lose is handed over: before, less is removed. */
   private async keepIfBest(epoch: number, { whole, masked }: EpochEnd): Promise<void> {
     const { pruning, state } = this;
-    if (pruning && !pruning.hasReachedRate(state.lastDone(pruning.timetable))) return;
+    if (pruning && !pruning.hasReachedRate(state.findLastDone(pruning.timetable))) return;
     const evaluation = pruning ? masked : whole;
     if (!evaluation || !state.isBest(evaluation)) return;
     state.best = { epoch, step: state.position.step, evaluation };
@@ -338,7 +338,7 @@ export class Trainer {
   }
 
   private tellPruned(pruning: Pruning, event: PruningEvent, isInEpochEnd: boolean): void {
-    const isFirst = pruning.timetable.isFirst(this.state.lastDone(pruning.timetable));
+    const isFirst = pruning.timetable.isFirst(this.state.findLastDone(pruning.timetable));
     const isOfFilters = pruning.keep.weights.size === 0;
     const firstNorms = isFirst && isOfFilters ? event.norms : null;
     this.tell({ kind: 'pruned', pruning: event, isInEpochEnd, firstNorms });

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
-import { repairSeparableConfig } from './separable-config';
+import { repairConfigs } from './forgotten-options';
 
-repairSeparableConfig();
+repairConfigs();
 
 /** A layer as a model's config names it. */
 export interface LayerConfig {

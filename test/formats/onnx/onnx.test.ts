@@ -1,6 +1,4 @@
-import { createRequire } from 'node:module';
 import * as tf from '@tensorflow/tfjs';
-import type * as ort from 'onnxruntime-node';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startEngine } from '../../../backend/engine';
 import { onnxModel } from '../../../formats/onnx/onnx';
@@ -10,14 +8,11 @@ import { prunable } from '../../../layers';
 import { quickest } from '../../engines';
 import { randomInputs, randomize } from '../../graph/networks';
 import { readOnnx, recountOnnx } from './onnx-reader';
+import { runOnnx, withoutRuntime } from './runtime';
 import { prunedOf, trainedTwin } from '../../surgery/trained-twin';
 
 /** Two engines sum some thousand float32 products in other orders. */
 const TOLERANCE = 1e-4;
-
-type Runtime = typeof ort;
-const runtime: Runtime | string = found();
-const why = typeof runtime === 'string' ? ` (skipped: ${runtime})` : '';
 
 beforeAll(async () => {
   await startEngine(quickest);
@@ -26,37 +21,6 @@ beforeAll(async () => {
 afterAll(() => {
   tf.disposeVariables();
 });
-
-type Values = { readonly shape: readonly number[]; readonly values: Float32Array }[];
-
-/** The runtime, or why it is not there. */
-function found(): Runtime | string {
-  try {
-    return createRequire(__filename)('onnxruntime-node') as Runtime;
-  } catch (error) {
-    return `onnxruntime-node is not there: ${String(error)}`;
-  }
-}
-
-/** What onnxruntime computes of the file. */
-async function runOnnx(bytes: Uint8Array, inputs: readonly tf.Tensor[]): Promise<Values> {
-  const { InferenceSession, Tensor } = runtime as Runtime;
-  // Errors only: it warns of constants that fall away.
-  const session = await InferenceSession.create(bytes, { logSeverityLevel: 3 });
-  const feeds = Object.fromEntries(
-    session.inputNames.map((name, index) => {
-      const { shape } = inputs[index]!;
-      return [name, new Tensor('float32', inputs[index]!.dataSync<'float32'>(), shape)];
-    }),
-  );
-  const results = await session.run(feeds);
-  const values = session.outputNames.map((name) => {
-    const { dims, data } = results[name]!;
-    return { shape: dims, values: data as Float32Array };
-  });
-  await session.release();
-  return values;
-}
 
 /** Expects that onnxruntime computes what tfjs does; answers the largest output. */
 async function expectSame(model: tf.LayersModel, samples = 3): Promise<number> {
@@ -84,39 +48,41 @@ const families = [
   'mnasnet1_0', 'squeezenet1_0', 'squeezenet1_1', 'googlenet', 'densenet121', 'efficientnet_b0',
 ] as const; // prettier-ignore
 
-describe.skipIf(why !== '')(`onnxruntime computes what tfjs does${why}`, () => {
-  it.each(families)('for a narrow %s pruned at 0.3, and the file counts the same', async (id) => {
-    const model = prunedOf(trainedTwin(id, { width: 0.15 }));
-    expect(await expectSame(model)).toBeGreaterThan(1e-3);
-    expectCounts(model);
-    model.dispose();
-  });
-
-  it('for ResNet-20 of full size, pruned and not', async () => {
-    const model = trainedTwin('resnet20');
-    await expectSame(model, 8);
-    const hard = prunedOf(model);
-    await expectSame(hard, 8);
-    expect(expectCounts(hard).macs).toBe(21_452_544 + 45 * 10); // convolutions and fc
-    hard.dispose();
-  });
-
-  it('for the large stems and heads of ImageNet', async () => {
-    for (const id of ['alexnet', 'resnet18', 'googlenet'] as const) {
-      const model = trainedTwin(id, {
-        width: 0.05,
-        variant: 'imagenet',
-        inputShape: [224, 224, 3],
-      });
-      await expectSame(model, 1);
+describe.skipIf(withoutRuntime !== '')(
+  `onnxruntime computes what tfjs does${withoutRuntime}`,
+  () => {
+    it.each(families)('for a narrow %s pruned at 0.3, and the file counts the same', async (id) => {
+      const model = prunedOf(trainedTwin(id, { width: 0.15 }));
+      expect(await expectSame(model)).toBeGreaterThan(1e-3);
+      expectCounts(model);
       model.dispose();
-    }
-  });
+    });
 
-  const { layers } = tf;
-  type Layer = tf.layers.Layer;
-  /** Layers that are tried on an input of some shape. */
-  const single: readonly (readonly [string, number[], () => Layer[]])[] = [
+    it('for ResNet-20 of full size, pruned and not', async () => {
+      const model = trainedTwin('resnet20');
+      await expectSame(model, 8);
+      const hard = prunedOf(model);
+      await expectSame(hard, 8);
+      expect(expectCounts(hard).macs).toBe(21_452_544 + 45 * 10); // convolutions and fc
+      hard.dispose();
+    });
+
+    it('for the large stems and heads of ImageNet', async () => {
+      for (const id of ['alexnet', 'resnet18', 'googlenet'] as const) {
+        const model = trainedTwin(id, {
+          width: 0.05,
+          variant: 'imagenet',
+          inputShape: [224, 224, 3],
+        });
+        await expectSame(model, 1);
+        model.dispose();
+      }
+    });
+
+    const { layers } = tf;
+    type Layer = tf.layers.Layer;
+    /** Layers that are tried on an input of some shape. */
+    const single: readonly (readonly [string, number[], () => Layer[]])[] = [
     ...(['elu', 'hardSigmoid', 'linear', 'relu', 'relu6', 'selu', 'sigmoid', 'softmax', 'softplus',
       'softsign', 'tanh', 'swish', 'mish', 'gelu', 'gelu_new'] as const).flatMap(
       (activation) => [[4, 5, 3], [6]].map((shape) =>
@@ -162,66 +128,69 @@ describe.skipIf(why !== '')(`onnxruntime computes what tfjs does${why}`, () => {
     ['a Sequential model inside', [6, 6, 2], () => [tf.sequential({ layers: [layers.conv2d({ filters: 3, kernelSize: 3, inputShape: [6, 6, 2] }), layers.flatten(), layers.dense({ units: 2 })] })]],
   ]; // prettier-ignore
 
-  it.each(single)('for %s', async (_, shape, make) => {
-    const chain = make();
-    const input = tf.input({ shape });
-    const output = chain.reduce((x, layer) => layer.apply(x) as tf.SymbolicTensor, input);
-    const model = randomize(tf.model({ inputs: input, outputs: output }));
-    expect(await expectSame(model)).toBeGreaterThan(1e-3);
-    model.dispose();
-  });
+    it.each(single)('for %s', async (_, shape, make) => {
+      const chain = make();
+      const input = tf.input({ shape });
+      const output = chain.reduce((x, layer) => layer.apply(x) as tf.SymbolicTensor, input);
+      const model = randomize(tf.model({ inputs: input, outputs: output }));
+      expect(await expectSame(model)).toBeGreaterThan(1e-3);
+      model.dispose();
+    });
 
-  const merges = ['add', 'average', 'maximum', 'minimum', 'multiply'] as const;
-  it.each(merges)('for %s of three, of a row of channels, and of rank 2', async (name) => {
-    const inputs = [[4, 3, 2], [4, 3, 2], [4, 3, 2], [1, 1, 2], [2]].map((shape) =>
-      tf.input({ shape }),
-    );
-    const make = (...tensors: tf.SymbolicTensor[]): tf.SymbolicTensor =>
-      layers[name]().apply(tensors) as tf.SymbolicTensor;
-    const [a, b, c, scale, row] = inputs as [Symbolic, Symbolic, Symbolic, Symbolic, Symbolic];
-    const outputs = [make(a, b, c), make(a, scale), make(b, row)];
-    const model = tf.model({ inputs, outputs });
-    await expectSame(model);
-  });
+    const merges = ['add', 'average', 'maximum', 'minimum', 'multiply'] as const;
+    it.each(merges)('for %s of three, of a row of channels, and of rank 2', async (name) => {
+      const inputs = [[4, 3, 2], [4, 3, 2], [4, 3, 2], [1, 1, 2], [2]].map((shape) =>
+        tf.input({ shape }),
+      );
+      const make = (...tensors: tf.SymbolicTensor[]): tf.SymbolicTensor =>
+        layers[name]().apply(tensors) as tf.SymbolicTensor;
+      const [a, b, c, scale, row] = inputs as [Symbolic, Symbolic, Symbolic, Symbolic, Symbolic];
+      const outputs = [make(a, b, c), make(a, scale), make(b, row)];
+      const model = tf.model({ inputs, outputs });
+      await expectSame(model);
+    });
 
-  it.each([1, 2, 3, -1])('for Concatenate along axis %d', async (axis) => {
-    const shapes = [0, 1].map((more) => [3, 3, 3].map((n, at) => (at === (axis + 3) % 4 || at + 1 === axis ? n + more : n))); // prettier-ignore
-    const inputs = shapes.map((shape) => tf.input({ shape }));
-    const outputs = layers.concatenate({ axis }).apply(inputs) as tf.SymbolicTensor;
-    await expectSame(tf.model({ inputs, outputs }));
-  });
+    it.each([1, 2, 3, -1])('for Concatenate along axis %d', async (axis) => {
+      const shapes = [0, 1].map((more) => [3, 3, 3].map((n, at) => (at === (axis + 3) % 4 || at + 1 === axis ? n + more : n))); // prettier-ignore
+      const inputs = shapes.map((shape) => tf.input({ shape }));
+      const outputs = layers.concatenate({ axis }).apply(inputs) as tf.SymbolicTensor;
+      await expectSame(tf.model({ inputs, outputs }));
+    });
 
-  it('for a shared layer, outputs of two ranks and an input that is an output', async () => {
-    const input = tf.input({ shape: [5, 5, 2], name: 'image' });
-    const conv = layers.conv2d({ name: 'shared', filters: 2, kernelSize: 3, padding: 'same' });
-    const once = conv.apply(input) as tf.SymbolicTensor;
-    const twice = conv.apply(once) as tf.SymbolicTensor;
-    const flat = layers.flatten({ name: 'flat' }).apply(twice) as tf.SymbolicTensor;
-    const model = randomize(tf.model({ inputs: input, outputs: [once, flat, input] }));
-    await expectSame(model);
-    const read = readOnnx(onnxModel(model));
-    // 3 * 3 * 2 * 2 + 2 once, although two calls use it
-    expect(recountOnnx(read).params).toBe(38);
-    model.dispose();
-  });
+    it('for a shared layer, outputs of two ranks and an input that is an output', async () => {
+      const input = tf.input({ shape: [5, 5, 2], name: 'image' });
+      const conv = layers.conv2d({ name: 'shared', filters: 2, kernelSize: 3, padding: 'same' });
+      const once = conv.apply(input) as tf.SymbolicTensor;
+      const twice = conv.apply(once) as tf.SymbolicTensor;
+      const flat = layers.flatten({ name: 'flat' }).apply(twice) as tf.SymbolicTensor;
+      const model = randomize(tf.model({ inputs: input, outputs: [once, flat, input] }));
+      await expectSame(model);
+      const read = readOnnx(onnxModel(model));
+      // 3 * 3 * 2 * 2 + 2 once, although two calls use it
+      expect(recountOnnx(read).params).toBe(38);
+      model.dispose();
+    });
 
-  it('for a map of any size', async () => {
-    const input = tf.input({ shape: [null, null, 2] });
-    const conv = layers.conv2d({ filters: 3, kernelSize: 3, strides: 2, padding: 'same' });
-    const pooled = layers.globalAveragePooling2d({}).apply(conv.apply(input)) as tf.SymbolicTensor;
-    const model = randomize(tf.model({ inputs: input, outputs: pooled }));
-    const bytes = onnxModel(model);
-    for (const size of [7, 10]) {
-      const image = tf.randomNormal([2, size, size, 2], 0, 1, 'float32', 3);
-      const expected = (model.predict(image) as tf.Tensor).dataSync();
-      const [received] = await runOnnx(bytes, [image]);
-      received!.values.forEach((value, at) => {
-        expect(value).toBeCloseTo(expected[at]!, 4);
-      });
-    }
-    model.dispose();
-  });
-});
+    it('for a map of any size', async () => {
+      const input = tf.input({ shape: [null, null, 2] });
+      const conv = layers.conv2d({ filters: 3, kernelSize: 3, strides: 2, padding: 'same' });
+      const pooled = layers
+        .globalAveragePooling2d({})
+        .apply(conv.apply(input)) as tf.SymbolicTensor;
+      const model = randomize(tf.model({ inputs: input, outputs: pooled }));
+      const bytes = onnxModel(model);
+      for (const size of [7, 10]) {
+        const image = tf.randomNormal([2, size, size, 2], 0, 1, 'float32', 3);
+        const expected = (model.predict(image) as tf.Tensor).dataSync();
+        const [received] = await runOnnx(bytes, [image]);
+        received!.values.forEach((value, at) => {
+          expect(value).toBeCloseTo(expected[at]!, 4);
+        });
+      }
+      model.dispose();
+    });
+  },
+);
 
 type Symbolic = tf.SymbolicTensor;
 
@@ -255,7 +224,7 @@ describe('the file', () => {
   it.each([
     ['of an unknown class', () => tf.layers.conv1d({ name: 'odd', filters: 2, kernelSize: 1 }), [4, 2], 'odd (Conv1D) has no ONNX writer'],
     ['in channelsFirst', () => tf.layers.conv2d({ name: 'odd', filters: 2, kernelSize: 1, dataFormat: 'channelsFirst' }), [3, 4, 4], 'odd (Conv2D) has dataFormat "channelsFirst", written is "channelsLast" only'],
-    ['normalizing another axis', () => tf.layers.batchNormalization({ name: 'odd', axis: 1 }), [3, 4, 4], 'odd (BatchNormalization) normalizes axis 1'],
+    ['normalizing another axis', () => tf.layers.batchNormalization({ name: 'odd', axis: 1 }), [3, 4, 4], 'odd (BatchNormalization) has axis 1'],
   ] as const)('refuses a layer %s by its name', (_, make, shape, message) => {
     const output = make().apply(tf.input({ shape: [...shape] })) as tf.SymbolicTensor;
     const model = tf.model({ inputs: output.inputs, outputs: output });

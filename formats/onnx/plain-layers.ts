@@ -47,11 +47,14 @@ export const prelu: OnnxWriter = (site) => {
 export const softmax: OnnxWriter = (site) => {
   const { name, shape } = site.input;
   const axes = axesOf(site.config.axis ?? 1, shape.length);
-  if (axes.length === 1) {
-    if (axes[0] !== shape.length - 1) {
-      const axis = JSON.stringify(site.config.axis);
-      site.refuse(`has axis ${axis}, tfjs computes the last of one axis only`);
-    }
+  const isLast = axes.length === 1 && axes[0] === shape.length - 1;
+  const areSeveral =
+    axes.length > 1 && new Set(axes).size === axes.length && axes.every((axis) => axis in shape);
+  if (!isLast && !areSeveral) {
+    const axis = JSON.stringify(site.config.axis);
+    site.refuse(`has axis ${axis}, tfjs computes the last of one axis or a list of several`);
+  }
+  if (isLast) {
     return [site.node('Softmax', [name], shape, { axis: { int: storedAxis(-1, shape.length) } })];
   }
   // exp(x - log(sum(exp(x)))), as tfjs has it
@@ -279,9 +282,11 @@ export const multiply: OnnxWriter = (site) => {
 /** Concatenate along any axis but the batch. */
 export const concatenate: OnnxWriter = (site) => {
   const given = (site.config.axis ?? -1) as number;
-  const rank = site.outputShape.length;
-  // tfjs declares the shape for the axis it is given, then joins along the last for any below zero.
-  if (given < -1) site.refuse(`has axis ${given}, which tfjs declares and does not compute`);
+  const rank = site.input.shape.length;
+  // tfjs declares the shape for the axis it is given, then joins along the last for any outside.
+  if (given < -1 || given >= rank) {
+    site.refuse(`has axis ${given}, which tfjs declares and does not compute`);
+  }
   if (given === 0) site.refuse('has axis 0, which joins samples');
   const names = site.inputs.map(({ name }) => name);
   const axis = { int: storedAxis(given, rank) };

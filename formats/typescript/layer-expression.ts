@@ -109,9 +109,14 @@ function expression(value: unknown, path: string, options: ExpressionOptions): s
 
 function argumentsOf(config: Config): string {
   const given = Object.entries(config).filter(([, value]) => value != null);
-  return given.length === 0
-    ? ''
-    : objectLiteral(given.map(([key, value]) => [key, literal(value)]));
+  if (given.length === 0) return '';
+  return objectLiteral(given.map(([key, value]) => [key, argument(key, value)]));
+}
+
+/** A constraint's axis may be a list, though the types of tfjs have a number: Keras writes one for kernels. */
+function argument(key: string, value: unknown): string {
+  if (key !== 'axis' || !Array.isArray(value)) return literal(value);
+  return value.length === 1 ? literal(value[0]) : `${literal(value)} as never`;
 }
 
 function isNamed(value: unknown): value is Named {

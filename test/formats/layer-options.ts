@@ -3,6 +3,7 @@
  * other formats are tried on. `layer-options.test.ts` asks tfjs itself whether one is missing.
  */
 import * as tf from '@tensorflow/tfjs';
+import type { RandomStream } from '../../random/seeds';
 
 /** Options of a layer as its config has them: plain data. */
 export type Config = Readonly<Record<string, unknown>>;
@@ -61,7 +62,7 @@ const every = {
     named('Orthogonal', { gain: 2, seed: null }),
   ],
   regularizers: [...regularizers, named('L1L2', { l1: 0.01, l2: 0 }), named('L1L2', { l1: 0, l2: 0.01 })],
-  constraints: [...constraints, named('UnitNorm', { axis: 0 }), named('NonNeg')],
+  constraints: [...constraints, named('UnitNorm', { axis: 0 }), named('NonNeg'), named('UnitNorm', { axis: [0, 1] }), named('MaxNorm', { maxValue: 2, axis: [0] })],
 }; // prettier-ignore
 
 type Options = Readonly<Record<string, readonly unknown[]>>;
@@ -274,6 +275,19 @@ export function allCasesOf(layerClass: LayerClass): LayerCase[] {
     (inputs) =>
     values.flatMap((options) => [false, true].map((isFree) => caseOf(layerClass, options, { inputs, isFree }))), // prettier-ignore
   );
+}
+
+/** A case with some options drawn at random, on random inputs. */
+export function drawnCase(layerClass: LayerClass, random: RandomStream): LayerCase {
+  const pick = <Item>(items: readonly Item[]): Item => items[random.integer(items.length)]!;
+  const drawn = Object.entries(layerClass.options).flatMap(([option, values]) => {
+    // tfjs refuses every layer that has one.
+    if (option === 'activityRegularizer' || random.next() > 0.4) return [];
+    const isNull = !(option in layerClass.config) && random.next() < 0.15;
+    return [[option, isNull ? null : pick(values)] as const];
+  });
+  const isFree = random.next() < 0.3;
+  return caseOf(layerClass, Object.fromEntries(drawn), { inputs: pick(layerClass.inputs), isFree });
 }
 
 /** A layer in a network of its own; the inputs are the network's alone. */

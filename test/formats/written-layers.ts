@@ -123,7 +123,8 @@ function computedBy(model: tf.LayersModel, inputs: readonly tf.Tensor[]): Values
   }
 }
 
-function valuesOf(model: tf.LayersModel, inputs: readonly tf.Tensor[]): Values[] {
+/** What a model computes, copied. */
+export function valuesOf(model: tf.LayersModel, inputs: readonly tf.Tensor[]): Values[] {
   return tf.tidy(() =>
     [model.predict([...inputs])].flat().map((output) => ({
       shape: output.shape,
@@ -132,25 +133,27 @@ function valuesOf(model: tf.LayersModel, inputs: readonly tf.Tensor[]): Values[]
   );
 }
 
-function areEqual(some: readonly Values[], others: readonly Values[]): boolean {
+/** Whether tensors are the same bit for bit. */
+export function areEqual(some: readonly Values[], others: readonly Values[]): boolean {
   const text = (list: readonly Values[]): string =>
     list.map(({ shape, values }) => `${shape.join()}:${values.join()}`).join(';');
   return text(some) === text(others);
 }
 
 /** The refusal that names the layer, or undefined; anything else that is thrown is wrong. */
-function refusalOf(write: () => unknown): Fate | undefined {
+export function refusalOf(write: () => unknown): Fate | undefined {
   try {
     write();
     return undefined;
   } catch (error) {
     const reason = String(error);
-    const isNamed = error instanceof UnsupportedLayerError && /\blayer\d/.test(reason);
+    const isNamed = error instanceof UnsupportedLayerError && error.path !== '';
     return { fate: isNamed ? 'refused' : 'wrong', reason };
   }
 }
 
-async function onnxFate(
+/** What becomes of a network that is written as ONNX and run. */
+export async function onnxFate(
   model: tf.LayersModel,
   inputs: readonly tf.Tensor[],
   computed: readonly Values[] | undefined,

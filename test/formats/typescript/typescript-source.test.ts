@@ -4,7 +4,7 @@ import * as path from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startEngine } from '../../../backend/engine';
-import { writeModel } from '../../../formats';
+import { readModel, writeModel } from '../../../formats';
 import { disposeWeights } from '../../../layers/build-model';
 import { levelPath, writeLevel, writeLevels } from '../../../formats/typescript/levels';
 import { typescriptSource } from '../../../formats/typescript/typescript-source';
@@ -13,6 +13,7 @@ import { prunable } from '../../../layers';
 import { blockLayers } from '../../../models';
 import { outputsOf, randomInputs, randomize } from '../../graph/networks';
 import { prunedOf, trainedTwin } from '../../surgery/trained-twin';
+import { layerOf } from '../layer-options';
 import { compiled, weightFiles } from './compiled-source';
 
 const { layers } = tf;
@@ -152,7 +153,7 @@ describe('the source', () => {
   const sources = new Map<string, string>();
   let result: ReturnType<typeof compiled>;
 
-  beforeAll(() => {
+  beforeAll(async () => {
     for (const [name, make] of Object.entries(cases)) {
       const model = make();
       const blocks = name === 'brokenBlock' ? brokenBlocks : blockLayers(model);
@@ -162,6 +163,12 @@ describe('the source', () => {
         sources.set(`${name}-initializers`, typescriptSource(model, { initializers: true }));
       }
     }
+    // From a file, where what a layer does not say is null.
+    const where = path.join(folder, 'from-file');
+    await writeModel(models.get('mobilenet_v2')!, where);
+    const read = await readModel(path.join(where, 'model.json'));
+    sources.set('mobilenet_v2-read', typescriptSource(read, { blocks: blockLayers(read) }));
+    read.dispose();
     result = compiled(sources);
   });
 
@@ -188,6 +195,30 @@ describe('the source', () => {
     const rebuilt = result.modules.get(`${name}-initializers`)!.build();
     expect(rebuilt.getConfig()).toEqual(models.get(name)!.getConfig());
     rebuilt.dispose();
+  });
+
+  it('of a network that was read from a file is the same', () => {
+    expect(sources.get('mobilenet_v2-read')).toBe(sources.get('mobilenet_v2'));
+  });
+
+  it('leaves out what is null, and names what tfjs takes and its types do not', () => {
+    const model = tf.sequential({ name: 'odd' });
+    const odd = [
+      ['InputLayer', { name: 'x', batchInputShape: [null, 4, 4, 3] }],
+      ['Rescaling', { name: 'scaled', scale: [1, 2, 3], offset: null }],
+      ['BatchNormalization', { name: 'norm', axis: [3] }],
+      ['ReLU', { name: 'relu', maxValue: null }],
+      ['Dropout', { name: 'drop', rate: 0.5, noiseShape: null, seed: null }],
+      ['Activation', { name: 'log', activation: 'logSoftmax' }],
+    ] as const;
+    for (const [className, config] of odd) model.add(layerOf({ className, config }));
+    const text = typescriptSource(model);
+    expect(text).toContain("tf.layers.rescaling({ name: 'scaled', scale: [1, 2, 3] as never })");
+    expect(text).toContain("tf.layers.batchNormalization({ name: 'norm', axis: 3 })");
+    expect(text).toContain("tf.layers.reLU({ name: 'relu' })");
+    expect(text).toContain("tf.layers.dropout({ name: 'drop', rate: 0.5 })");
+    expect(text).toContain("activation: 'logSoftmax' as never");
+    model.dispose();
   });
 
   it('has one function a block and literal widths', () => {

@@ -1,3 +1,5 @@
+import * as fs from 'node:fs';
+import * as path from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startEngine } from '../../backend/engine';
@@ -28,6 +30,13 @@ const titles = (cases: readonly Tried[]): string[] =>
 
 const classesOf = (cases: readonly Tried[]): string[] =>
   [...new Set(cases.map(({ layerCase }) => layerCase.className))].sort();
+
+/** The classes that the documentation lists as written in ONNX. */
+function listedAsWritten(): string[] {
+  const text = fs.readFileSync(path.resolve(__dirname, '../../docs/layers.md'), 'utf8');
+  const [, list = ''] = /^ONNX has a writer for: ([^.]*)\./m.exec(text) ?? [];
+  return list.split(/,\s+/).sort();
+}
 
 describe('the table', () => {
   it('has every layer class that the library loads', () => {
@@ -101,6 +110,7 @@ describe('every class with every option', () => {
     const run = classesOf(tried.filter(({ onnx }) => onnx.fate === 'equal'));
     const written = Object.keys(onnxWriters).filter((className) => !parts.includes(className));
     expect(run).toEqual(written.sort());
+    expect(listedAsWritten()).toEqual(run);
     const refused = tried.filter(({ onnx }) => onnx.fate === 'refused');
     expect(titles(refused.filter(({ layerCase }) => run.includes(layerCase.className)))).toEqual([
       'AveragePooling2D {"dataFormat":"channelsFirst"}',

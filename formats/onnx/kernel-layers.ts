@@ -14,8 +14,8 @@ export interface Window {
 /**
  * The attributes of a window over [n, h, w, c].
  *
- * `same` puts the odd zero behind, so its padding is written out; where the map's size is free,
- * SAME_UPPER says the same.
+ * `same` puts the odd zero behind, so its padding is written out. With strides over a map of free size it
+ * depends on the size: SAME_UPPER says the same, and tfjs takes no dilation there.
  */
 export function windowOf(
   site: Site,
@@ -27,18 +27,19 @@ export function windowOf(
   const { padding } = site.config;
   if (padding === 'valid') return { ...attributes, ...dilated };
   if (padding !== 'same') site.refuse(`has the padding ${String(padding)}, which is not written`);
-  const lengths = site.input.shape.slice(1, 3);
-  if (lengths.includes(null))
-    return { ...attributes, ...dilated, auto_pad: { text: 'SAME_UPPER' } };
-  const totals = (lengths as number[]).map((length, axis) => {
+  const totals = site.input.shape.slice(1, 3).map((length, axis) => {
     const extent = (size[axis]! - 1) * dilations[axis]! + 1;
-    const end = (Math.ceil(length / strides[axis]!) - 1) * strides[axis]! + extent;
-    return Math.max(0, end - length);
+    const stride = strides[axis]!;
+    if (stride === 1) return extent - 1;
+    return length && Math.max(0, (Math.ceil(length / stride) - 1) * stride + extent - length);
   });
+  if (!isKnown(totals)) return { ...attributes, auto_pad: { text: 'SAME_UPPER' } };
   const before = totals.map((total) => Math.floor(total / 2));
   const pads = [...before, ...totals.map((total, axis) => total - before[axis]!)];
   return { ...attributes, ...dilated, pads: { ints: pads } };
 }
+
+const isKnown = (lengths: tf.Shape): lengths is number[] => !lengths.includes(null);
 
 /** Conv2D: kernel [kh, kw, in, out] becomes [out, in, kh, kw]. */
 export const conv2d: OnnxWriter = (site) => {

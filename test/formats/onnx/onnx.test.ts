@@ -219,7 +219,8 @@ describe.skipIf(withoutRuntime !== '')(`a network of free sizes${withoutRuntime}
     const grown = through(layers.upSampling2d({ size: [2, 2] }), small);
     const gate = through(layers.dense({ units: 4, activation: 'sigmoid' }), through(layers.globalMaxPooling2d({}), other));
     const gated = through(layers.multiply(), grown, gate);
-    const joined = through(layers.concatenate(), wide, gated);
+    const dilated = through(layers.conv2d({ filters: 2, kernelSize: 3, dilationRate: 2, padding: 'same' }), wide);
+    const joined = through(layers.concatenate(), wide, gated, dilated);
     return randomize(tf.model({ inputs: [image, other], outputs: [joined, small] }));
   } // prettier-ignore
 

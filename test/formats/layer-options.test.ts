@@ -1,7 +1,7 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import * as tf from '@tensorflow/tfjs';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { startEngine } from '../../backend/engine';
 import { onnxWriters } from '../../formats/onnx/writers';
 import { build, caseOf, casesOf, layerClasses, ofEveryLayer } from './layer-options';
@@ -13,10 +13,12 @@ let tried: Tried[];
 
 beforeAll(async () => {
   await startEngine('cpu');
+  vi.spyOn(console, 'warn').mockImplementation(() => undefined); // of options that change nothing
   tried = await writtenLayers(new Map(layerClasses.map((one) => [one.className, casesOf(one)])));
 }, 120_000);
 
 afterAll(() => {
+  vi.restoreAllMocks();
   tf.disposeVariables();
 });
 

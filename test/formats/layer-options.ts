@@ -248,8 +248,8 @@ export function caseOf(
 }
 
 /**
- * The cases of a class: each value of each option alone, all others at null, every rank of its inputs, free
- * lengths.
+ * The cases of a class: each value of each option alone, all others at null, as the first layer of a Sequential
+ * is told its input, every rank of its inputs, free lengths.
  */
 export function casesOf(layerClass: LayerClass): LayerCase[] {
   const { inputs, options } = layerClass;
@@ -257,8 +257,12 @@ export function casesOf(layerClass: LayerClass): LayerCase[] {
   const values = Object.entries(options).flatMap(([option, tried]) =>
     tried.map((value) => ({ [option]: value })),
   );
+  const [sizes] = inputs[0]!;
+  const isFirst = inputs[0]!.length === 1 && !layerClass.inside && !layerClass.overwrites;
+  const asFirst = [null, 2].map((batch) => ({ batchInputShape: [batch, ...sizes!], dtype: 'float32' })); // prettier-ignore
   return [
     caseOf(layerClass, { trainable: false }),
+    ...(isFirst ? asFirst.map((options) => caseOf(layerClass, options)) : []),
     caseOf(layerClass, Object.fromEntries(free.map((option) => [option, null]))),
     ...values.map((own) => caseOf(layerClass, own)),
     ...inputs.flatMap((read) => [false, true].map((isFree) => caseOf(layerClass, {}, { inputs: read, isFree }))), // prettier-ignore

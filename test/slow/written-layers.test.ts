@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import fc from 'fast-check';
-import { afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { startEngine } from '../../backend/engine';
 import { typescriptSource } from '../../formats/typescript/typescript-source';
 import { RandomStream } from '../../random/seeds';
@@ -21,6 +21,7 @@ import { build, plans } from '../graph/fixtures/random-graph';
 
 beforeAll(async () => {
   await startEngine('cpu');
+  vi.spyOn(console, 'warn').mockImplementation(() => undefined); // of options that change nothing
 });
 
 afterEach(() => {

@@ -9,7 +9,7 @@ import { quickest } from '../../engines';
 import { randomInputs, randomize } from '../../graph/networks';
 import { readOnnx, recountOnnx } from './onnx-reader';
 import { layerOf } from '../layer-options';
-import { runOnnx, withoutRuntime } from './runtime';
+import { runOnnx, withoutRuntime as why } from './runtime';
 import { prunedOf, trainedTwin } from '../../surgery/trained-twin';
 
 /** Two engines sum some thousand float32 products in other orders. */
@@ -49,46 +49,44 @@ const families = [
   'mnasnet1_0', 'squeezenet1_0', 'squeezenet1_1', 'googlenet', 'densenet121', 'efficientnet_b0',
 ] as const; // prettier-ignore
 
-describe.skipIf(withoutRuntime !== '')(
-  `onnxruntime computes what tfjs does${withoutRuntime}`,
-  () => {
-    it.each(families)('for a narrow %s pruned at 0.3, and the file counts the same', async (id) => {
-      const model = prunedOf(trainedTwin(id, { width: 0.15 }));
-      expect(await expectSame(model)).toBeGreaterThan(1e-3);
-      expectCounts(model);
+describe.skipIf(why !== '')(`onnxruntime computes what tfjs does${why}`, () => {
+  it.each(families)('for a narrow %s pruned at 0.3, and the file counts the same', async (id) => {
+    const model = prunedOf(trainedTwin(id, { width: 0.15 }));
+    expect(await expectSame(model)).toBeGreaterThan(1e-3);
+    expectCounts(model);
+    model.dispose();
+  });
+
+  it('for ResNet-20 of full size, pruned and not', async () => {
+    const model = trainedTwin('resnet20');
+    await expectSame(model, 8);
+    const hard = prunedOf(model);
+    await expectSame(hard, 8);
+    expect(expectCounts(hard).macs).toBe(21_452_544 + 45 * 10); // convolutions and fc
+    hard.dispose();
+  });
+
+  it('for the large stems and heads of ImageNet', async () => {
+    for (const id of ['alexnet', 'resnet18', 'googlenet'] as const) {
+      const model = trainedTwin(id, {
+        width: 0.05,
+        variant: 'imagenet',
+        inputShape: [224, 224, 3],
+      });
+      await expectSame(model, 1);
       model.dispose();
-    });
+    }
+  });
 
-    it('for ResNet-20 of full size, pruned and not', async () => {
-      const model = trainedTwin('resnet20');
-      await expectSame(model, 8);
-      const hard = prunedOf(model);
-      await expectSame(hard, 8);
-      expect(expectCounts(hard).macs).toBe(21_452_544 + 45 * 10); // convolutions and fc
-      hard.dispose();
-    });
-
-    it('for the large stems and heads of ImageNet', async () => {
-      for (const id of ['alexnet', 'resnet18', 'googlenet'] as const) {
-        const model = trainedTwin(id, {
-          width: 0.05,
-          variant: 'imagenet',
-          inputShape: [224, 224, 3],
-        });
-        await expectSame(model, 1);
-        model.dispose();
-      }
-    });
-
-    const { layers } = tf;
-    type Layer = tf.layers.Layer;
-    /** As Keras writes it, which the types of tfjs do not say. */
-    const batchNormalizationOver = (axis: number | number[]): Layer =>
-      layerOf({ className: 'BatchNormalization', config: { axis } });
-    const rescalingBy = (scale: number[], offset: number[]): Layer =>
-      layerOf({ className: 'Rescaling', config: { scale, offset } });
-    /** Layers that are tried on an input of some shape. */
-    const single: readonly (readonly [string, number[], () => Layer[]])[] = [
+  const { layers } = tf;
+  type Layer = tf.layers.Layer;
+  /** As Keras writes it, which the types of tfjs do not say. */
+  const batchNormalizationOver = (axis: number | number[]): Layer =>
+    layerOf({ className: 'BatchNormalization', config: { axis } });
+  const rescalingBy = (scale: number[], offset: number[]): Layer =>
+    layerOf({ className: 'Rescaling', config: { scale, offset } });
+  /** Layers that are tried on an input of some shape. */
+  const single: readonly (readonly [string, number[], () => Layer[]])[] = [
     ...(['elu', 'hardSigmoid', 'linear', 'relu', 'relu6', 'selu', 'sigmoid', 'softmax', 'softplus',
       'softsign', 'tanh', 'swish', 'mish', 'gelu', 'gelu_new'] as const).flatMap(
       (activation) => [[4, 5, 3], [6]].map((shape) =>
@@ -138,73 +136,70 @@ describe.skipIf(withoutRuntime !== '')(
     ['a Sequential model inside', [6, 6, 2], () => [tf.sequential({ layers: [layers.conv2d({ filters: 3, kernelSize: 3, inputShape: [6, 6, 2] }), layers.flatten(), layers.dense({ units: 2 })] })]],
   ]; // prettier-ignore
 
-    it.each(single)('for %s', async (_, shape, make) => {
-      const chain = make();
-      const input = tf.input({ shape });
-      const output = chain.reduce((x, layer) => layer.apply(x) as tf.SymbolicTensor, input);
-      const model = randomize(tf.model({ inputs: input, outputs: output }));
-      expect(await expectSame(model)).toBeGreaterThan(1e-3);
-      model.dispose();
-    });
+  it.each(single)('for %s', async (_, shape, make) => {
+    const chain = make();
+    const input = tf.input({ shape });
+    const output = chain.reduce((x, layer) => layer.apply(x) as tf.SymbolicTensor, input);
+    const model = randomize(tf.model({ inputs: input, outputs: output }));
+    expect(await expectSame(model)).toBeGreaterThan(1e-3);
+    model.dispose();
+  });
 
-    const merges = ['add', 'average', 'maximum', 'minimum', 'multiply'] as const;
-    it.each(merges)('for %s of three, of a row of channels, and of rank 2', async (name) => {
-      const inputs = [[4, 3, 2], [4, 3, 2], [4, 3, 2], [1, 1, 2], [2]].map((shape) =>
-        tf.input({ shape }),
-      );
-      const make = (...tensors: tf.SymbolicTensor[]): tf.SymbolicTensor =>
-        layers[name]().apply(tensors) as tf.SymbolicTensor;
-      const [a, b, c, scale, row] = inputs as [Symbolic, Symbolic, Symbolic, Symbolic, Symbolic];
-      const outputs = [make(a, b, c), make(a, scale), make(b, row)];
-      const model = tf.model({ inputs, outputs });
-      await expectSame(model);
-    });
+  const merges = ['add', 'average', 'maximum', 'minimum', 'multiply'] as const;
+  it.each(merges)('for %s of three, of a row of channels, and of rank 2', async (name) => {
+    const inputs = [[4, 3, 2], [4, 3, 2], [4, 3, 2], [1, 1, 2], [2]].map((shape) =>
+      tf.input({ shape }),
+    );
+    const make = (...tensors: tf.SymbolicTensor[]): tf.SymbolicTensor =>
+      layers[name]().apply(tensors) as tf.SymbolicTensor;
+    const [a, b, c, scale, row] = inputs as [Symbolic, Symbolic, Symbolic, Symbolic, Symbolic];
+    const outputs = [make(a, b, c), make(a, scale), make(b, row)];
+    const model = tf.model({ inputs, outputs });
+    await expectSame(model);
+  });
 
-    it.each([1, 2, 3, -1])('for Concatenate along axis %d', async (axis) => {
-      const shapes = [0, 1].map((more) => [3, 3, 3].map((n, at) => (at === (axis + 3) % 4 || at + 1 === axis ? n + more : n))); // prettier-ignore
-      const inputs = shapes.map((shape) => tf.input({ shape }));
-      const outputs = layers.concatenate({ axis }).apply(inputs) as tf.SymbolicTensor;
-      await expectSame(tf.model({ inputs, outputs }));
-    });
+  it.each([1, 2, 3, -1])('for Concatenate along axis %d', async (axis) => {
+    const shapes = [0, 1].map((more) => [3, 3, 3].map((n, at) => (at === (axis + 3) % 4 || at + 1 === axis ? n + more : n))); // prettier-ignore
+    const inputs = shapes.map((shape) => tf.input({ shape }));
+    const outputs = layers.concatenate({ axis }).apply(inputs) as tf.SymbolicTensor;
+    await expectSame(tf.model({ inputs, outputs }));
+  });
 
-    it('for a shared layer, outputs of two ranks and an input that is an output', async () => {
-      const input = tf.input({ shape: [5, 5, 2], name: 'image' });
-      const conv = layers.conv2d({ name: 'shared', filters: 2, kernelSize: 3, padding: 'same' });
-      const once = conv.apply(input) as tf.SymbolicTensor;
-      const twice = conv.apply(once) as tf.SymbolicTensor;
-      const flat = layers.flatten({ name: 'flat' }).apply(twice) as tf.SymbolicTensor;
-      const model = randomize(tf.model({ inputs: input, outputs: [once, flat, input] }));
-      await expectSame(model);
-      const read = readOnnx(onnxModel(model));
-      // 3 * 3 * 2 * 2 + 2 once, although two calls use it
-      expect(recountOnnx(read).params).toBe(38);
-      model.dispose();
-    });
+  it('for a shared layer, outputs of two ranks and an input that is an output', async () => {
+    const input = tf.input({ shape: [5, 5, 2], name: 'image' });
+    const conv = layers.conv2d({ name: 'shared', filters: 2, kernelSize: 3, padding: 'same' });
+    const once = conv.apply(input) as tf.SymbolicTensor;
+    const twice = conv.apply(once) as tf.SymbolicTensor;
+    const flat = layers.flatten({ name: 'flat' }).apply(twice) as tf.SymbolicTensor;
+    const model = randomize(tf.model({ inputs: input, outputs: [once, flat, input] }));
+    await expectSame(model);
+    const read = readOnnx(onnxModel(model));
+    // 3 * 3 * 2 * 2 + 2 once, although two calls use it
+    expect(recountOnnx(read).params).toBe(38);
+    model.dispose();
+  });
 
-    it('for a map of any size', async () => {
-      const input = tf.input({ shape: [null, null, 2] });
-      const conv = layers.conv2d({ filters: 3, kernelSize: 3, strides: 2, padding: 'same' });
-      const pooled = layers
-        .globalAveragePooling2d({})
-        .apply(conv.apply(input)) as tf.SymbolicTensor;
-      const model = randomize(tf.model({ inputs: input, outputs: pooled }));
-      const bytes = onnxModel(model);
-      for (const size of [7, 10]) {
-        const image = tf.randomNormal([2, size, size, 2], 0, 1, 'float32', 3);
-        const expected = (model.predict(image) as tf.Tensor).dataSync();
-        const [received] = await runOnnx(bytes, [image]);
-        received!.values.forEach((value, at) => {
-          expect(value).toBeCloseTo(expected[at]!, 4);
-        });
-      }
-      model.dispose();
-    });
-  },
-);
+  it('for a map of any size', async () => {
+    const input = tf.input({ shape: [null, null, 2] });
+    const conv = layers.conv2d({ filters: 3, kernelSize: 3, strides: 2, padding: 'same' });
+    const pooled = layers.globalAveragePooling2d({}).apply(conv.apply(input)) as tf.SymbolicTensor;
+    const model = randomize(tf.model({ inputs: input, outputs: pooled }));
+    const bytes = onnxModel(model);
+    for (const size of [7, 10]) {
+      const image = tf.randomNormal([2, size, size, 2], 0, 1, 'float32', 3);
+      const expected = (model.predict(image) as tf.Tensor).dataSync();
+      const [received] = await runOnnx(bytes, [image]);
+      received!.values.forEach((value, at) => {
+        expect(value).toBeCloseTo(expected[at]!, 4);
+      });
+    }
+    model.dispose();
+  });
+});
 
 type Symbolic = tf.SymbolicTensor;
 
-describe.skipIf(withoutRuntime !== '')(`a network of free sizes${withoutRuntime}`, () => {
+describe.skipIf(why !== '')(`a network of free sizes${why}`, () => {
   const { layers } = tf;
   const through = (layer: tf.layers.Layer, ...inputs: Symbolic[]): Symbolic =>
     layer.apply(inputs.length === 1 ? inputs[0]! : inputs) as Symbolic;
@@ -233,7 +228,7 @@ describe.skipIf(withoutRuntime !== '')(`a network of free sizes${withoutRuntime}
     received.forEach(({ values }, index) => {
       const exact = expected[index]!.dataSync();
       expect(Math.max(...values.map((value, at) => Math.abs(value - exact[at]!)))).toBeLessThan(1e-5);
-    });
+      });
     tf.dispose([inputs, expected]);
     model.dispose();
   }); // prettier-ignore

@@ -1,8 +1,8 @@
 import * as tf from '@tensorflow/tfjs';
 import { OptionError } from '../errors';
-import { repairSeparableConfig } from './separable-config';
+import { repairConfigs } from './forgotten-options';
 
-repairSeparableConfig();
+repairConfigs();
 
 /** A layer as a model's config names it. */
 export interface LayerConfig {

@@ -14,8 +14,8 @@ export interface Window {
 /**
  * The attributes of a window over [n, h, w, c].
  *
- * `same` puts the odd zero behind, so its padding is written out; where the map's size is free,
- * SAME_UPPER says the same.
+ * `same` puts the odd zero behind, so its padding is written out. With strides over a map of free size it
+ * depends on the size: SAME_UPPER says the same, and tfjs takes no dilation there.
  */
 export function windowOf(
   site: Site,
@@ -27,50 +27,56 @@ export function windowOf(
   const { padding } = site.config;
   if (padding === 'valid') return { ...attributes, ...dilated };
   if (padding !== 'same') site.refuse(`has the padding ${String(padding)}, which is not written`);
-  const lengths = site.input.shape.slice(1, 3);
-  if (lengths.includes(null))
-    return { ...attributes, ...dilated, auto_pad: { text: 'SAME_UPPER' } };
-  const totals = (lengths as number[]).map((length, axis) => {
+  const totals = site.input.shape.slice(1, 3).map((length, axis) => {
     const extent = (size[axis]! - 1) * dilations[axis]! + 1;
-    const end = (Math.ceil(length / strides[axis]!) - 1) * strides[axis]! + extent;
-    return Math.max(0, end - length);
+    const stride = strides[axis]!;
+    if (stride === 1) return extent - 1;
+    return length && Math.max(0, (Math.ceil(length / stride) - 1) * stride + extent - length);
   });
+  if (!isKnown(totals)) return { ...attributes, auto_pad: { text: 'SAME_UPPER' } };
   const before = totals.map((total) => Math.floor(total / 2));
   const pads = [...before, ...totals.map((total, axis) => total - before[axis]!)];
   return { ...attributes, ...dilated, pads: { ints: pads } };
 }
 
+const isKnown = (lengths: tf.Shape): lengths is number[] => !lengths.includes(null);
+
 /** Conv2D: kernel [kh, kw, in, out] becomes [out, in, kh, kw]. */
 export const conv2d: OnnxWriter = (site) => {
   const kernel = permuted(site.weight('kernel')!, [3, 2, 0, 1]);
   const inputs = [site.input.name, site.floats('kernel', kernel), ...biasOf(site)];
-  const attributes = windowOf(site, kernelWindow(site));
+  const attributes = windowOf(site, dilatedWindow(site));
   return [activated(site, site.node('Conv', inputs, site.outputShape, attributes))];
 };
 
-/** DepthwiseConv2D: output channel c * multiplier + m is the m-th of group c. */
+/**
+ * DepthwiseConv2D: output channel c * multiplier + m is the m-th of group c.
+ *
+ * tfjs takes its `dilationRate` and never uses it.
+ */
 export const depthwiseConv2d: OnnxWriter = (site) => {
-  return [activated(site, depthwise(site, site.outputShape, biasOf(site)))];
+  const window = { ...kernelWindow(site), dilations: [1, 1] };
+  return [activated(site, depthwise(site, window, site.outputShape, biasOf(site)))];
 };
 
 /** SeparableConv2D: a depthwise convolution and a 1x1 one behind it. */
 export const separableConv2d: OnnxWriter = (site) => {
   const { shape } = site.weight('depthwise_kernel')!;
   const between = [...site.outputShape.slice(0, 3), shape[2]! * shape[3]!];
-  const { name } = depthwise(site, between, []);
+  const { name } = depthwise(site, dilatedWindow(site), between, []);
   const pointwise = permuted(site.weight('pointwise_kernel')!, [3, 2, 0, 1]);
   const inputs = [name, site.floats('pointwise_kernel', pointwise), ...biasOf(site)];
   const attributes = { kernel_shape: { ints: [1, 1] } };
   return [activated(site, site.node('Conv', inputs, site.outputShape, attributes))];
 };
 
-function depthwise(site: Site, shape: tf.Shape, bias: readonly string[]): Value {
+function depthwise(site: Site, window: Window, shape: tf.Shape, bias: readonly string[]): Value {
   const kernel = site.weight('depthwise_kernel')!;
   const [height, width, channels, multiplier] = kernel.shape as [number, number, number, number];
   const { values } = permuted(kernel, [2, 3, 0, 1]);
   const grouped = { shape: [channels * multiplier, 1, height, width], values };
   const inputs = [site.input.name, site.floats('depthwise_kernel', grouped), ...bias];
-  const attributes = { ...windowOf(site, kernelWindow(site)), group: { int: channels } };
+  const attributes = { ...windowOf(site, window), group: { int: channels } };
   return site.node('Conv', inputs, shape, attributes);
 }
 
@@ -104,6 +110,17 @@ function biasOf(site: Site): string[] {
 function kernelWindow({ config }: Site): Window {
   const { kernelSize, strides, dilationRate } = config;
   return { size: pair(kernelSize), strides: pair(strides), dilations: pair(dilationRate) };
+}
+
+/** The window of a convolution that uses its `dilationRate`, which tfjs does only where it has no strides. */
+function dilatedWindow(site: Site): Window {
+  const window = kernelWindow(site);
+  const { strides, dilations } = window;
+  if (strides.some((step) => step !== 1) && dilations.some((step) => step !== 1)) {
+    const both = `strides ${JSON.stringify(strides)} and dilationRate ${JSON.stringify(dilations)}`;
+    site.refuse(`has ${both}, which tfjs does not compute`);
+  }
+  return window;
 }
 
 /** Two numbers of one, or of a list; 1 where the layer says nothing. */

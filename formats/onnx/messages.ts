@@ -5,8 +5,8 @@
  */
 import { Writer } from 'protobufjs/minimal';
 
-/** A length of a tensor: a number, or the name of a length that is free. */
-export type Dimension = number | string;
+/** A length of a tensor: a number, the name of a length that is free, or null where nothing is known. */
+export type Dimension = number | string | null;
 
 /** A named tensor's type: float32 of this shape. */
 export interface ValueInfo {
@@ -143,7 +143,7 @@ function encodeValueInfo(writer: Writer, { name, shape }: ValueInfo): void {
   writer.uint32(tag(1, BYTES)).string(name);
   const dimension = (length: Dimension): void => {
     if (typeof length === 'number') writer.uint32(tag(1, 0)).int64(length);
-    else writer.uint32(tag(2, BYTES)).string(length);
+    else if (length !== null) writer.uint32(tag(2, BYTES)).string(length);
   };
   message(writer, 2, () => {
     message(writer, 1, () => {

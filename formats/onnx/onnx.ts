@@ -3,7 +3,7 @@ import { OptionError } from '../../errors';
 import { callsInOrder, configOf, isModel, nameOf, tensorKey, weightsByName } from '../../layers';
 import type { LayerConfig, ModelConfig } from '../../layers';
 import { encodeModel } from './messages';
-import { PLAIN, Sheet, Site } from './site';
+import { namedShape, PLAIN, Sheet, Site } from './site';
 import type { Value } from './site';
 import { onnxWriters } from './writers';
 import { UnsupportedLayerError } from '../unsupported-layer-error';
@@ -13,8 +13,9 @@ import type { HostWeight } from '../../layers/host-weights';
 /**
  * The network as an ONNX file: opset 17, IR version 8, float32.
  *
- * Inputs and outputs are named and laid out as in tfjs (NHWC), their batch size is free ('N'); inside,
- * tensors of rank 4 are NCHW. What only acts in training (Dropout, noise) is left out; moving statistics
+ * Inputs and outputs are named and laid out as in tfjs (NHWC), their batch size is free ('N'), other free
+ * lengths are named after the input and its axis; inside, tensors of rank 4 are NCHW. The file says what
+ * tfjs computes, also where tfjs ignores an option. What only acts in training (Dropout, noise) is left out; moving statistics
  * are used. The model is borrowed.
  *
  * @throws {UnsupportedLayerError} naming the first layer of a class without a writer, or with an option
@@ -52,7 +53,7 @@ export function onnxModel(model: tf.LayersModel): Uint8Array {
     name: model.name,
     nodes: walk.sheet.nodes,
     initializers: [...walk.sheet.initializers.values()],
-    inputs: inputs.map(({ name, shape }) => ({ name, shape: PLAIN(shape) })),
+    inputs: inputs.map(({ name, shape }) => ({ name, shape: namedShape(name, shape) })),
     outputs,
     values: walk.sheet.values,
   });
@@ -138,5 +139,9 @@ function outputShapesOf(layer: tf.layers.Layer, inputs: readonly Value[]): tf.Sh
   if (layer.getClassName() === 'InputLayer') return inputs.map(({ shape }) => shape);
   const shapes = inputs.map(({ shape }) => [...shape]);
   const computed = layer.computeOutputShape(shapes.length === 1 ? shapes[0]! : shapes);
-  return Array.isArray(computed[0]) ? (computed as tf.Shape[]) : [computed as tf.Shape];
+  const list = Array.isArray(computed[0]) ? (computed as tf.Shape[]) : [computed as tf.Shape];
+  // Some layers reckon with a free length as with a zero: what they make of it says nothing.
+  return list.map((shape) =>
+    shape.map((length) => (length !== null && length > 0 ? length : null)),
+  );
 }

@@ -1,3 +1,4 @@
+import type * as tf from '@tensorflow/tfjs';
 import type { HostWeight } from '../../layers/host-weights';
 import { activated } from './activations';
 import { pair, permuted, windowOf } from './kernel-layers';
@@ -38,19 +39,52 @@ export const prelu: OnnxWriter = (site) => {
   return [site.node('PRelu', [site.input.name, site.floats('alpha', slope)], site.input.shape)];
 };
 
-/** Softmax along the layer's axis. */
+/**
+ * Softmax along the last axis, or along the several that a list names.
+ *
+ * A list of one is that axis. Along another single axis tfjs does not compute it.
+ */
 export const softmax: OnnxWriter = (site) => {
   const { name, shape } = site.input;
-  const axis = storedAxis((site.config.axis ?? -1) as number, shape.length);
-  return [site.node('Softmax', [name], shape, { axis: { int: axis } })];
+  const axes = axesOf(site.config.axis ?? 1, shape.length);
+  const isLast = axes.length === 1 && axes[0] === shape.length - 1;
+  const areSeveral =
+    axes.length > 1 && new Set(axes).size === axes.length && axes.every((axis) => axis in shape);
+  if (!isLast && !areSeveral) {
+    const axis = JSON.stringify(site.config.axis);
+    site.refuse(`has axis ${axis}, tfjs computes the last of one axis or a list of several`);
+  }
+  if (isLast) {
+    return [site.node('Softmax', [name], shape, { axis: { int: storedAxis(-1, shape.length) } })];
+  }
+  // exp(x - log(sum(exp(x)))), as tfjs has it
+  const along = { axes: { ints: axes.map((axis) => storedAxis(axis, shape.length)) } };
+  const summed = shape.map((length, axis) => (axes.includes(axis) ? 1 : length));
+  const total = site.node('ReduceLogSumExp', [name], summed, along);
+  const difference = site.node('Sub', [name, total.name], shape);
+  return [site.node('Exp', [difference.name], shape)];
 };
 
-/** BatchNormalization over the last axis; without scale or center with ones or zeros. */
+/** Axes from 0, of one or of a list of them that may count from the end. */
+function axesOf(value: unknown, rank: number): number[] {
+  return ([value].flat() as number[]).map((axis) => (axis < 0 ? axis + rank : axis));
+}
+
+/**
+ * BatchNormalization over the last axis, which Keras also writes as a list of one; without scale or
+ * center with ones or zeros.
+ *
+ * Over another axis the engines of tfjs do not agree with one another.
+ */
 export const batchNormalization: OnnxWriter = (site) => {
   const { input, config } = site;
   const rank = input.shape.length;
-  const axis = (config.axis ?? -1) as number;
-  if (axis !== -1 && axis !== rank - 1) site.refuse(`normalizes axis ${axis}, written is the last`);
+  const axis = config.axis ?? -1;
+  const axes = axesOf(axis, rank);
+  if (axes.length !== 1 || axes[0] !== rank - 1) {
+    site.refuse(`has axis ${JSON.stringify(axis)}, written is the last`);
+  }
+  if (rank > 4) site.refuse(`has an input of rank ${rank}, tfjs computes 2, 3 and 4`);
   const width = input.shape.at(-1)!;
   const filled = (value: number): HostWeight => ({
     shape: [width],
@@ -62,10 +96,16 @@ export const batchNormalization: OnnxWriter = (site) => {
     site.floats('moving_mean', site.weight('moving_mean')!),
     site.floats('moving_variance', site.weight('moving_variance')!),
   ];
-  if (rank !== 2 && rank !== 4)
-    site.refuse(`normalizes a tensor of rank ${rank}, written are 2 and 4`);
   const epsilon = { float: config.epsilon as number };
-  return [site.node('BatchNormalization', [input.name, ...weights], input.shape, { epsilon })];
+  const normalized = (name: string, shape: tf.Shape): Value =>
+    site.node('BatchNormalization', [name, ...weights], shape, { epsilon });
+  if (rank !== 3) return [normalized(input.name, input.shape)];
+  // ONNX has the channels at axis 1: [n, length, c] becomes [n, c, length] and back.
+  const [batch, length, channels] = input.shape as [number | null, number | null, number];
+  const swapped = [batch, channels, length];
+  const { name } = normalized(site.transposed(input.name, [0, 2, 1], swapped, plainShape), swapped);
+  const back = site.transposed(name, [0, 2, 1], input.shape, plainShape);
+  return [{ name: back, shape: input.shape }];
 };
 
 /** A pooling: padding never wins a maximum and is not counted in a mean. */
@@ -103,10 +143,12 @@ function sidesOf(site: Site, option: 'padding' | 'cropping'): Sides[] {
     typeof side === 'number' ? [side, side] : side,
   ) as [Sides, Sides];
   const none: Sides = [0, 0];
+  const { dataFormat } = site.config;
+  if (dataFormat !== 'channelsLast' && dataFormat !== 'channelsFirst') {
+    site.refuse(`has dataFormat ${JSON.stringify(dataFormat)}`);
+  }
   // With channelsFirst the layer takes axes 2 and 3, which of NHWC are width and channels.
-  return site.config.dataFormat === 'channelsFirst'
-    ? [none, second, none, first]
-    : [none, none, first, second];
+  return dataFormat === 'channelsFirst' ? [none, second, none, first] : [none, none, first, second];
 }
 
 /** ZeroPadding2D; with channelsFirst it appends zero channels to NHWC. */
@@ -132,7 +174,9 @@ export const cropping2d: OnnxWriter = (site) => {
 /** UpSampling2D: position y reads floor(y / factor), or between it and the next. */
 export const upSampling2d: OnnxWriter = (site) => {
   site.require('dataFormat', 'channelsLast');
-  const [height, width] = pair(site.config.size);
+  const { size } = site.config;
+  if (!Array.isArray(size)) site.refuse(`has size ${String(size)}, tfjs computes two numbers only`);
+  const [height, width] = pair(size);
   const isLinear = site.config.interpolation === 'bilinear';
   const attributes: Record<string, Attribute> = {
     mode: { text: isLinear ? 'linear' : 'nearest' },
@@ -174,13 +218,32 @@ export const permute: OnnxWriter = (site) => {
   return [site.stored(name, site.outputShape)];
 };
 
-/** Rescaling: scale * x + offset. */
+/** Rescaling: scale * x + offset, each a number or a list of numbers that lies over the last axes. */
 export const rescaling: OnnxWriter = (site) => {
   const { name, shape } = site.input;
-  const { scale, offset } = site.config as { scale: number; offset: number };
-  const scaled = site.node('Mul', [name, site.scalar(scale)], shape);
-  return [site.node('Add', [scaled.name, site.scalar(offset)], shape)];
+  const { scale, offset } = site.config;
+  const scaled = site.node('Mul', [name, overLastAxes(site, 'scale', scale)], shape);
+  const shift = overLastAxes(site, 'offset', offset ?? 0);
+  return [site.node('Add', [scaled.name, shift], shape)];
 };
+
+/** A number, or nested lists of numbers, as a constant that is broadcast over the input as tfjs does. */
+function overLastAxes(site: Site, option: string, value: unknown): string {
+  if (typeof value === 'number') return site.scalar(value);
+  const { shape: input } = site.input;
+  const own: number[] = [];
+  for (let list = value; Array.isArray(list); list = list[0]) own.push(list.length);
+  const values = Float32Array.from([value].flat(Infinity) as number[]);
+  const known = input.slice(input.length - own.length);
+  const fits = own.every((length, axis) => length === 1 || length === known[axis]);
+  if (own.length === 0 || own.length > input.length || !fits || values.some(Number.isNaN)) {
+    const shapes = `an input of shape [${input.map((length) => length ?? 'any').join()}]`;
+    site.refuse(`has ${option} ${JSON.stringify(value)} over ${shapes}`);
+  }
+  const filled = [...Array<number>(input.length - own.length).fill(1), ...own];
+  const plain = { shape: filled, values };
+  return site.floats(option, filled.length === 4 ? permuted(plain, [0, 3, 1, 2]) : plain);
+}
 
 /** All inputs at one rank: tfjs puts axes of length 1 behind the batch of those of lower rank. */
 function aligned(site: Site): Value[] {
@@ -189,7 +252,7 @@ function aligned(site: Site): Value[] {
     const missing = rank - input.shape.length;
     if (missing === 0) return input;
     const shape = [input.shape[0]!, ...Array<number>(missing).fill(1), ...input.shape.slice(1)];
-    return site.stored(site.reshaped(site.plain(input), shape), shape);
+    return site.stored(site.unsqueezed(site.plain(input), 1, shape, missing), shape);
   });
 }
 
@@ -216,9 +279,16 @@ export const multiply: OnnxWriter = (site) => {
   return [others.reduce((left, { name }) => site.node('Mul', [left.name, name], shape), first)];
 };
 
-/** Concatenate along any axis. */
+/** Concatenate along any axis but the batch. */
 export const concatenate: OnnxWriter = (site) => {
-  const axis = storedAxis((site.config.axis ?? -1) as number, site.outputShape.length);
+  const given = (site.config.axis ?? -1) as number;
+  const rank = site.input.shape.length;
+  // tfjs declares the shape for the axis it is given, then joins along the last for any outside.
+  if (given < -1 || given >= rank) {
+    site.refuse(`has axis ${given}, which tfjs declares and does not compute`);
+  }
+  if (given === 0) site.refuse('has axis 0, which joins samples');
   const names = site.inputs.map(({ name }) => name);
-  return [site.node('Concat', names, site.outputShape, { axis: { int: axis } })];
+  const axis = { int: storedAxis(given, rank) };
+  return [site.node('Concat', names, site.outputShape, { axis })];
 };

@@ -87,9 +87,15 @@ export class Site {
     return { name, shape };
   }
 
-  /** A weight as a constant of the file, named `path/label`. */
+  /**
+   * Numbers as a constant of the file, named `path/label`, behind it the rank where a shared layer has them
+   * at several.
+   */
   floats(label: string, { shape, values }: HostWeight): string {
-    return this.sheet.constant(`${this.path}/${label}`, () => ({ shape, values }));
+    const name = `${this.path}/${label}`;
+    const known = this.sheet.initializers.get(name)?.shape.length ?? shape.length;
+    const own = known === shape.length ? name : `${name}:${shape.length}`;
+    return this.sheet.constant(own, () => ({ shape, values }));
   }
 
   /** A list of whole numbers as a constant. */
@@ -131,6 +137,15 @@ export class Site {
     return output;
   }
 
+  /** A tensor in the order of tfjs with axes of length 1 put in front of `axis`; `shape` is the result's. */
+  unsqueezed(name: string, axis: number, shape: tf.Shape, count: number): string {
+    const axes = this.integers(...Array.from({ length: count }, (_, at) => axis + at));
+    const output = this.sheet.name(`${this.path}/Unsqueeze`);
+    this.sheet.nodes.push({ name: output, operator: 'Unsqueeze', inputs: [name, axes], outputs: [output], attributes: {} }); // prettier-ignore
+    this.sheet.values.push({ name: output, shape: PLAIN(shape) });
+    return output;
+  }
+
   /** A tensor in the order of tfjs with another shape of as many values. */
   reshaped(name: string, shape: tf.Shape): string {
     const unknown = shape.slice(1).filter((length) => length === null).length;
@@ -157,15 +172,17 @@ export class Site {
   }
 }
 
-const dimensions = (shape: tf.Shape): Dimension[] =>
-  shape.map((length, axis) => length ?? (axis === 0 ? 'N' : `free_${axis}`));
+/** A shape in the order of tfjs: the batch is 'N', other free lengths have no name. */
+export const PLAIN = (shape: tf.Shape): Dimension[] =>
+  shape.map((length, axis) => length ?? (axis === 0 ? 'N' : null));
 
-/** A shape in the order of tfjs. */
-export const PLAIN = dimensions;
+/** The shape of an input of the file: each free length has a name of its own. */
+export const namedShape = (input: string, shape: tf.Shape): Dimension[] =>
+  PLAIN(shape).map((length, axis) => length ?? `${input}_${axis}`);
 
 /** A shape as the file has it: NCHW for NHWC. */
 export const STORED = (shape: tf.Shape): Dimension[] => {
-  const plain = dimensions(shape);
+  const plain = PLAIN(shape);
   if (plain.length !== 4) return plain;
   const [n, h, w, c] = plain as [Dimension, Dimension, Dimension, Dimension];
   return [n, c, h, w];

@@ -42,7 +42,7 @@ export function layerExpression(
   }
   const { name, ...needed } = neededOptions(entry, options);
   const properties = Object.entries({ name, ...needed }).map(([key, value]) =>
-    property(key, value, path, options),
+    property({ key, value, entry }, path, options),
   );
   return `tf.layers.${factory}(${objectLiteral(properties)})`;
 }
@@ -58,17 +58,41 @@ function factoryOf(namespace: object, className: string): string | undefined {
   );
 }
 
-function property(
-  key: string,
-  value: unknown,
-  path: string,
-  options: ExpressionOptions,
-): [string, string] {
+/** An option of a layer, as its config has it. */
+interface Option {
+  readonly key: string;
+  readonly value: unknown;
+  readonly entry: LayerConfig;
+}
+
+function property(option: Option, path: string, options: ExpressionOptions): [string, string] {
+  const { key, value, entry } = option;
   // A batch size of any length is how `inputShape` reads.
   if (key === 'batchInputShape' && (value as tf.Shape)[0] === null) {
     return ['inputShape', literal((value as tf.Shape).slice(1))];
   }
+  if (isWider(option)) return [key, `${literal(value)} as never`];
+  const isForeign = isActivation(key) && typeof value === 'string' && !activations.has(value);
+  if (isForeign || value === null) {
+    const reason = `has ${key} ${String(value)}, which @tensorflow/tfjs alone does not take`;
+    throw new UnsupportedLayerError(path, entry.className, reason);
+  }
   return [key, expression(value, path, options)];
+}
+
+/** The names of activations that the types of tfjs take. */
+const activations = new Set(
+  'elu hardSigmoid linear relu relu6 selu sigmoid softmax softplus softsign tanh swish mish gelu gelu_new'.split(' '),
+); // prettier-ignore
+
+const isActivation = (key: string): boolean => /^(?:recurrentA|a)ctivation$/.test(key);
+
+/** Whether tfjs computes with a value that its own types do not take. */
+function isWider({ key, value, entry: { className } }: Option): boolean {
+  if (isActivation(key)) return value === 'logSoftmax';
+  if (className === 'Rescaling') return Array.isArray(value); // numbers per channel
+  if (className === 'Bidirectional') return key === 'mergeMode' && value === null; // both outputs
+  return key === 'noiseShape' && (value as unknown[]).includes(null); // as long as the input
 }
 
 function expression(value: unknown, path: string, options: ExpressionOptions): string {
@@ -84,10 +108,15 @@ function expression(value: unknown, path: string, options: ExpressionOptions): s
 }
 
 function argumentsOf(config: Config): string {
-  const given = Object.entries(config).filter(([, value]) => value !== null);
-  return given.length === 0
-    ? ''
-    : objectLiteral(given.map(([key, value]) => [key, literal(value)]));
+  const given = Object.entries(config).filter(([, value]) => value != null);
+  if (given.length === 0) return '';
+  return objectLiteral(given.map(([key, value]) => [key, argument(key, value)]));
+}
+
+/** A constraint's axis may be a list, though the types of tfjs have a number: Keras writes one for kernels. */
+function argument(key: string, value: unknown): string {
+  if (key !== 'axis' || !Array.isArray(value)) return literal(value);
+  return value.length === 1 ? literal(value[0]) : `${literal(value)} as never`;
 }
 
 function isNamed(value: unknown): value is Named {
@@ -98,7 +127,7 @@ function isNamed(value: unknown): value is Named {
 function neededOptions(entry: LayerConfig, { initializers }: ExpressionOptions): Config {
   const { className } = entry;
   const of = (config: Config): Config => (initializers ? config : withoutInitializers(config));
-  let left = of(entry.config);
+  let left = withoutEffect(className, of(entry.config));
   // Of the config itself or of what tfjs makes of it: some layers add a word when they are read.
   const expected = [left, of(configAfter(className, left))].map(textOf);
   const isSame = (candidate: Config): boolean => {
@@ -108,8 +137,11 @@ function neededOptions(entry: LayerConfig, { initializers }: ExpressionOptions):
       return false; // the constructor asks for what was left out
     }
   };
+  // In one go where it can be: most of what a config says is that there is nothing.
+  const given = Object.fromEntries(Object.entries(left).filter(([, value]) => value != null));
+  if (isSame(given)) left = given;
   for (const key of Object.keys(left)) {
-    if (key === 'name') continue;
+    if (key === 'name' || isAsked(className, key)) continue;
     const { [key]: value, ...others } = left;
     if (isSame(others)) left = others;
     else left = { ...left, [key]: shortest(value, (short) => isSame({ ...others, [key]: short })) };
@@ -117,13 +149,30 @@ function neededOptions(entry: LayerConfig, { initializers }: ExpressionOptions):
   return left;
 }
 
+/** The options without those that the layer takes and never uses. */
+function withoutEffect(className: string, config: Config): Config {
+  if (className !== 'SpatialDropout1D') return config;
+  return Object.fromEntries(Object.entries(config).filter(([key]) => key !== 'noiseShape'));
+}
+
+/** Whether the types of tfjs ask for an option that its constructor does not. */
+function isAsked(className: string, key: string): boolean {
+  return className === 'Activation' && key === 'activation';
+}
+
 function withoutInitializers(config: Config): Config {
   return Object.fromEntries(Object.entries(config).filter(([key]) => !key.endsWith('Initializer')));
 }
 
-/** A config as text without names: tfjs gives stacked cells another one at every reading. */
+/**
+ * A config as text without what makes no other layer: names, since tfjs gives stacked cells another one at
+ * every reading; null, which is as good as nothing; a list around a single axis, as Keras writes it.
+ */
 function textOf(config: Config): string {
-  return JSON.stringify(config, (key, value: unknown) => (key === 'name' ? undefined : value));
+  return JSON.stringify(config, (key, value: unknown): unknown => {
+    if (key === 'name' || value === null) return undefined;
+    return key === 'axis' && Array.isArray(value) && value.length === 1 ? value[0] : value;
+  });
 }
 
 /** What a layer that is made from this config says of itself. */

@@ -1,6 +1,4 @@
-import { createRequire } from 'node:module';
 import * as tf from '@tensorflow/tfjs';
-import type * as ort from 'onnxruntime-node';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startEngine } from '../../../backend/engine';
 import { onnxModel } from '../../../formats/onnx/onnx';
@@ -10,14 +8,12 @@ import { prunable } from '../../../layers';
 import { quickest } from '../../engines';
 import { randomInputs, randomize } from '../../graph/networks';
 import { readOnnx, recountOnnx } from './onnx-reader';
+import { layerOf } from '../layer-options';
+import { runOnnx, withoutRuntime as why } from './runtime';
 import { prunedOf, trainedTwin } from '../../surgery/trained-twin';
 
 /** Two engines sum some thousand float32 products in other orders. */
 const TOLERANCE = 1e-4;
-
-type Runtime = typeof ort;
-const runtime: Runtime | string = found();
-const why = typeof runtime === 'string' ? ` (skipped: ${runtime})` : '';
 
 beforeAll(async () => {
   await startEngine(quickest);
@@ -26,37 +22,6 @@ beforeAll(async () => {
 afterAll(() => {
   tf.disposeVariables();
 });
-
-type Values = { readonly shape: readonly number[]; readonly values: Float32Array }[];
-
-/** The runtime, or why it is not there. */
-function found(): Runtime | string {
-  try {
-    return createRequire(__filename)('onnxruntime-node') as Runtime;
-  } catch (error) {
-    return `onnxruntime-node is not there: ${String(error)}`;
-  }
-}
-
-/** What onnxruntime computes of the file. */
-async function runOnnx(bytes: Uint8Array, inputs: readonly tf.Tensor[]): Promise<Values> {
-  const { InferenceSession, Tensor } = runtime as Runtime;
-  // Errors only: it warns of constants that fall away.
-  const session = await InferenceSession.create(bytes, { logSeverityLevel: 3 });
-  const feeds = Object.fromEntries(
-    session.inputNames.map((name, index) => {
-      const { shape } = inputs[index]!;
-      return [name, new Tensor('float32', inputs[index]!.dataSync<'float32'>(), shape)];
-    }),
-  );
-  const results = await session.run(feeds);
-  const values = session.outputNames.map((name) => {
-    const { dims, data } = results[name]!;
-    return { shape: dims, values: data as Float32Array };
-  });
-  await session.release();
-  return values;
-}
 
 /** Expects that onnxruntime computes what tfjs does; answers the largest output. */
 async function expectSame(model: tf.LayersModel, samples = 3): Promise<number> {
@@ -115,6 +80,11 @@ describe.skipIf(why !== '')(`onnxruntime computes what tfjs does${why}`, () => {
 
   const { layers } = tf;
   type Layer = tf.layers.Layer;
+  /** As Keras writes it, which the types of tfjs do not say. */
+  const batchNormalizationOver = (axis: number | number[]): Layer =>
+    layerOf({ className: 'BatchNormalization', config: { axis } });
+  const rescalingBy = (scale: number[], offset: number[]): Layer =>
+    layerOf({ className: 'Rescaling', config: { scale, offset } });
   /** Layers that are tried on an input of some shape. */
   const single: readonly (readonly [string, number[], () => Layer[]])[] = [
     ...(['elu', 'hardSigmoid', 'linear', 'relu', 'relu6', 'selu', 'sigmoid', 'softmax', 'softplus',
@@ -134,12 +104,15 @@ describe.skipIf(why !== '')(`onnxruntime computes what tfjs does${why}`, () => {
     ['Conv2D strided, padded unevenly', [8, 7, 3], () => [layers.conv2d({ filters: 4, kernelSize: [3, 5], strides: [2, 3], padding: 'same' })]],
     ['Conv2D dilated', [9, 9, 3], () => [layers.conv2d({ filters: 4, kernelSize: 3, dilationRate: 2, padding: 'same', useBias: false })]],
     ['DepthwiseConv2D with a multiplier', [8, 8, 3], () => [layers.depthwiseConv2d({ kernelSize: 3, strides: 2, depthMultiplier: 2, padding: 'same' })]],
+    ['DepthwiseConv2D with a dilation, which tfjs ignores', [8, 8, 3], () => [layers.depthwiseConv2d({ kernelSize: 3, dilationRate: 2, padding: 'same' })]],
     ['a one-filter Conv2D of one channel', [6, 6, 1], () => [layers.conv2d({ filters: 1, kernelSize: 3 })]],
     ['SeparableConv2D', [8, 8, 3], () => [layers.separableConv2d({ filters: 5, kernelSize: 3, depthMultiplier: 2, activation: 'relu' })]],
     ['Dense of rank 2', [7], () => [layers.dense({ units: 4, activation: 'tanh' })]],
     ['Dense of rank 3', [5, 7], () => [layers.dense({ units: 4 })]],
     ['Dense of rank 4', [3, 2, 7], () => [layers.dense({ units: 4, activation: 'relu' })]],
     ['BatchNormalization without scale', [4, 4, 3], () => [layers.batchNormalization({ scale: false, epsilon: 1e-2 })]],
+    ['BatchNormalization with the axis in a list', [4, 4, 3], () => [batchNormalizationOver([3])]],
+    ['BatchNormalization of rank 3', [5, 3], () => [batchNormalizationOver(2)]],
     ['BatchNormalization without center', [6], () => [layers.batchNormalization({ center: false })]],
     ['MaxPooling2D padded', [7, 7, 2], () => [layers.maxPooling2d({ poolSize: 3, strides: 2, padding: 'same' })]],
     ['AveragePooling2D padded', [7, 6, 2], () => [layers.averagePooling2d({ poolSize: [3, 2], strides: 2, padding: 'same' })]],
@@ -159,6 +132,7 @@ describe.skipIf(why !== '')(`onnxruntime computes what tfjs does${why}`, () => {
     ['Permute', [3, 4, 2], () => [layers.permute({ dims: [3, 1, 2] })]],
     ['Dropout and noise', [3, 4, 2], () => [layers.dropout({ rate: 0.5 }), layers.gaussianNoise({ stddev: 1 }), layers.gaussianDropout({ rate: 0.3 }), layers.alphaDropout({ rate: 0.3 })]],
     ['Rescaling', [3, 4, 2], () => [layers.rescaling({ scale: 0.25, offset: -1 })]],
+    ['Rescaling by channel', [3, 4, 3], () => [rescalingBy([0.017, 0.018, 0.019], [-2.1, -2, -1.8])]],
     ['a Sequential model inside', [6, 6, 2], () => [tf.sequential({ layers: [layers.conv2d({ filters: 3, kernelSize: 3, inputShape: [6, 6, 2] }), layers.flatten(), layers.dense({ units: 2 })] })]],
   ]; // prettier-ignore
 
@@ -225,6 +199,68 @@ describe.skipIf(why !== '')(`onnxruntime computes what tfjs does${why}`, () => {
 
 type Symbolic = tf.SymbolicTensor;
 
+describe.skipIf(why !== '')(`a network of free sizes${why}`, () => {
+  const { layers } = tf;
+  const through = (layer: tf.layers.Layer, ...inputs: Symbolic[]): Symbolic =>
+    layer.apply(inputs.length === 1 ? inputs[0]! : inputs) as Symbolic;
+
+  /** Two inputs of their own sizes; the first is pooled, widened again, gated, and joined; two outputs. */
+  function branching(): tf.LayersModel {
+    const image = tf.input({ shape: [null, null, 3], name: 'image' });
+    const other = tf.input({ shape: [null, null, 2], name: 'other' });
+    const conv = (x: Symbolic): Symbolic => through(layers.conv2d({ filters: 4, kernelSize: 3, padding: 'same' }), x);
+    const wide = conv(image);
+    const small = conv(through(layers.maxPooling2d({ poolSize: 2, strides: 2, padding: 'same' }), wide));
+    const grown = through(layers.upSampling2d({ size: [2, 2] }), small);
+    const gate = through(layers.dense({ units: 4, activation: 'sigmoid' }), through(layers.globalMaxPooling2d({}), other));
+    const gated = through(layers.multiply(), grown, gate);
+    const dilated = through(layers.conv2d({ filters: 2, kernelSize: 3, dilationRate: 2, padding: 'same' }), wide);
+    const joined = through(layers.concatenate(), wide, gated, dilated);
+    return randomize(tf.model({ inputs: [image, other], outputs: [joined, small] }));
+  } // prettier-ignore
+
+  it.each([[8, 6, 5], [16, 2, 3]])('runs on %d x %d beside a square of %d', async (height, width, side) => {
+    const model = branching();
+    const inputs = [tf.randomNormal([2, height, width, 3], 0, 1, 'float32', 5), tf.randomNormal([2, side, side, 2], 0, 1, 'float32', 6)];
+    const expected = model.predict(inputs) as tf.Tensor[];
+    const received = await runOnnx(onnxModel(model), inputs);
+    expect(received.map(({ shape }) => shape)).toEqual(expected.map(({ shape }) => shape));
+    received.forEach(({ values }, index) => {
+      const exact = expected[index]!.dataSync();
+      expect(Math.max(...values.map((value, at) => Math.abs(value - exact[at]!)))).toBeLessThan(1e-5);
+      });
+    tf.dispose([inputs, expected]);
+    model.dispose();
+  }); // prettier-ignore
+
+  it('names each free length of an input by itself, and none in between', () => {
+    const model = branching();
+    const text = Buffer.from(onnxModel(model)).toString('latin1');
+    for (const name of ['image_1', 'image_2', 'other_1', 'other_2']) expect(text).toContain(name);
+    expect(text).not.toContain('free_');
+    model.dispose();
+  });
+
+  it('may call a layer on tensors of several ranks', async () => {
+    const [image, row] = [[4, 4, 3], [3]].map((shape) => tf.input({ shape })) as [Symbolic, Symbolic]; // prettier-ignore
+    const shared = [
+      layers.dense({ units: 3 }),
+      layerOf({ className: 'Rescaling', config: { scale: [1, 2, 3], offset: [0.5] } }),
+    ];
+    const outputs = [image, row].map((x) => shared.reduce((y, layer) => through(layer, y), x));
+    const model = randomize(tf.model({ inputs: [image, row], outputs }));
+    const inputs = randomInputs(model, 2);
+    const received = await runOnnx(onnxModel(model), inputs);
+    (model.predict(inputs) as tf.Tensor[]).forEach((output, index) => {
+      const exact = output.dataSync();
+      received[index]!.values.forEach((value, at) => {
+        expect(value).toBeCloseTo(exact[at]!, 4);
+      });
+    });
+    model.dispose();
+  });
+});
+
 /** Expects the graph's counts and the file's to be the same; answers them. */
 function expectCounts(model: tf.LayersModel): { macs: number; params: number } {
   const graph = ChannelGraph.of(model);
@@ -255,7 +291,8 @@ describe('the file', () => {
   it.each([
     ['of an unknown class', () => tf.layers.conv1d({ name: 'odd', filters: 2, kernelSize: 1 }), [4, 2], 'odd (Conv1D) has no ONNX writer'],
     ['in channelsFirst', () => tf.layers.conv2d({ name: 'odd', filters: 2, kernelSize: 1, dataFormat: 'channelsFirst' }), [3, 4, 4], 'odd (Conv2D) has dataFormat "channelsFirst", written is "channelsLast" only'],
-    ['normalizing another axis', () => tf.layers.batchNormalization({ name: 'odd', axis: 1 }), [3, 4, 4], 'odd (BatchNormalization) normalizes axis 1'],
+    ['with strides and a dilation', () => tf.layers.conv2d({ name: 'odd', filters: 2, kernelSize: 1, strides: 2, dilationRate: 2 }), [5, 5, 2], 'odd (Conv2D) has strides [2,2] and dilationRate [2,2]'],
+    ['normalizing another axis', () => tf.layers.batchNormalization({ name: 'odd', axis: 1 }), [3, 4, 4], 'odd (BatchNormalization) has axis 1'],
   ] as const)('refuses a layer %s by its name', (_, make, shape, message) => {
     const output = make().apply(tf.input({ shape: [...shape] })) as tf.SymbolicTensor;
     const model = tf.model({ inputs: output.inputs, outputs: output });

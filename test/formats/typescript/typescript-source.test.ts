@@ -1,12 +1,10 @@
 import * as fs from 'node:fs';
-import { createRequire } from 'node:module';
 import * as os from 'node:os';
 import * as path from 'node:path';
 import * as tf from '@tensorflow/tfjs';
-import * as ts from 'typescript';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startEngine } from '../../../backend/engine';
-import { writeModel } from '../../../formats';
+import { readModel, writeModel } from '../../../formats';
 import { disposeWeights } from '../../../layers/build-model';
 import { levelPath, writeLevel, writeLevels } from '../../../formats/typescript/levels';
 import { typescriptSource } from '../../../formats/typescript/typescript-source';
@@ -15,9 +13,10 @@ import { prunable } from '../../../layers';
 import { blockLayers } from '../../../models';
 import { outputsOf, randomInputs, randomize } from '../../graph/networks';
 import { prunedOf, trainedTwin } from '../../surgery/trained-twin';
+import { layerOf } from '../layer-options';
+import { compiled, weightFiles } from './compiled-source';
 
 const { layers } = tf;
-const root = path.resolve(__dirname, '../../..');
 let folder: string;
 
 beforeAll(async () => {
@@ -141,61 +140,6 @@ const cases: Readonly<Record<string, () => tf.LayersModel>> = {
   brokenBlock,
 };
 
-/** What a generated file exports. */
-interface Generated {
-  readonly build: () => tf.LayersModel;
-  readonly loadWeights: (
-    model: tf.LayersModel,
-    ...files: (ArrayBuffer | Uint8Array)[]
-  ) => tf.LayersModel;
-}
-
-/** Compiles sources under the project's own options, as if they lay in its root; answers messages and modules. */
-function compiled(sources: ReadonlyMap<string, string>): {
-  messages: string[];
-  modules: Map<string, Generated>;
-} {
-  const { config } = ts.readConfigFile(path.join(root, 'tsconfig.json'), (file) => ts.sys.readFile(file)) as { config: { compilerOptions: object } }; // prettier-ignore
-  const { options } = ts.convertCompilerOptionsFromJson(config.compilerOptions, root);
-  const files = new Map([...sources].map(([name, text]) => [path.join(root, `${name}.generated.ts`), text])); // prettier-ignore
-  const host = ts.createCompilerHost(options);
-  const disk = { ...host };
-  host.fileExists = (file) => files.has(file) || disk.fileExists(file);
-  host.readFile = (file) => files.get(file) ?? disk.readFile(file);
-  host.getSourceFile = (file, how, ...rest) => {
-    const text = files.get(file);
-    return text === undefined
-      ? disk.getSourceFile(file, how, ...rest)
-      : ts.createSourceFile(file, text, how);
-  };
-  const program = ts.createProgram([...files.keys()], { ...options, noEmit: false }, host);
-  const modules = new Map<string, Generated>();
-  program.emit(undefined, (file, text) => {
-    modules.set(path.basename(file, '.generated.js'), evaluated(text));
-  });
-  const messages = ts
-    .getPreEmitDiagnostics(program)
-    .map(({ messageText }) => ts.flattenDiagnosticMessageText(messageText, '\n'));
-  return { messages, modules };
-}
-
-function evaluated(text: string): Generated {
-  const exported = {};
-  // The compiled file as Node would wrap it: the project's own tfjs, nothing else.
-  // eslint-disable-next-line @typescript-eslint/no-implied-eval
-  const run = new Function('require', 'exports', text) as (r: NodeJS.Require, e: object) => void;
-  run(createRequire(__filename), exported);
-  return exported as Generated;
-}
-
-/** The weight files of an export, first to last. */
-function weightFiles(where: string): Buffer[] {
-  const { weightsManifest } = JSON.parse(fs.readFileSync(path.join(where, 'model.json'), 'utf8')) as { weightsManifest: { paths: string[] }[] }; // prettier-ignore
-  return weightsManifest.flatMap(({ paths }) =>
-    paths.map((file) => fs.readFileSync(path.join(where, file))),
-  );
-}
-
 function expectSameOutputs(rebuilt: tf.LayersModel, model: tf.LayersModel): void {
   const inputs = tf.tidy(() => randomInputs(model, 2).map((x) => tf.clipByValue(tf.abs(x), 0, 8))); // word numbers too
   const expected = outputsOf(model, inputs);
@@ -209,7 +153,7 @@ describe('the source', () => {
   const sources = new Map<string, string>();
   let result: ReturnType<typeof compiled>;
 
-  beforeAll(() => {
+  beforeAll(async () => {
     for (const [name, make] of Object.entries(cases)) {
       const model = make();
       const blocks = name === 'brokenBlock' ? brokenBlocks : blockLayers(model);
@@ -219,6 +163,12 @@ describe('the source', () => {
         sources.set(`${name}-initializers`, typescriptSource(model, { initializers: true }));
       }
     }
+    // From a file, where what a layer does not say is null.
+    const where = path.join(folder, 'from-file');
+    await writeModel(models.get('mobilenet_v2')!, where);
+    const read = await readModel(path.join(where, 'model.json'));
+    sources.set('mobilenet_v2-read', typescriptSource(read, { blocks: blockLayers(read) }));
+    read.dispose();
     result = compiled(sources);
   });
 
@@ -245,6 +195,30 @@ describe('the source', () => {
     const rebuilt = result.modules.get(`${name}-initializers`)!.build();
     expect(rebuilt.getConfig()).toEqual(models.get(name)!.getConfig());
     rebuilt.dispose();
+  });
+
+  it('of a network that was read from a file is the same', () => {
+    expect(sources.get('mobilenet_v2-read')).toBe(sources.get('mobilenet_v2'));
+  });
+
+  it('leaves out what is null, and names what tfjs takes and its types do not', () => {
+    const model = tf.sequential({ name: 'odd' });
+    const odd = [
+      ['InputLayer', { name: 'x', batchInputShape: [null, 4, 4, 3] }],
+      ['Rescaling', { name: 'scaled', scale: [1, 2, 3], offset: null }],
+      ['BatchNormalization', { name: 'norm', axis: [3] }],
+      ['ReLU', { name: 'relu', maxValue: null }],
+      ['Dropout', { name: 'drop', rate: 0.5, noiseShape: null, seed: null }],
+      ['Activation', { name: 'log', activation: 'logSoftmax' }],
+    ] as const;
+    for (const [className, config] of odd) model.add(layerOf({ className, config }));
+    const text = typescriptSource(model);
+    expect(text).toContain("tf.layers.rescaling({ name: 'scaled', scale: [1, 2, 3] as never })");
+    expect(text).toContain("tf.layers.batchNormalization({ name: 'norm', axis: 3 })");
+    expect(text).toContain("tf.layers.reLU({ name: 'relu' })");
+    expect(text).toContain("tf.layers.dropout({ name: 'drop', rate: 0.5 })");
+    expect(text).toContain("activation: 'logSoftmax' as never");
+    model.dispose();
   });
 
   it('has one function a block and literal widths', () => {

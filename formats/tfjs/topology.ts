@@ -3,6 +3,9 @@ import type { JsonObject, JsonValue } from '../../files/durable-files';
 import { CallCheck } from './calls';
 import { canPlay, kindOf, roleOf } from './layer-kind';
 import type { LayerKind } from './layer-kind';
+import { isLayerEntry } from '../keras/draft';
+import type { LayerEntry } from '../keras/draft';
+import { translate } from '../keras/translate';
 import { ModelFileError } from '../model-file-error';
 import { isName } from './weight-specs';
 
@@ -10,12 +13,6 @@ import { isName } from './weight-specs';
 const LAYER_LIMIT = 5_000;
 /** Samples of a batch whose size the file fixes, at most: stateful layers hold states for them. */
 const BATCH_LIMIT = 65_536;
-
-/** A layer as a config lists it, keys in camelCase. */
-interface LayerEntry extends JsonObject {
-  readonly className: string;
-  readonly config: JsonObject | readonly JsonValue[];
-}
 
 /**
  * Checks a model's topology before tfjs builds it, which would take some faults for an endless loop.
@@ -26,9 +23,20 @@ interface LayerEntry extends JsonObject {
  * @throws {ModelFileError} naming the layer: a class that is not registered, a name that is missing
  *   or used twice, a call of a layer that is not there, a cycle.
  */
-export function checkedTopology(file: string, topology: JsonObject): JsonObject {
+export function checkedTopology(
+  file: string,
+  topology: JsonObject,
+  note: (words: string) => void = () => undefined,
+): JsonObject {
   const root = topology.model_config ?? topology;
-  const model = camelCased(root);
+  const model = translate(camelCased(root), {
+    layerLimit: LAYER_LIMIT,
+    isKeras3: isOfKeras3(topology),
+    note,
+    refuse(why) {
+      throw new ModelFileError(file, why);
+    },
+  });
   const check = new TopologyCheck(file);
   const kind = check.layer(model, 'the model');
   if (kind !== 'sequential' && kind !== 'functional') {
@@ -36,6 +44,13 @@ export function checkedTopology(file: string, topology: JsonObject): JsonObject 
   }
   const { className, config } = model as LayerEntry; // nothing that was not checked
   return { className, config };
+}
+
+/** Whether Keras 3 wrote a topology: it notes its version, beside the model or in it. */
+function isOfKeras3(topology: JsonObject): boolean {
+  const { model_config: model, keras_version: version } = topology;
+  const noted = version ?? (isJsonObject(model) ? model.keras_version : null);
+  return typeof noted === 'string' && noted.startsWith('3.');
 }
 
 /** One walk over a topology. */
@@ -138,13 +153,7 @@ class TopologyCheck {
   }
 }
 
-function isLayerEntry(entry: JsonValue | undefined): entry is LayerEntry {
-  if (!isJsonObject(entry)) return false;
-  const { className, config } = entry;
-  return typeof className === 'string' && typeof config === 'object' && config !== null;
-}
-
-const namedFirst = new Set(['inboundNodes', 'inputLayers', 'outputLayers']);
+const namedFirst = new Set(['inboundNodes', 'inputLayers', 'outputLayers', 'kerasHistory']);
 
 /**
  * A config as tfjs reads it: keys and texts in camelCase, except names and the layer names with

@@ -1,0 +1,256 @@
+import { isJsonObject } from '../../files/durable-files';
+import type { JsonValue } from '../../files/durable-files';
+import { canPlay, isRegistered } from '../tfjs/layer-kind';
+import { withActivation } from './activations';
+import { behind, shown } from './draft';
+import type { Draft, Piece } from './draft';
+
+/** Layers of Keras that pass on what they get, except in training. TensorFlow.js has none of them. */
+const idle = new Set([
+  ...['ActivityRegularization', 'Identity', 'SpatialDropout2D', 'SpatialDropout3D'],
+  ...['RandomBrightness', 'RandomColorDegeneration', 'RandomColorJitter', 'RandomContrast'],
+  ...['RandomElasticTransform', 'RandomErasing', 'RandomFlip', 'RandomGaussianBlur'],
+  ...['RandomGrayscale', 'RandomHeight', 'RandomHue', 'RandomInvert', 'RandomPerspective'],
+  ...['RandomPosterization', 'RandomRotation', 'RandomSaturation', 'RandomSharpness'],
+  ...['RandomShear', 'RandomTranslation', 'RandomWidth', 'RandomZoom'],
+  ...['AugMix', 'CutMix', 'MixUp', 'RandAugment'],
+]);
+
+/** Whether the layer only does something in training, and TensorFlow.js cannot do that. */
+export function isIdle(className: string): boolean {
+  return idle.has(className) && !isRegistered(className);
+}
+
+type Harmless = (value: JsonValue) => boolean;
+
+const isOff: Harmless = (value) => value === null || value === false;
+const isOne: Harmless = (value) => [value].flat().every((part) => part === null || part === 1);
+const isLast: Harmless = (value) => value === null || value === 'channelsLast';
+
+const oneGroup = { groups: isOne };
+const inOrder = { timeMajor: isOff, zeroOutputForMask: isOff };
+const channelsLast = { dataFormat: isLast };
+const transposed = { ...oneGroup, dilationRate: isOne };
+const aspect = { padToAspectRatio: isOff, antialias: isOff };
+
+/**
+ * Keys that TensorFlow.js does not read, by class, with the values that change nothing. What a rule below
+ * translates is not among them.
+ */
+const ignored: Readonly<Record<string, Readonly<Record<string, Harmless>>>> = {
+  InputLayer: { sparse: isOff, ragged: isOff },
+  Conv1D: oneGroup,
+  Conv2D: oneGroup,
+  Conv3D: oneGroup,
+  SeparableConv2D: oneGroup,
+  DepthwiseConv2D: oneGroup,
+  Conv2DTranspose: transposed,
+  Conv3DTranspose: transposed,
+  BatchNormalization: { renorm: isOff },
+  LayerNormalization: { rmsScaling: isOff },
+  ELU: { alpha: isOne },
+  MaxPooling1D: channelsLast,
+  AveragePooling1D: channelsLast,
+  GlobalMaxPooling1D: channelsLast,
+  GlobalAveragePooling1D: channelsLast,
+  CenterCrop: channelsLast,
+  Resizing: { ...channelsLast, ...aspect },
+  CategoryEncoding: { sparse: isOff },
+  SimpleRNN: inOrder,
+  LSTM: inOrder,
+  RNN: inOrder,
+  ConvLSTM2D: inOrder,
+  GRU: { ...inOrder, resetAfter: isOff },
+  GRUCell: { resetAfter: isOff },
+  UpSampling2D: { interpolation: (value) => value === 'nearest' || value === 'bilinear' },
+};
+
+/** What a class becomes, but for its activation. */
+type Rule = (draft: Draft) => readonly Piece[];
+
+const rules: Readonly<Record<string, Rule>> = {
+  BatchNormalization: (draft) => [changed(draft, { axis: alone(draft.config.axis) })],
+  Conv1D(draft) {
+    if (draft.config.padding !== 'causal') return [changed(draft)];
+    return draft.refuse('has padding causal, which TensorFlow.js cannot compute');
+  },
+  Conv2DTranspose: outputPadded,
+  Conv3DTranspose: outputPadded,
+  DepthwiseConv2D: depthwise,
+  GlobalAveragePooling1D: keptDims,
+  GlobalAveragePooling2D: keptDims,
+  GlobalMaxPooling1D: keptDims,
+  GlobalMaxPooling2D: keptDims,
+  LeakyReLU(draft) {
+    const { alpha, negativeSlope } = draft.config;
+    return [changed(draft, { alpha: alpha ?? negativeSlope })];
+  },
+  Normalization: standardized,
+  ReLU: rectified,
+};
+
+/** The stock layers that compute what one layer of the file does. */
+export function piecesOf(draft: Draft): readonly Piece[] {
+  refuseIgnored(draft);
+  const rule = Object.hasOwn(rules, draft.className) ? rules[draft.className] : undefined;
+  const pieces = rule ? rule(draft) : [changed(draft)];
+  return withActivation(pieces, draft, piecesOf);
+}
+
+function refuseIgnored({ className, config, refuse }: Draft): void {
+  const keys = Object.hasOwn(ignored, className) ? ignored[className]! : {};
+  for (const [key, isHarmless] of Object.entries(keys)) {
+    const value = config[key];
+    if (value === undefined || isHarmless(value)) continue;
+    refuse(`has ${snake(key)} ${shown(value)}, which TensorFlow.js does not compute`);
+  }
+  for (const key of ['quantizationConfig', 'loraRank']) {
+    if (config[key] !== undefined && config[key] !== null) {
+      refuse(`has a ${snake(key)}, which TensorFlow.js does not compute`);
+    }
+  }
+}
+
+const snake = (key: string): string =>
+  key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+
+/** The layer itself with some keys changed. */
+function changed(
+  { className, config }: Draft,
+  changes: Readonly<Record<string, JsonValue | undefined>> = {},
+): Piece {
+  const own: Record<string, JsonValue> = { ...config };
+  for (const [key, value] of Object.entries(changes)) if (value !== undefined) own[key] = value;
+  return { className, config: own };
+}
+
+/** Keras writes an axis as a list of one as well. */
+const alone = (axis: JsonValue | undefined): JsonValue | undefined =>
+  Array.isArray(axis) && axis.length === 1 ? (axis[0] as JsonValue) : axis;
+
+const numberOf = (value: JsonValue | undefined): number => (typeof value === 'number' ? value : 0);
+
+/**
+ * ReLU of Keras: x where it is above the threshold, min(x, max_value) at most, and negative_slope *
+ * (x - threshold) elsewhere; in the layers of this library that have one of these keys each.
+ */
+function rectified(draft: Draft): readonly Piece[] {
+  const { negativeSlope, threshold, maxValue = null, ...rest } = draft.config;
+  const [slope, theta] = [numberOf(negativeSlope), numberOf(threshold)];
+  if (theta === 0 && slope === 0) return [{ className: 'ReLU', config: { ...rest, maxValue } }];
+  if (theta === 0 && maxValue === null) {
+    return [{ className: 'LeakyReLU', config: { ...rest, alpha: slope } }];
+  }
+  const above: Piece[] =
+    theta === 0
+      ? [{ className: 'ReLU', config: { ...rest, maxValue } }]
+      : [{ className: 'ThresholdedReLU', config: { ...rest, theta } }];
+  if (theta !== 0 && maxValue !== null) above.push(behind(draft, 'max', 'ReLU', { maxValue }));
+  if (slope === 0) return above;
+  return [
+    ...above,
+    behind(draft, 'mirrored', 'Rescaling', { scale: -1, offset: theta }, ['input']),
+    behind(draft, 'below', 'ReLU'),
+    behind(draft, 'sloped', 'Rescaling', { scale: -slope, offset: 0 }),
+    behind(draft, 'sum', 'Add', {}, [above.length - 1, above.length + 2]),
+  ];
+}
+
+/** A global pooling that keeps its axes of space with length one. */
+function keptDims(draft: Draft): readonly Piece[] {
+  const { className, config, refuse } = draft;
+  if (config.keepdims !== true) return [changed(draft)];
+  if (config.dataFormat === 'channelsFirst') refuse('has keepdims with channels_first');
+  const repeat = { className: 'RepeatVector', config: { name: 'repeat', n: 1 } };
+  const first = behind(draft, 'keepdims', 'RepeatVector', { n: 1 }); // [n, c] to [n, 1, c]
+  const second = behind(draft, 'keepdims_2d', 'TimeDistributed', { layer: repeat }); // to [n, 1, 1, c]
+  return className.endsWith('1D') ? [changed(draft), first] : [changed(draft), first, second];
+}
+
+/** DepthwiseConv2D: TensorFlow.js does not dilate it. */
+function depthwise(draft: Draft): readonly Piece[] {
+  const { config, isKeras3, note, refuse } = draft;
+  const { dilationRate = null, depthwiseConstraint } = config;
+  if (!isOne(dilationRate)) {
+    const words = `has dilation_rate ${shown(dilationRate)}, which TensorFlow.js does not compute`;
+    if (isKeras3) refuse(words);
+    note(`${words}: it computes without`);
+  }
+  // TensorFlow.js writes the regularizer in the constraint's place, too.
+  const className = isJsonObject(depthwiseConstraint) ? depthwiseConstraint.className : null;
+  const isMistake = typeof className === 'string' && canPlay(className, 'regularizer');
+  return [changed(draft, isMistake ? { depthwiseConstraint: null } : {})];
+}
+
+/** One axis of a transposed convolution. */
+interface Stretch {
+  readonly kernel: number;
+  readonly stride: number;
+  /** What its output is longer by than with the smallest that the input can come from. */
+  readonly extra: number;
+}
+
+/**
+ * A transposed convolution whose `output_padding` says how long its output is: the stock layer where that
+ * is as long, else all of its output, cropped.
+ */
+function outputPadded(draft: Draft): readonly Piece[] {
+  const { config, refuse } = draft;
+  const { outputPadding = null, ...rest } = config;
+  if (outputPadding === null) return [changed(draft)];
+  const axes = axesOf(draft);
+  const isSame = config.padding === 'same';
+  const plain = { className: draft.className, config: rest };
+  const isAsLong = ({ kernel, stride, extra }: Stretch): boolean =>
+    extra === (isSame ? stride - (kernel % 2) : Math.max(stride - kernel, 0));
+  if (axes.every(isAsLong)) return [plain];
+  const crops = axes.map(({ kernel, extra }) => 2 * Math.floor(kernel / 2) - extra);
+  const isPossible = axes.every(({ kernel, stride }) => kernel >= stride);
+  const isFlat = draft.className === 'Conv2DTranspose' && config.dataFormat !== 'channelsFirst';
+  if (!isSame || !isFlat || !isPossible || crops.some((crop) => crop < 0)) {
+    refuse(`has output_padding ${shown(outputPadding)}, which TensorFlow.js does not compute`);
+  }
+  const cropping = crops.map((crop) => [Math.floor(crop / 2), Math.ceil(crop / 2)]);
+  return [
+    { ...plain, config: { ...rest, padding: 'valid' } },
+    behind(draft, 'crop', 'Cropping2D', { cropping, dataFormat: 'channelsLast' }),
+  ];
+}
+
+function axesOf({ className, config }: Draft): Stretch[] {
+  const count = className === 'Conv2DTranspose' ? 2 : 3;
+  const at = (key: string, axis: number): number => {
+    const value = config[key];
+    return numberOf(Array.isArray(value) ? (value[axis] as JsonValue | undefined) : value);
+  };
+  return Array.from({ length: count }, (_, axis) => ({
+    kernel: at('kernelSize', axis),
+    stride: at('strides', axis) || 1,
+    extra: at('outputPadding', axis),
+  }));
+}
+
+/** Normalization with its numbers in the config: (x - mean) / deviation of each channel. */
+function standardized(draft: Draft): readonly Piece[] {
+  const { config, refuse } = draft;
+  if (isRegistered('Normalization')) return [changed(draft)];
+  const [mean, variance] = [numbersOf(config.mean), numbersOf(config.variance)];
+  const axis = alone(config.axis) ?? null;
+  const isPerChannel = axis === null || axis === -1;
+  if (!isPerChannel || mean.length === 0 || mean.length !== variance.length || config.invert) {
+    refuse(
+      'can be read only with mean and variance in its config, for the last axis: TensorFlow.js has ' +
+        'no such layer; put a Rescaling in its place',
+    );
+  }
+  const scale = variance.map((value) => 1 / Math.max(Math.sqrt(value), 1e-7));
+  const offset = mean.map((value, index) => -value * scale[index]!);
+  const kept = ['name', 'trainable', 'batchInputShape', 'dtype'].filter((key) => key in config);
+  const own = Object.fromEntries(kept.map((key) => [key, config[key]!]));
+  return [{ className: 'Rescaling', config: { ...own, scale, offset } }];
+}
+
+function numbersOf(value: JsonValue | undefined): number[] {
+  const flat: unknown[] = [value].flat(8);
+  return flat.every((item) => typeof item === 'number') ? flat : [];
+}

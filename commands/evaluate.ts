@@ -13,7 +13,9 @@ export async function evaluate(config: ConfigOf<'evaluate'>, terminal: Terminal)
   const file = config.model!; // rules.ts: evaluate needs it
   await startedEngine(config, terminal);
   const data = await dataOf(config);
-  const model = await readModel(file);
+  const model = await readModel(file, (words) => {
+    terminal.progress.note(words);
+  });
   const images = config.split === 'test' ? data.test : data.validation;
   checkFits(
     { model, source: file },

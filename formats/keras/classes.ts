@@ -69,11 +69,8 @@ const ignored: Readonly<Record<string, Readonly<Record<string, Harmless>>>> = {
 type Rule = (draft: Draft) => readonly Piece[];
 
 const rules: Readonly<Record<string, Rule>> = {
-  BatchNormalization: (draft) => [changed(draft, { axis: alone(draft.config.axis) })],
-  Conv1D(draft) {
-    if (draft.config.padding !== 'causal') return [changed(draft)];
-    return draft.refuse('has padding causal, which TensorFlow.js cannot compute');
-  },
+  BatchNormalization: normalized,
+  Conv1D: causal,
   Conv2DTranspose: outputPadded,
   Conv3DTranspose: outputPadded,
   DepthwiseConv2D: depthwise,
@@ -158,13 +155,75 @@ function rectified(draft: Draft): readonly Piece[] {
 
 /** A global pooling that keeps its axes of space with length one. */
 function keptDims(draft: Draft): readonly Piece[] {
-  const { className, config, refuse } = draft;
+  const { className, config, refuse, shape, askShape } = draft;
   if (config.keepdims !== true) return [changed(draft)];
   if (config.dataFormat === 'channelsFirst') refuse('has keepdims with channels_first');
+  const space = className.endsWith('1D') ? [1] : [1, 1];
+  if (shape !== null) {
+    const targetShape = [...space, shape.at(-1) ?? null];
+    return [changed(draft), behind(draft, 'keepdims', 'Reshape', { targetShape })];
+  }
+  askShape();
   const repeat = { className: 'RepeatVector', config: { name: 'repeat', n: 1 } };
   const first = behind(draft, 'keepdims', 'RepeatVector', { n: 1 }); // [n, c] to [n, 1, c]
   const second = behind(draft, 'keepdims_2d', 'TimeDistributed', { layer: repeat }); // to [n, 1, 1, c]
-  return className.endsWith('1D') ? [changed(draft), first] : [changed(draft), first, second];
+  return space.length === 1 ? [changed(draft), first] : [changed(draft), first, second];
+}
+
+/** Conv1D with causal padding: as many zeros as the kernel reaches back, before the first step. */
+function causal(draft: Draft): readonly Piece[] {
+  const { config, shape, askShape } = draft;
+  if (config.padding !== 'causal') return [changed(draft)];
+  if (shape === null) {
+    askShape();
+    return [changed(draft, { padding: 'same' })]; // as long
+  }
+  const [, steps = null, width = null] = shape;
+  const [kernel, dilation] = [config.kernelSize, config.dilationRate].map((of) => numberIn(of, 1));
+  const zeros = (kernel! - 1) * dilation!;
+  const padded = steps === null ? null : steps + zeros;
+  const whole = Object.entries(config).filter(([key]) => key !== 'batchInputShape');
+  return [
+    behind(draft, 'flat', 'Reshape', { targetShape: [steps, 1, width] }),
+    behind(draft, 'zeros', 'ZeroPadding2D', {
+      padding: [
+        [zeros, 0],
+        [0, 0],
+      ],
+      dataFormat: 'channelsLast',
+    }),
+    behind(draft, 'padded', 'Reshape', { targetShape: [padded, width] }),
+    { className: draft.className, config: { ...Object.fromEntries(whole), padding: 'valid' } },
+  ];
+}
+
+/** The first number of a list, or a number. */
+function numberIn(value: JsonValue | undefined, otherwise: number): number {
+  const first: unknown = [value].flat()[0];
+  return typeof first === 'number' ? first : otherwise;
+}
+
+/**
+ * BatchNormalization: TensorFlow.js computes it up to rank 4. Of rank 5, the two axes behind the batch
+ * become one for it.
+ */
+function normalized(draft: Draft): readonly Piece[] {
+  const { shape, refuse } = draft;
+  const whole = changed(draft, { axis: alone(draft.config.axis) });
+  if (shape === null || shape.length < 5) return [whole];
+  const { axis = -1 } = whole.config;
+  const sizes = shape.slice(1);
+  const isFree = sizes.filter((size) => size === null).length > 1;
+  if (shape.length > 5 || isFree || (axis !== -1 && axis !== 4)) {
+    refuse(`has an input of shape [${shape.join()}], which TensorFlow.js cannot normalize`);
+  }
+  const [depth, height, ...rest] = sizes as [number | null, number | null, ...(number | null)[]];
+  const joined = depth === null || height === null ? null : depth * height;
+  return [
+    behind(draft, 'joined', 'Reshape', { targetShape: [joined, ...rest] }),
+    { ...whole, config: { ...whole.config, axis: -1 } },
+    behind(draft, 'parted', 'Reshape', { targetShape: sizes }),
+  ];
 }
 
 /** DepthwiseConv2D: TensorFlow.js does not dilate it. */

@@ -14,6 +14,9 @@ export function isLayerEntry(entry: JsonValue | undefined): entry is LayerEntry 
   return typeof className === 'string' && typeof config === 'object' && config !== null;
 }
 
+/** A shape, batch first; null where a length is free. */
+export type Shape = readonly (number | null)[];
+
 /** One layer while it is being translated. */
 export interface Draft {
   readonly className: string;
@@ -21,6 +24,13 @@ export interface Draft {
   readonly config: JsonObject;
   /** True for a file that Keras 3 wrote: what TensorFlow.js makes of it without us is no truth. */
   readonly isKeras3: boolean;
+  /**
+   * The shape of its input, batch first, null where a length is free; null altogether while it is not known:
+   * whoever then calls `askShape` is asked again with it, and answers meanwhile with what makes an output
+   * of the right shape.
+   */
+  readonly shape: Shape | null;
+  readonly askShape: () => void;
   /** Says something that the reader of the file should know; begins with the layer. */
   readonly note: (words: string) => void;
   /** Throws: the layer's words cannot be said in layers of TensorFlow.js. */

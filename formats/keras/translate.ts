@@ -4,7 +4,7 @@ import { kindOf } from '../tfjs/layer-kind';
 import { endsOf, isKeras3Call, keras2Call } from './calls';
 import { isIdle, piecesOf } from './classes';
 import { isLayerEntry, nameIn } from './draft';
-import type { Draft, LayerEntry, Piece } from './draft';
+import type { Draft, LayerEntry, Piece, Shape } from './draft';
 import { plainValues } from './values';
 import { functionalOf, shapedBy, wired } from './wiring';
 import type { Translated } from './wiring';
@@ -15,6 +15,10 @@ export interface Reader {
   readonly layerLimit: number;
   /** True for a file that Keras 3 wrote. */
   readonly isKeras3: boolean;
+  /** The shape of a layer's input, by its path; null altogether while they are not known. */
+  readonly shapes: ReadonlyMap<string, Shape> | null;
+  /** Hears that the shapes must be known. */
+  readonly askShapes: () => void;
   /** Hears what else the file says than the network computes. */
   readonly note: (words: string) => void;
   /** Throws: the network cannot be read. */
@@ -49,6 +53,8 @@ interface TranslatedModel {
 
 class Translator {
   private layers = 0;
+  /** The path of the model that is being translated. */
+  private prefix = '';
 
   constructor(private readonly reader: Reader) {}
 
@@ -107,7 +113,7 @@ class Translator {
     if (!isLayerEntry(json)) return { ...nothing, entries: whole, kind: 'layer', isKeras3: false };
     const base = { ...nothing, ...this.called(json) };
     if (kind === 'sequential' || kind === 'functional') {
-      const { entry, isIdle: isLeftOut, shape } = this.model(json);
+      const { entry, isIdle: isLeftOut, shape } = this.nested(json, base.name);
       return { ...base, kind, shape, entries: isLeftOut ? [] : [{ entry, reads: null }] };
     }
     if (!isJsonObject(json.config)) return { ...base, entries: whole, kind: 'layer' };
@@ -115,11 +121,23 @@ class Translator {
     const config = plainValues(draft);
     const shape = config.batchInputShape ?? null;
     const pieces = this.piecesOf({ ...draft, config });
-    const entries = pieces.map(({ className, config: own, reads = null }, index) => ({
-      entry: { ...(index === 0 ? json : { name: own.name ?? null }), className, config: own },
+    const entries = pieces.map(({ className, config: own, reads = null }) => ({
+      entry: {
+        ...(own.name === config.name ? json : { name: own.name ?? null }),
+        className,
+        config: own,
+      },
       reads,
     }));
     return { ...base, kind: 'layer', shape, entries };
+  }
+
+  private nested(json: LayerEntry, name: string | null): TranslatedModel {
+    const outer = this.prefix;
+    this.prefix = `${outer}${name ?? ''}/`;
+    const model = this.model(json);
+    this.prefix = outer;
+    return model;
   }
 
   /** The layer's name and calls, these in the words of Keras 2. */
@@ -137,13 +155,19 @@ class Translator {
   }
 
   private draftOf(json: LayerEntry, config: JsonObject): Draft {
-    const { isKeras3, note, refuse } = this.reader;
+    const { isKeras3, note, refuse, shapes, askShapes } = this.reader;
     const { className } = json;
-    const words = `layer ${String(nameOf(json)).slice(0, 80)} (${className.slice(0, 80)})`;
+    const name = nameOf(json) ?? 'without a name';
+    const words = `layer ${name.slice(0, 80)} (${className.slice(0, 80)})`;
     return {
       className,
       config,
       isKeras3,
+      shape: shapes?.get(`${this.prefix}${name}`) ?? null,
+      askShape() {
+        if (shapes === null) askShapes();
+        else refuse(`${words} cannot be computed inside the layer that wraps it`);
+      },
       note: (more) => {
         note(`${words} ${more}`);
       },

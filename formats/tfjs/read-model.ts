@@ -3,6 +3,7 @@ import * as path from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { MalformedFileError, nodeFiles } from '../../files/durable-files';
 import type { JsonObject } from '../../files/durable-files';
+import { forEachLayer } from '../../layers';
 import { buildModel, disposeWeights } from '../../layers/build-model';
 import { ModelFileError } from '../model-file-error';
 import { HEAD_BYTES, recognize } from '../recognize';
@@ -10,6 +11,7 @@ import { MODEL_JSON_LIMIT, parseModelJson } from './model-json';
 import type { ModelJson, WeightGroup } from './model-json';
 import { modelPlace } from './model-place';
 import { checkedTopology } from './topology';
+import type { Topology } from './topology';
 
 /**
  * Reads a LayersModel from its `model.json`, as tfjs, Keras' converter and Teachable Machine write
@@ -42,18 +44,16 @@ export async function readModel(
  * Builds a network and gives it its weights; the caller owns it.
  *
  * @param file named in the errors.
- * @param topology what `checkedTopology` returned.
  * @param read the layers' weights by name, which are freed.
+ * @param topology what `checkedTopology` made of the file's.
  * @throws {ModelFileError} when tfjs cannot build it, or the weights do not fit; whatever `read` throws.
  */
 export async function builtWith(
   file: string,
-  { json, topology }: { readonly json: ModelJson; readonly topology: JsonObject },
+  { json, topology }: { readonly json: ModelJson; readonly topology: Topology },
   read: () => Promise<tf.NamedTensorMap> | tf.NamedTensorMap,
 ): Promise<tf.LayersModel> {
-  const model = await buildModel(topology, valuesOf(json)).catch((error: unknown) => {
-    throw unbuildable(file, error);
-  });
+  const model = await builtOf(file, json, topology);
   try {
     const weights = await read();
     try {
@@ -69,6 +69,39 @@ export async function builtWith(
     disposeWeights(model);
     throw error instanceof ModelFileError ? error : unbuildable(file, error);
   }
+}
+
+/** Builds the network with all weights zero; a second time where layers depend on the shapes of the first. */
+async function builtOf(file: string, json: ModelJson, topology: Topology): Promise<tf.LayersModel> {
+  const build = (from: JsonObject): Promise<tf.LayersModel> =>
+    buildModel(from, valuesOf(json)).catch((error: unknown) => {
+      throw unbuildable(file, error);
+    });
+  const model = await build(topology.model);
+  const shapes = inputShapes(model);
+  if (!topology.needsShapes && !isTooDeep(model, shapes)) return model;
+  disposeWeights(model);
+  return build(checkedTopology(file, json.topology, undefined, shapes).model);
+}
+
+/** The shape of each layer's input, by path. */
+function inputShapes(model: tf.LayersModel): Map<string, tf.Shape> {
+  const shapes = new Map<string, tf.Shape>();
+  forEachLayer(model, ({ inboundNodes }, path) => {
+    const shape = inboundNodes[0]?.inputShapes[0]; // a list even of one, whatever the types say
+    if (Array.isArray(shape)) shapes.set(path, shape);
+  });
+  return shapes;
+}
+
+/** Whether a BatchNormalization is of a rank that tfjs builds and then cannot compute. */
+function isTooDeep(model: tf.LayersModel, shapes: ReadonlyMap<string, tf.Shape>): boolean {
+  let isDeep = false;
+  forEachLayer(model, (layer, path) => {
+    const rank = shapes.get(path)?.length ?? 0;
+    isDeep ||= layer.getClassName() === 'BatchNormalization' && rank > 4;
+  });
+  return isDeep;
 }
 
 /**

@@ -4,7 +4,7 @@ import { CallCheck } from './calls';
 import { canPlay, kindOf, roleOf } from './layer-kind';
 import type { LayerKind } from './layer-kind';
 import { isLayerEntry } from '../keras/draft';
-import type { LayerEntry } from '../keras/draft';
+import type { LayerEntry, Shape } from '../keras/draft';
 import { translate } from '../keras/translate';
 import { ModelFileError } from '../model-file-error';
 import { isName } from './weight-specs';
@@ -14,12 +14,21 @@ const LAYER_LIMIT = 5_000;
 /** Samples of a batch whose size the file fixes, at most: stateful layers hold states for them. */
 const BATCH_LIMIT = 65_536;
 
+/** A topology that can be built. */
+export interface Topology {
+  /** The model's class and config with the keys in camelCase, as tfjs itself reads them. */
+  readonly model: JsonObject;
+  /** True where some layers only stand for what they become once the shapes of their inputs are known. */
+  readonly needsShapes: boolean;
+}
+
 /**
  * Checks a model's topology before tfjs builds it, which would take some faults for an endless loop.
  *
  * @param topology as model.json has it: a Keras or tfjs config, or a Keras model's file with
  *   `model_config`.
- * @returns the model's class and config with the keys in camelCase, as tfjs itself reads them.
+ * @param note hears what the file says and the model does not do.
+ * @param shapes of the layers' inputs by path, from the model that was built without them.
  * @throws {ModelFileError} naming the layer: a class that is not registered, a name that is missing
  *   or used twice, a call of a layer that is not there, a cycle.
  */
@@ -27,9 +36,15 @@ export function checkedTopology(
   file: string,
   topology: JsonObject,
   note: (words: string) => void = () => undefined,
-): JsonObject {
+  shapes: ReadonlyMap<string, Shape> | null = null,
+): Topology {
   const root = topology.model_config ?? topology;
+  let needsShapes = false;
   const model = translate(camelCased(root), {
+    shapes,
+    askShapes() {
+      needsShapes = true;
+    },
     layerLimit: LAYER_LIMIT,
     isKeras3: isOfKeras3(topology),
     note,
@@ -43,7 +58,7 @@ export function checkedTopology(
     throw new ModelFileError(file, 'its topology must be that of a model, got that of one layer');
   }
   const { className, config } = model as LayerEntry; // nothing that was not checked
-  return { className, config };
+  return { model: { className, config }, needsShapes };
 }
 
 /** Whether Keras 3 wrote a topology: it notes its version, beside the model or in it. */

@@ -1,7 +1,7 @@
 import type * as tf from '@tensorflow/tfjs';
 import { evaluationBatches } from '../data';
 import type { DataSet, ImageSet } from '../data';
-import { harden, mask, pruningManifest, verify } from '../surgery';
+import { harden, mask, pruningManifest, verify, withoutTrainingLayers } from '../surgery';
 import { modelBytes, weightFileSizes, writeModel } from '../formats';
 import type { ManifestFacts, Verification } from '../surgery';
 import type { Extras } from '../formats';
@@ -58,7 +58,7 @@ export async function handOver(options: HandOver): Promise<HandedOver> {
     await new Promise((resolve) => setImmediate(resolve));
     options.interrupt?.();
   };
-  const hard = harden({ model, graph }, keep);
+  const hard = forInference(harden({ model, graph }, keep));
   const masked = mask({ model, graph }, keep);
   try {
     progress.note('verify: the small network against the masked one');
@@ -97,6 +97,13 @@ export async function handOver(options: HandOver): Promise<HandedOver> {
     hard.dispose();
     masked.dispose();
   }
+}
+
+/** The network without the layers that only do something in training; takes the model that it is given. */
+function forInference(model: tf.LayersModel): tf.LayersModel {
+  const lean = withoutTrainingLayers(model);
+  if (lean) model.dispose();
+  return lean ?? model;
 }
 
 /** The same samples, with `work` before each. */

@@ -8,7 +8,7 @@ import { shown } from './draft';
 const activationNames: Readonly<Record<string, string>> = { silu: 'swish' };
 
 /** Types in which a layer may compute and this library computes in float32, which is more exact. */
-const floats = new Set(['float16', 'bfloat16', 'float64', 'mixedFloat16', 'mixedBfloat16']);
+const floats = /^(float16|bfloat16|float64|mixed_?(b?float16))$/i;
 
 /** Types that a layer may keep. */
 const known = new Set(['float32', 'int32', 'bool', 'string', 'complex64']);
@@ -37,7 +37,7 @@ function dtypeOf(value: JsonValue, { refuse }: Draft): JsonValue {
   if (policy === null || policy === undefined) return null;
   if (typeof policy === 'string') {
     if (known.has(policy)) return policy;
-    if (floats.has(policy)) return 'float32';
+    if (floats.test(policy)) return 'float32';
     if (/^u?int(8|16|32|64)$/.test(policy)) return 'int32';
   }
   return refuse(`has the dtype ${shown(policy)}, in which TensorFlow.js cannot compute`);

@@ -2,7 +2,7 @@ import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
 import type { ConfigOf } from '../config';
 import { strip } from '../surgery';
-import { requireFree, writeModel } from '../formats';
+import { modelPlace, requireFree, writeModel } from '../formats';
 import { ChannelGraph, countMacs, countParams } from '../graph';
 import { formatMacs } from '../report/table';
 import { startedEngine } from './engine';
@@ -32,8 +32,8 @@ export async function exportModel(config: ConfigOf<'export'>, terminal: Terminal
 }
 
 /** The pruning.json beside a model, which goes along with it. */
-async function pruningOf(file: string): Promise<Record<string, string>> {
-  const beside = path.join(path.dirname(file), 'pruning.json');
+async function pruningOf(model: string): Promise<Record<string, string>> {
+  const beside = path.join(path.dirname(await modelPlace(model)), 'pruning.json');
   const text = await fs.readFile(beside, 'utf8').catch(() => null);
   return text === null ? {} : { 'pruning.json': text };
 }

@@ -155,7 +155,8 @@ function rolesOf(model: tf.LayersModel, patterns: readonly string[]): Map<string
 export async function underSchema(graph: ChannelGraph, file: string | null): Promise<ChannelGraph> {
   if (file === null) return graph;
   try {
-    return readSchema(JSON.parse(await readFile(file, 'utf8')) as JsonValue, graph);
+    const text = await readFile(file, 'utf8');
+    return readSchema(JSON.parse(text.replace(/^\ufeff/, '')) as JsonValue, graph); // a byte order mark
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw new UsageError(`--schema-file ${file}: ${reason}`, { cause: error });

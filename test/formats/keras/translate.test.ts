@@ -13,6 +13,7 @@ import {
   writeLoose,
 } from '../tfjs/model-folders';
 import type { Loose, LooseModel, LooseObject } from '../tfjs/model-folders';
+import { fuzzReader } from '../tfjs/mutations';
 import { inKeras3 } from './keras3';
 
 /** Of float32 sums in another order. */
@@ -101,6 +102,21 @@ function sequence(): tf.LayersModel {
   return model;
 }
 
+/** Without nested models. */
+function nestedFree(): tf.LayersModel {
+  const { layers } = tf;
+  const model = tf.sequential({
+    name: 'plain',
+    layers: [
+      layers.conv2d({ name: 'conv', filters: 3, kernelSize: 3, inputShape: [5, 5, 2] }),
+      layers.flatten({ name: 'flatten' }),
+      layers.dense({ name: 'fc', units: 2 }),
+    ],
+  });
+  randomizeWeights(model);
+  return model;
+}
+
 const networks = { functionalModel, nestedModel, sequence, twoByTwo };
 
 describe('a network in the words of Keras 3', () => {
@@ -129,6 +145,45 @@ describe('a network in the words of Keras 3', () => {
     const opened = await plainlyLoaded(await filesOf(model));
     const inputs = samplesFor(model);
     expect(valuesOf(opened, inputs)).toEqual(valuesOf(model, inputs));
+  });
+
+  it('whose Sequential says its input shape itself, with other shapes of words', async () => {
+    const json = chain([2], [['Rescaling', { scale: 2, name: 'scale' }]], true);
+    const { model_config: root } = json.modelTopology as { model_config: { config: LooseObject } };
+    (root.config.layers as Loose[]).shift();
+    root.config.build_input_shape = [null, 2];
+    const { model } = await reading({ json, weights: Buffer.alloc(0) });
+    expect(valuesOf(model, [tf.tensor([[1, 2]])])).toEqual([2, 4]);
+  });
+
+  it('whose sums are operations with their terms one by one, and whose outputs have names', async () => {
+    const original = functionalModel();
+    const files = inKeras3(await filesOf(original));
+    const add = JSON.stringify(files.json).replace(
+      /("name":"add","class_name":"Add".*?"args":)\[\[(.*?)\]\],"kwargs"/,
+      '$1[$2],"kwargs"',
+    );
+    expect(add).not.toBe(JSON.stringify(files.json));
+    const named = add.replace('"output_layers":["fc",0,0]', '"output_layers":{"out":["fc",0,0]}');
+    expect(named).not.toBe(add);
+    const { model } = await reading({ ...files, json: JSON.parse(named) as LooseModel['json'] });
+    const inputs = samplesFor(original);
+    expect(valuesOf(model, inputs)).toEqual(valuesOf(original, inputs));
+  });
+
+  it('with weights numbered by layer, as the .keras format has them', async () => {
+    const original = nestedFree();
+    const files = inKeras3(await filesOf(original));
+    const counts = new Map<string, number>();
+    for (const weight of files.json.weightsManifest[0]!.weights) {
+      const layer = (weight.name as string).split('/')[0]!;
+      const index = counts.get(layer) ?? 0;
+      counts.set(layer, index + 1);
+      weight.name = `${layer}/vars/${index}`;
+    }
+    const { model } = await reading(files);
+    const inputs = samplesFor(original);
+    expect(valuesOf(model, inputs)).toEqual(valuesOf(original, inputs));
   });
 
   it('with calls in lists, counted from 0 as Keras 3 does, is read', async () => {
@@ -600,4 +655,32 @@ describe('layers that only do something in training', () => {
     expect(model.layers.map(({ name }) => name)).not.toContain('relu');
     expect(model.outputs[0]!.shape).toEqual([null, 3]);
   });
+});
+
+describe('a mutated network of Keras', () => {
+  it('is loaded or refused with a typed error, 1,500 times', async () => {
+    const bent = chain(
+      [6, 2],
+      [
+        ['RandomFlip', { name: 'flip', batch_input_shape: [null, 6, 2] }],
+        [
+          'Conv1D',
+          { name: 'conv', filters: 2, kernel_size: [2], padding: 'causal', activation: 'gelu_new' },
+        ],
+        ['ReLU', { negative_slope: 0.1, max_value: 2, threshold: 0.5 }],
+        ['GlobalAveragePooling1D', { keepdims: true }],
+        ['Normalization', { axis: [-1], mean: [1, 2], variance: [4, 9] }],
+        ['Conv1D', { name: 'last', filters: 1, kernel_size: [1], activation: 'hard_silu' }],
+      ],
+    );
+    const shapes = {
+      ...{ 'conv/kernel': [2, 2, 2], 'conv/bias': [2] },
+      ...{ 'last/kernel': [1, 2, 1], 'last/bias': [1] },
+    };
+    const files = [weighted(bent, shapes)];
+    for (const make of Object.values(networks)) files.push(inKeras3(await filesOf(make())));
+    const { loaded, refused } = await fuzzReader(path.join(scratch, 'fuzz'), files, 1_500, 7);
+    expect(loaded + refused).toBe(1_500);
+    expect(loaded).toBeGreaterThan(60);
+  }, 60_000);
 });

@@ -15,7 +15,7 @@ export async function exportModel(config: ConfigOf<'export'>, terminal: Terminal
   const out = config.out!; // rules.ts: export needs it
   await requireFree(out);
   await startedEngine(config, terminal);
-  const { model, source } = await networkOf(config);
+  const { model, source } = await networkOf(config, terminal.progress);
   const plain = strip(model); // a masked network in a file is exported as it computes
   const graph = ChannelGraph.of(plain);
   const pruning = config.model === null ? {} : await pruningOf(config.model);

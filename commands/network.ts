@@ -11,6 +11,7 @@ import { methods, patternOf } from '../methods';
 import type { AnyMethodOptions, LayerRate, MethodOptions, Methodology, Regrowth } from '../methods';
 import { architectures, blockLayers, publishedSize } from '../models';
 import type { ArchitectureId } from '../models';
+import type { Progress } from '../report/progress';
 import { UsageError, asUsage } from './usage';
 
 /** A network and a name for where it came from. */
@@ -32,9 +33,17 @@ export interface NetworkChoice {
   readonly seed: number | null;
 }
 
-/** Builds or reads the network that the options choose. */
-export async function networkOf(choice: NetworkChoice): Promise<Network> {
-  if (choice.model !== null) return { model: await readModel(choice.model), source: choice.model };
+/** Builds or reads the network that the options choose; `progress` hears what its file says beyond it. */
+export async function networkOf(
+  choice: NetworkChoice,
+  progress: Pick<Progress, 'note'>,
+): Promise<Network> {
+  if (choice.model !== null) {
+    const model = await readModel(choice.model, (words) => {
+      progress.note(words);
+    });
+    return { model, source: choice.model };
+  }
   const { arch, shortcut, seed } = choice;
   const published = publishedSize(arch);
   const options = {

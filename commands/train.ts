@@ -153,7 +153,10 @@ async function prepared(given: Config, terminal: Terminal): Promise<Parts> {
   requireValidation(given, data);
   const { height, width, channels } = data.train;
   const inputShape = [height, width, channels];
-  const network = await networkOf({ ...given, inputShape, classes: data.classes.length });
+  const network = await networkOf(
+    { ...given, inputShape, classes: data.classes.length },
+    terminal.progress,
+  );
   if (given.model !== null) checkFits(network, inputShape, data.classes.length);
   requireWritable(network.model, given.format);
   const teacher = await teacherOf(given, network, inputShape, data.classes.length);

@@ -1,6 +1,8 @@
 import * as tf from '@tensorflow/tfjs';
+import { repairDepthwiseConfig } from './depthwise-config';
 import { repairSeparableConfig } from './separable-config';
 
+repairDepthwiseConfig();
 repairSeparableConfig();
 
 /** A layer as a model's config names it. */

@@ -1,7 +1,7 @@
 import { isJsonObject } from '../../files/durable-files';
 import type { JsonObject, JsonValue } from '../../files/durable-files';
 import { shown } from './draft';
-import type { Draft } from './draft';
+import type { Draft, LayerEntry } from './draft';
 
 /** One call of a layer as Keras 3 lists it: arguments by place and by name, tensors among them. */
 interface Call extends JsonObject {
@@ -13,6 +13,39 @@ const merging = new Set(['Add', 'Multiply', 'Maximum', 'Minimum']);
 
 /** Layers that take further tensors as their first states. */
 const recurrent = new Set(['RNN', 'SimpleRNN', 'GRU', 'LSTM', 'ConvLSTM2D', 'Bidirectional']);
+
+/** What an operation with one number makes of its tensor: [scale, offset]; null where no Rescaling does. */
+type Line = (number: number, isFirst: boolean) => readonly [number, number] | null;
+
+const lines: Readonly<Record<string, Line>> = {
+  Add: (number) => [1, number],
+  Subtract: (number, isFirst) => (isFirst ? [-1, number] : [1, -number]),
+  Multiply: (number) => [number, 0],
+  TrueDivide: (number, isFirst) => (isFirst ? null : [1 / number, 0]),
+  Divide: (number, isFirst) => (isFirst ? null : [1 / number, 0]),
+};
+
+/** An operation of Keras 3 on a tensor and a number (`x / 255`) as the layer that computes it; others as they are. */
+export function rescaled(entry: LayerEntry): LayerEntry {
+  const { className, inboundNodes, config } = entry;
+  const nodes = Array.isArray(inboundNodes) ? (inboundNodes as readonly JsonValue[]) : [];
+  const [node] = nodes;
+  if (nodes.length !== 1 || !isJsonObject(config) || !isKeras3Call(node!)) return entry;
+  const line = lineOf(className, node);
+  if (line === null) return entry;
+  const [scale, offset] = line;
+  const call = { args: node.args.filter((argument) => typeof argument !== 'number'), kwargs: {} };
+  const own = { name: config.name ?? null, trainable: true, scale, offset };
+  return { ...entry, className: 'Rescaling', config: own, inboundNodes: [call] };
+}
+
+/** [scale, offset] of an operation on a tensor and a number; null for anything else. */
+function lineOf(className: string, { args }: Call): readonly [number, number] | null {
+  const at = args.findIndex((argument) => typeof argument === 'number');
+  if (!Object.hasOwn(lines, className) || args.length !== 2 || at < 0) return null;
+  const line = lines[className]!(args[at] as number, at === 0);
+  return line?.every(Number.isFinite) ? line : null;
+}
 
 /** Whether a call is in the words of Keras 3. */
 export function isKeras3Call(node: JsonValue): node is Call {

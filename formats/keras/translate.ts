@@ -1,7 +1,7 @@
 import { isJsonObject } from '../../files/durable-files';
 import type { JsonObject, JsonValue } from '../../files/durable-files';
 import { kindOf } from '../tfjs/layer-kind';
-import { endsOf, isKeras3Call, keras2Call } from './calls';
+import { endsOf, isKeras3Call, keras2Call, rescaled } from './calls';
 import { isIdle, piecesOf } from './classes';
 import { isLayerEntry, nameIn } from './draft';
 import type { Draft, LayerEntry, Piece, Shape } from './draft';
@@ -98,7 +98,8 @@ class Translator {
     return { ...entry, config: { ...config, layers: rest } };
   }
 
-  private layer(json: JsonValue): Translated {
+  private layer(listed: JsonValue): Translated {
+    const json = isLayerEntry(listed) ? rescaled(listed) : listed;
     if (++this.layers > this.reader.layerLimit) {
       this.reader.refuse(`it has more than ${this.reader.layerLimit} layers`);
     }
@@ -147,6 +148,9 @@ class Translator {
     if (!Array.isArray(inboundNodes)) return { name, calls: inboundNodes, isKeras3: false };
     const draft = this.draftOf(json, isJsonObject(json.config) ? json.config : {});
     const nodes = inboundNodes as readonly JsonValue[];
+    if (nodes.some(isCalledInTraining)) {
+      draft.note('is called with training true, which TensorFlow.js ignores');
+    }
     return {
       name,
       calls: nodes.map((node) => (isKeras3Call(node) ? keras2Call(node, draft) : node)),
@@ -222,6 +226,15 @@ class Translator {
       return { className, config: { ...config, name, layer: entry }, ...(reads && { reads }) };
     });
   }
+}
+
+/** Whether a call in the words of Keras 2 asks for what a layer does in training. */
+function isCalledInTraining(node: JsonValue): boolean {
+  const references = Array.isArray(node) ? (node as readonly JsonValue[]) : [];
+  return references.some((reference) => {
+    const given = Array.isArray(reference) ? (reference as readonly JsonValue[])[3] : null;
+    return isJsonObject(given) && given.training === true;
+  });
 }
 
 /** The name by which a config lists a layer. */

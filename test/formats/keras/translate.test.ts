@@ -6,6 +6,7 @@ import { disposeWeights } from '../../../layers/build-model';
 import { randomizeWeights } from '../../tensors';
 import {
   functionalModel,
+  layerEntry,
   nestedModel,
   plainlyLoaded,
   readLoose,
@@ -169,6 +170,42 @@ describe('a network in the words of Keras 3', () => {
     const { model } = await reading({ ...files, json: JSON.parse(named) as LooseModel['json'] });
     const inputs = samplesFor(original);
     expect(valuesOf(model, inputs)).toEqual(valuesOf(original, inputs));
+  });
+
+  it('whose operations with a number scale and shift', async () => {
+    const tensor = (name: string): LooseObject => ({
+      class_name: '__keras_tensor__',
+      config: { shape: [null, 2], keras_history: [name, 0, 0] },
+    });
+    const steps: [string, (x: LooseObject) => Loose[]][] = [
+      ['TrueDivide', (x) => [x, 4]],
+      ['Subtract', (x) => [1, x]],
+      ['Multiply', (x) => [3, x]],
+      ['Add', (x) => [x, 0.5]],
+      ['Subtract', (x) => [x, 2]],
+    ];
+    const input = { name: 'op', class_name: 'InputLayer', inbound_nodes: [] };
+    const layers = steps.map(([class_name, args], index) => ({
+      name: `op${index}`,
+      class_name,
+      config: { name: `op${index}` },
+      inbound_nodes: [{ args: args(tensor(index === 0 ? 'op' : `op${index - 1}`)), kwargs: {} }],
+    }));
+    const json = chain([2], []);
+    json.modelTopology = {
+      keras_version: '3.9.2',
+      model_config: {
+        class_name: 'Functional',
+        config: {
+          name: 'operations',
+          layers: [{ ...input, config: { name: 'op', batch_shape: [null, 2] } }, ...layers],
+          input_layers: ['op', 0, 0],
+          output_layers: ['op4', 0, 0],
+        },
+      },
+    };
+    const values = [8, -2].map((x) => 3 * (1 - x / 4) + 0.5 - 2);
+    expectNear(await madeOf(json, [2], [8, -2]), values);
   });
 
   it('with weights numbered by layer, as the .keras format has them', async () => {
@@ -527,6 +564,18 @@ describe('a key that changes what is computed is refused by layer and key', () =
   });
 });
 
+it('says which calls ask for what a layer does in training', async () => {
+  const files = await filesOf(functionalModel());
+  const text = JSON.stringify(files.json).replace(
+    '["conv1",0,0,{}]',
+    '["conv1",0,0,{"training":true}]',
+  );
+  const { notes } = await reading({ ...files, json: JSON.parse(text) as LooseModel['json'] });
+  expect(notes).toEqual([
+    'layer bn1 (BatchNormalization) is called with training true, which TensorFlow.js ignores',
+  ]);
+});
+
 describe('values of Keras that mean what TensorFlow.js has', () => {
   it('regularizers of one kind, an axis in a list, types of other widths', async () => {
     const json = chain(
@@ -581,8 +630,15 @@ describe('values of Keras that mean what TensorFlow.js has', () => {
       depthwiseRegularizer: regularizer,
       inputShape: [2, 2, 2],
     });
-    const { model } = await reading(await filesOf(tf.sequential({ layers: [layer] })));
-    expect(model.layers[0]!.getConfig().depthwiseRegularizer).toMatchObject({ className: 'L1L2' });
+    const files = await filesOf(tf.sequential({ layers: [layer] }));
+    const depthwise = layerEntry(files.json.modelTopology, layer.name).config as LooseObject;
+    expect(depthwise.depthwise_constraint).toBeNull(); // as this package mends it
+    depthwise.depthwise_constraint = depthwise.depthwise_regularizer!;
+    const { model } = await reading(files);
+    const config = model.layers[0]!.getConfig();
+    expect(config.depthwiseRegularizer).toMatchObject({ className: 'L1L2' });
+    expect(config.depthwiseConstraint).toBeNull();
+    disposeWeights(await plainlyLoaded(await filesOf(model)));
   });
 });
 

@@ -1,5 +1,5 @@
 import type { JsonValue } from '../../files/durable-files';
-import { isRegistered } from '../tfjs/layer-kind';
+import { kindOf } from '../tfjs/layer-kind';
 import { withActivation } from './activations';
 import { shown } from './draft';
 import type { Draft, Piece } from './draft';
@@ -28,7 +28,7 @@ const idle = new Set([
 
 /** Whether the layer only does something in training, and TensorFlow.js cannot do that. */
 export function isIdle(className: string): boolean {
-  return idle.has(className) && !isRegistered(className);
+  return idle.has(className) && kindOf(className) === null;
 }
 
 type Harmless = (value: JsonValue) => boolean;

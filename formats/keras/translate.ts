@@ -181,7 +181,7 @@ class Translator {
 
   private piecesOf(draft: Draft): readonly Piece[] {
     if (isIdle(draft.className)) {
-      draft.note('is left out: it does something in training alone');
+      draft.note('is left out: it does nothing but in training');
       return [];
     }
     const { className, config } = draft;

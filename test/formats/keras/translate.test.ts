@@ -654,14 +654,16 @@ describe('layers that only do something in training', () => {
       [
         flip,
         ['SpatialDropout2D', { rate: 0.5, name: 'drop' }],
+        ['Identity', { name: 'same' }], // which is an initializer, too
         ['Rescaling', { scale: 2, name: 'scale' }],
       ],
     );
     const { model, notes } = await reading({ json, weights: Buffer.alloc(0) });
     expect(model.layers.map(({ name }) => name)).toEqual(['in', 'scale']);
     expect(notes).toEqual([
-      'layer flip (RandomFlip) is left out: it does something in training alone',
-      'layer drop (SpatialDropout2D) is left out: it does something in training alone',
+      'layer flip (RandomFlip) is left out: it does nothing but in training',
+      'layer drop (SpatialDropout2D) is left out: it does nothing but in training',
+      'layer same (Identity) is left out: it does nothing but in training',
     ]);
   });
 

@@ -17,7 +17,9 @@ export async function evaluate(
   const file = config.model!; // rules.ts: evaluate needs it
   await startedEngine(config, terminal);
   const data = await dataOf(config);
-  const model = await readModel(file);
+  const model = await readModel(file, (words) => {
+    terminal.progress.note(words);
+  });
   const images = config.split === 'test' ? data.test : data.validation;
   checkFits(
     { model, source: file },

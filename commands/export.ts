@@ -2,7 +2,7 @@ import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
 import type { Run } from '../config/parse';
 import { strip } from '../surgery';
-import { requireFree, writeForms, writeModel } from '../formats';
+import { modelPlace, requireFree, writeForms, writeModel } from '../formats';
 import { blockLayers } from '../models';
 import { ChannelGraph, countMacs, countParams } from '../graph';
 import { formatMacs } from '../report/table';
@@ -15,7 +15,7 @@ export async function exportModel({ config }: Run<'export'>, terminal: Terminal)
   const out = config.out!; // rules.ts: export needs it
   await requireFree(out);
   await startedEngine(config, terminal);
-  const { model, source } = await networkOf(config);
+  const { model, source } = await networkOf(config, terminal.progress);
   const plain = strip(model); // a masked network in a file is exported as it computes
   const graph = ChannelGraph.of(plain);
   const pruning = config.model === null ? {} : await pruningOf(config.model);
@@ -35,8 +35,8 @@ export async function exportModel({ config }: Run<'export'>, terminal: Terminal)
 }
 
 /** The pruning.json beside a model, which goes along with it. */
-async function pruningOf(file: string): Promise<Record<string, string>> {
-  const beside = path.join(path.dirname(file), 'pruning.json');
+async function pruningOf(model: string): Promise<Record<string, string>> {
+  const beside = path.join(path.dirname(await modelPlace(model)), 'pruning.json');
   const text = await fs.readFile(beside, 'utf8').catch(() => null);
   return text === null ? {} : { 'pruning.json': text };
 }

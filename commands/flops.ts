@@ -9,7 +9,7 @@ import type { Terminal } from './terminal';
 /** Counts multiply-adds and parameters layer by layer; FLOPs are twice the multiply-adds. */
 export async function flops({ config }: Run<'flops'>, terminal: Terminal): Promise<number> {
   await startEngine('cpu'); // nothing is computed but initial weights
-  const { model } = await networkOf({ ...config, seed: null });
+  const { model } = await networkOf({ ...config, seed: null }, terminal.progress);
   const graph = ChannelGraph.of(model);
   const [macs, params] = [countMacs(graph), countParams(graph)];
   const layers = countCosts(graph).filter((cost) => cost.macs > 0 || cost.params > 0);

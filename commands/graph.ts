@@ -16,7 +16,7 @@ import type { Terminal } from './terminal';
  */
 export async function graph({ config }: Run<'graph'>, terminal: Terminal): Promise<number> {
   await startEngine('cpu'); // nothing is computed but initial weights
-  const { model, source } = await networkOf({ ...config, seed: null });
+  const { model, source } = await networkOf({ ...config, seed: null }, terminal.progress);
   const traced = ChannelGraph.of(model, { residual: config.residual });
   const channelGraph = await underSchema(traced, config.schemaFile);
   const drawing = config.dot || config.svg !== null ? dotOf({ model, graph: channelGraph }) : '';

@@ -23,7 +23,8 @@ export async function layerRatesOf({
 
 async function rulesOf(file: string): Promise<string[]> {
   try {
-    const content = JSON.parse(await readFile(file, 'utf8')) as JsonValue;
+    const text = await readFile(file, 'utf8');
+    const content = JSON.parse(text.replace(/^\ufeff/, '')) as JsonValue; // a byte order mark
     const rates = isJsonObject(content) && content.format === RATES_FORMAT ? content.rates : null;
     if (!isJsonObject(rates ?? undefined)) {
       throw new TypeError(`it must hold {"format": "${RATES_FORMAT}", "rates": {PATTERN: X}}`);

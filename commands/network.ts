@@ -11,6 +11,7 @@ import { completePolicy, createMethod, patternOf, pickOwn } from '../methods';
 import type { LayerRate, Methodology, OwnValues, Policy, Regrowth } from '../methods';
 import { architectures, blockLayers, publishedSize } from '../models';
 import type { ArchitectureId } from '../models';
+import type { Progress } from '../report/progress';
 import { UsageError, asUsage } from './usage';
 
 /** A network and a name for where it came from. */
@@ -32,9 +33,17 @@ export interface NetworkChoice {
   readonly seed: number | null;
 }
 
-/** Builds or reads the network that the options choose. */
-export async function networkOf(choice: NetworkChoice): Promise<Network> {
-  if (choice.model !== null) return { model: await readModel(choice.model), source: choice.model };
+/** Builds or reads the network that the options choose; `progress` hears what its file says beyond it. */
+export async function networkOf(
+  choice: NetworkChoice,
+  progress: Pick<Progress, 'note'>,
+): Promise<Network> {
+  if (choice.model !== null) {
+    const model = await readModel(choice.model, (words) => {
+      progress.note(words);
+    });
+    return { model, source: choice.model };
+  }
   const { arch, shortcut, seed } = choice;
   const published = publishedSize(arch);
   const options = {
@@ -151,7 +160,8 @@ function rolesOf(model: tf.LayersModel, patterns: readonly string[]): Map<string
 export async function underSchema(graph: ChannelGraph, file: string | null): Promise<ChannelGraph> {
   if (file === null) return graph;
   try {
-    return readSchema(JSON.parse(await readFile(file, 'utf8')) as JsonValue, graph);
+    const text = await readFile(file, 'utf8');
+    return readSchema(JSON.parse(text.replace(/^\ufeff/, '')) as JsonValue, graph); // a byte order mark
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw new UsageError(`--schema-file ${file}: ${reason}`, { cause: error });

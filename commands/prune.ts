@@ -28,7 +28,9 @@ export async function prune(run: Run<'prune'>, terminal: Terminal): Promise<numb
   if (!pruning) throw nothingGoes(config.rate, file, config);
   const isWithImages = needsImages(run, pruning.method);
   await startedEngine(config, terminal);
-  const model = await readModel(file);
+  const model = await readModel(file, (words) => {
+    terminal.progress.note(words);
+  });
   try {
     const free = await asUsage(() => graphOf(model, { ...config, regrowth: 'hard' }));
     const graph = await underSchema(free, config.schemaFile);

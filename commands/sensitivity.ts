@@ -13,6 +13,7 @@ import { readModel } from '../formats';
 import type { JsonObject } from '../files';
 import { prunable, zeroMasked } from '../layers';
 import { proposeByRate } from '../methods';
+import type { Progress } from '../report/progress';
 import type { Sensitivity } from '../report/sensitivity';
 import { weightsHash } from '../trainer/step/distillation';
 import { scanSensitivity } from '../measure/search/sensitivity';
@@ -43,7 +44,7 @@ export async function sensitivity(
   using stop = listenForStop();
   await startedEngine(config, terminal);
   const data = await imagesOf(config);
-  const model = await maskable(file);
+  const model = await maskable(file, terminal.progress);
   try {
     const { height, width, channels } = data.validation;
     checkFits({ model, source: file }, [height, width, channels], data.classes.length);
@@ -89,8 +90,10 @@ async function imagesOf(config: Config): Promise<DataSet> {
 }
 
 /** The network with masks of its own, which are full; masks that it came with are in its weights. */
-async function maskable(file: string): Promise<tf.LayersModel> {
-  const read = await readModel(file);
+async function maskable(file: string, progress: Pick<Progress, 'note'>): Promise<tf.LayersModel> {
+  const read = await readModel(file, (words) => {
+    progress.note(words);
+  });
   try {
     zeroMasked(read);
     return prunable(read);

@@ -167,7 +167,10 @@ async function prepared(asked: Config, terminal: Terminal): Promise<Parts> {
   requireValidation(resolved, data);
   const { height, width, channels } = data.train;
   const inputShape = [height, width, channels];
-  const network = await networkOf({ ...resolved, inputShape, classes: data.classes.length });
+  const network = await networkOf(
+    { ...resolved, inputShape, classes: data.classes.length },
+    terminal.progress,
+  );
   if (resolved.model !== null) checkFits(network, inputShape, data.classes.length);
   requireWritable(network.model, resolved.format, { blocksOf: blockLayers });
   const teacher = await teacherOf(resolved, network, inputShape, data.classes.length);

@@ -105,7 +105,7 @@ function readText(path: string, fault: (problem: string) => ConfigError): string
 
 function parseJson(content: string, fault: (problem: string) => ConfigError): unknown {
   try {
-    return JSON.parse(content);
+    return JSON.parse(content.replace(/^\ufeff/, '')); // some editors begin with a byte order mark
   } catch (error) {
     throw fault(`must hold JSON: ${(error as Error).message}`);
   }

@@ -10,6 +10,7 @@ export { SPARSE_FILE, unpackSparse } from './sparse/sparse-unpack';
 export type { SparseEntry } from './sparse/sparse-unpack';
 export { FolderInUseError, modelBytes, requireFree, writeModel } from './tfjs/model-files';
 export type { Extras } from './tfjs/model-files';
+export { modelPlace } from './tfjs/model-place';
 export { readModel } from './tfjs/read-model';
 export { weightBytes } from './tfjs/weight-bytes';
 export { levelPath, writeLevel, writeLevels } from './typescript/levels';

@@ -1,5 +1,6 @@
 import { weightsByName, forEachLayer } from '../layers';
 import type * as tf from '@tensorflow/tfjs';
+import { OptionError } from '../errors';
 import { ChannelClasses } from './channels';
 import type { Channels } from './channels';
 import type { LayerCall } from './handler';
@@ -47,7 +48,11 @@ export class Tracer {
     readonly residual: Residual,
   ) {
     for (const [name, weight] of weightsByName(model)) this.shapes.set(name, weight.shape);
-    forEachLayer(model, (_, path) => this.shapes.set(path, []));
+    const paths = new Set<string>();
+    forEachLayer(model, (_, path) => {
+      if (paths.has(path)) throw new OptionError({ option: 'model', problem: sharedPath(path) });
+      paths.add(path);
+    });
   }
 
   /** True when the layer has the weight: a bias, a gamma. */
@@ -143,6 +148,10 @@ export class Tracer {
     this.slices.push(slice);
   }
 }
+
+const sharedPath = (path: string): string =>
+  `must have one layer at the path ${path}, it has two: a layer with '/' in its name and one of a nested ` +
+  'model; give one of them another name';
 
 function sliceName(call: LayerCall, weight: string, axis: number): string {
   return `${call.path}/${weight}:${axis}`;

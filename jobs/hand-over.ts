@@ -1,7 +1,7 @@
 import type * as tf from '@tensorflow/tfjs';
 import { evaluationBatches } from '../data';
 import type { DataSet, ImageSet } from '../data';
-import { harden, mask, pruningManifest, verify } from '../surgery';
+import { harden, mask, pruningManifest, verify, withoutTrainingLayers } from '../surgery';
 import { modelBytes, weightFileSizes, writeModel } from '../formats';
 import type { ManifestFacts, Verification } from '../surgery';
 import type { Extras } from '../formats';
@@ -56,7 +56,7 @@ export interface HandedOver {
  */
 export async function handOver(options: HandOver): Promise<HandedOver> {
   const { model, graph, keep, folder, facts, progress, signal } = options;
-  const hard = harden({ model, graph }, keep);
+  const hard = dropTrainingLayers(harden({ model, graph }, keep));
   const masked = mask({ model, graph }, keep);
   try {
     progress.note('verify: the small network against the masked one');
@@ -93,6 +93,13 @@ export async function handOver(options: HandOver): Promise<HandedOver> {
     hard.dispose();
     masked.dispose();
   }
+}
+
+/** The network without the layers that only do something in training; takes the model that it is given. */
+function dropTrainingLayers(model: tf.LayersModel): tf.LayersModel {
+  const lean = withoutTrainingLayers(model);
+  if (lean) model.dispose();
+  return lean ?? model;
 }
 
 /** The first `count` images of a split, normalised, in batches; each is freed when the next is asked for. */

@@ -1,4 +1,5 @@
 export { harden, mask } from './harden';
+export { withoutTrainingLayers } from './inference';
 export { composeKeep, inflate, pruningOf } from './inflate';
 export { pruningManifest } from './manifest';
 export type { ManifestFacts } from './manifest';

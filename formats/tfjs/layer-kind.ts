@@ -42,6 +42,11 @@ export function canPlay(className: string, role: string): boolean {
   return isKindOf(className, bases[role]!);
 }
 
+/** Whether TensorFlow.js knows a class of this name, whatever it is. */
+export function isRegistered(className: string): boolean {
+  return registered(className) !== null;
+}
+
 function registered(className: string): Base | null {
   const classes = tf.serialization.SerializationMap.getMap().classNameMap;
   return Object.hasOwn(classes, className) ? classes[className]![0] : null;

@@ -36,12 +36,8 @@ export function parseModelJson(file: string, bytes: Uint8Array): ModelJson {
   refuseGiants(file, bytes);
   const json = jsonOf(file, bytes);
   refuseTraps(file, json, '$');
-  const { modelTopology, weightsManifest, userDefinedMetadata } = isJsonObject(json) ? json : {};
-  if (!isJsonObject(modelTopology) || !Array.isArray(weightsManifest)) {
-    const layersModel = 'it must be a LayersModel (modelTopology and weightsManifest)';
-    throw new ModelFileError(file, `${layersModel}; a GraphModel cannot be pruned`);
-  }
-  const groups = (weightsManifest as JsonValue[]).map((group) => groupOf(file, group));
+  const { modelTopology, weightsManifest, userDefinedMetadata } = partsOf(file, json);
+  const groups = weightsManifest.map((group) => groupOf(file, group));
   refuseRepeats(
     file,
     'weight',
@@ -54,6 +50,43 @@ export function parseModelJson(file: string, bytes: Uint8Array): ModelJson {
   );
   const metadata = isJsonObject(userDefinedMetadata) ? userDefinedMetadata : null;
   return { topology: modelTopology, groups, metadata };
+}
+
+/** The topology and the rest of a LayersModel; other files of JSON are told what they are. */
+function partsOf(file: string, json: JsonValue): JsonObject & LayersModelJson {
+  const parts = isJsonObject(json) ? json : {};
+  const { format, modelTopology, weightsManifest } = parts;
+  const isGraph = isJsonObject(modelTopology) && Array.isArray(modelTopology.node);
+  if (format === 'graph-model' || isGraph) {
+    throw new ModelFileError(
+      file,
+      'it is a GraphModel, which holds operations and no layers: convert the Keras model it was made ' +
+        'from again, with --output_format=tfjs_layers_model',
+    );
+  }
+  if (isLayersModel(parts)) return parts;
+  if (typeof parts.class_name === 'string' && isJsonObject(parts.config)) {
+    throw new ModelFileError(
+      file,
+      "it is a Keras model's config without weights: convert the model, weights and all, with " +
+        'tensorflowjs_converter --output_format=tfjs_layers_model',
+    );
+  }
+  const held = isJsonObject(modelTopology) && weightsManifest === undefined;
+  throw new ModelFileError(
+    file,
+    'it must be a LayersModel (modelTopology and weightsManifest)' +
+      (held ? ', it says nothing of weights' : ''),
+  );
+}
+
+interface LayersModelJson {
+  readonly modelTopology: JsonObject;
+  readonly weightsManifest: readonly JsonValue[];
+}
+
+function isLayersModel(parts: JsonObject): parts is JsonObject & LayersModelJson {
+  return isJsonObject(parts.modelTopology) && Array.isArray(parts.weightsManifest);
 }
 
 /** Refuses text that would take JSON.parse a lot of memory, before it gets it. */
@@ -85,7 +118,10 @@ function jsonOf(file: string, bytes: Uint8Array): JsonValue {
     return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes)) as JsonValue;
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    throw new ModelFileError(file, `it is not JSON: ${reason}`, { cause: error });
+    const what = bytes.includes(0) // which text has not
+      ? 'it is not JSON but bytes, such as a weight file: name the model.json that belongs to it'
+      : `it is not JSON: ${reason}`;
+    throw new ModelFileError(file, what, { cause: error });
   }
 }
 

@@ -3,25 +3,39 @@ import * as path from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { MalformedFileError, nodeFiles } from '../../files';
 import type { JsonObject } from '../../files';
+import { forEachLayer } from '../../layers';
 import { buildModel, disposeWeights } from '../../layers/build-model';
 import { ModelFileError } from '../model-file-error';
+import { HEAD_BYTES, recognize } from '../recognize';
 import { MODEL_JSON_LIMIT, parseModelJson } from './model-json';
 import type { ModelJson, WeightGroup } from './model-json';
+import { modelPlace } from './model-place';
 import { checkedTopology } from './topology';
+import type { Topology } from './topology';
 
 /**
  * Reads a LayersModel from its `model.json`, as tfjs, Keras' converter and Teachable Machine write
  * it; quantized weights become float32. The caller owns the model.
  *
+ * A config of Keras 3, and keys and layers of Keras that TensorFlow.js does not read, are translated into
+ * stock layers that compute the same, or refused by layer and key.
+ *
  * Everything is checked before anything is built: the weight files lie in the same folder under
  * plain names, are no links, have exactly the bytes that the weights' shapes ask for, and the layers
  * have no more weights than that. Nothing outside the folder is read.
  *
- * @throws {ModelFileError} when the file is no such model, with the reason.
+ * @param given its path, `file://` or `~/` before it or not; or a folder that holds it, or a run.
+ * @param note hears, layer by layer, what the file says and the model does not do.
+ * @throws {ModelFileError} when the file is no such model, with the reason and, for a file of another
+ *   kind, what to do with it.
  */
-export async function readModel(file: string): Promise<tf.LayersModel> {
+export async function readModel(
+  given: string,
+  note: (words: string) => void = () => undefined,
+): Promise<tf.LayersModel> {
+  const file = await modelPlace(given);
   const json = parseModelJson(file, await readModelJson(file));
-  const topology = checkedTopology(file, json.topology);
+  const topology = checkedTopology(file, json.topology, note);
   await checkWeightFiles(file, json.groups);
   return builtWith(file, { json, topology }, () => readWeights(file, json.groups));
 }
@@ -30,23 +44,21 @@ export async function readModel(file: string): Promise<tf.LayersModel> {
  * Builds a network and gives it its weights; the caller owns it.
  *
  * @param file named in the errors.
- * @param topology what `checkedTopology` returned.
  * @param read the layers' weights by name, which are freed.
+ * @param topology what `checkedTopology` made of the file's.
  * @throws {ModelFileError} when tfjs cannot build it, or the weights do not fit; whatever `read` throws.
  */
 export async function builtWith(
   file: string,
-  { json, topology }: { readonly json: ModelJson; readonly topology: JsonObject },
+  { json, topology }: { readonly json: ModelJson; readonly topology: Topology },
   read: () => Promise<tf.NamedTensorMap> | tf.NamedTensorMap,
 ): Promise<tf.LayersModel> {
-  const model = await buildModel(topology, valuesOf(json)).catch((error: unknown) => {
-    throw unbuildable(file, error);
-  });
+  const model = await builtOf(file, json, topology);
   try {
     const weights = await read();
     try {
       tf.tidy(() => {
-        model.loadWeights(weights, true); // a weight with a constraint makes tensors of its own
+        model.loadWeights(weightsFor(model, weights), true); // a weight with a constraint makes tensors of its own
       });
     } finally {
       tf.dispose(weights);
@@ -58,6 +70,70 @@ export async function builtWith(
     throw error instanceof ModelFileError ? error : unbuildable(file, error);
   }
 }
+
+/** Builds the network with all weights zero; a second time where layers depend on the shapes of the first. */
+async function builtOf(file: string, json: ModelJson, topology: Topology): Promise<tf.LayersModel> {
+  const build = (from: JsonObject): Promise<tf.LayersModel> =>
+    buildModel(from, valuesOf(json)).catch((error: unknown) => {
+      throw unbuildable(file, error);
+    });
+  const model = await build(topology.model);
+  const shapes = inputShapes(model);
+  if (!topology.needsShapes && !isTooDeep(model, shapes)) return model;
+  disposeWeights(model);
+  return build(checkedTopology(file, json.topology, undefined, shapes).model);
+}
+
+/** The shape of each layer's input, by path. */
+function inputShapes(model: tf.LayersModel): Map<string, tf.Shape> {
+  const shapes = new Map<string, tf.Shape>();
+  forEachLayer(model, ({ inboundNodes }, path) => {
+    const shape = inboundNodes[0]?.inputShapes[0]; // a list even of one, whatever the types say
+    if (Array.isArray(shape)) shapes.set(path, shape);
+  });
+  return shapes;
+}
+
+/** Whether a BatchNormalization is of a rank that tfjs builds and then cannot compute. */
+function isTooDeep(model: tf.LayersModel, shapes: ReadonlyMap<string, tf.Shape>): boolean {
+  let isDeep = false;
+  forEachLayer(model, (layer, path) => {
+    const rank = shapes.get(path)?.length ?? 0;
+    isDeep ||= layer.getClassName() === 'BatchNormalization' && rank > 4;
+  });
+  return isDeep;
+}
+
+/**
+ * The weights under the names that the model has for them.
+ *
+ * Converters put the names of models and cells around the layer's: `sequential/conv/kernel`. What fits no
+ * weight keeps its name, by which TensorFlow.js refuses it.
+ */
+function weightsFor(model: tf.LayersModel, weights: tf.NamedTensorMap): tf.NamedTensorMap {
+  const names = new Set(model.weights.map(({ originalName }) => originalName));
+  const others = Object.keys(weights).filter((name) => !names.has(name));
+  if (others.length === 0) return weights;
+  const free = new Set([...names].filter((name) => !Object.hasOwn(weights, name)));
+  const renamed = new Map<string, string>();
+  for (const name of others) {
+    const own = namesWithin(name).find((shorter) => free.delete(shorter));
+    if (own !== undefined) renamed.set(name, own);
+  }
+  const entries = Object.entries(weights);
+  return Object.fromEntries(entries.map(([name, weight]) => [renamed.get(name) ?? name, weight]));
+}
+
+/** What a weight's name is without those around its layer's, the longest first; a cell's name may go too. */
+function namesWithin(name: string): string[] {
+  const parts = name.split('/');
+  return parts.flatMap((_, start) => {
+    const left = parts.slice(start);
+    return left.length < 2 ? [] : [left, [...left.slice(0, -2), ...left.slice(-1)]].map(joined);
+  });
+}
+
+const joined = (parts: readonly string[]): string => parts.join('/');
 
 function valuesOf({ groups }: ModelJson): number {
   const own = groups.flatMap(({ weights }) => weights).filter(({ isOfLayer }) => isOfLayer);
@@ -76,7 +152,22 @@ async function readModelJson(file: string): Promise<Buffer> {
   const target = await fs.realpath(file).catch((error: unknown) => {
     throw unreadable(file, file, error);
   });
+  const foreign = recognize(await readHead(file, target));
+  if (foreign !== null) throw new ModelFileError(file, `it is ${foreign}`);
   return readFile(file, target, MODEL_JSON_LIMIT);
+}
+
+/** The first bytes of a file, however large it is. */
+async function readHead(model: string, file: string): Promise<Buffer> {
+  try {
+    const status = await nodeFiles.status(file);
+    if (status?.kind !== 'file') return Buffer.from('{'); // the reader says what is wrong with it
+    await using handle = await fs.open(file, 'r');
+    const { bytesRead, buffer } = await handle.read(Buffer.alloc(HEAD_BYTES), 0, HEAD_BYTES, 0);
+    return buffer.subarray(0, bytesRead);
+  } catch (error) {
+    throw unreadable(model, file, error);
+  }
 }
 
 /** Compares the sizes of the weight files with what the shapes ask for, before anything is read. */

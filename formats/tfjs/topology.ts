@@ -3,6 +3,9 @@ import type { JsonObject, JsonValue } from '../../files';
 import { CallCheck } from './calls';
 import { canPlay, kindOf, roleOf } from './layer-kind';
 import type { LayerKind } from './layer-kind';
+import { isLayerEntry } from '../keras/draft';
+import type { LayerEntry, Shape } from '../keras/draft';
+import { translate } from '../keras/translate';
 import { ModelFileError } from '../model-file-error';
 import { isName } from './weight-specs';
 
@@ -11,10 +14,12 @@ const LAYER_LIMIT = 5_000;
 /** Samples of a batch whose size the file fixes, at most: stateful layers hold states for them. */
 const BATCH_LIMIT = 65_536;
 
-/** A layer as a config lists it, keys in camelCase. */
-interface LayerEntry extends JsonObject {
-  readonly className: string;
-  readonly config: JsonObject | readonly JsonValue[];
+/** A topology that can be built. */
+export interface Topology {
+  /** The model's class and config with the keys in camelCase, as tfjs itself reads them. */
+  readonly model: JsonObject;
+  /** True where some layers only stand for what they become once the shapes of their inputs are known. */
+  readonly needsShapes: boolean;
 }
 
 /**
@@ -22,20 +27,45 @@ interface LayerEntry extends JsonObject {
  *
  * @param topology as model.json has it: a Keras or tfjs config, or a Keras model's file with
  *   `model_config`.
- * @returns the model's class and config with the keys in camelCase, as tfjs itself reads them.
+ * @param note hears what the file says and the model does not do.
+ * @param shapes of the layers' inputs by path, from the model that was built without them.
  * @throws {ModelFileError} naming the layer: a class that is not registered, a name that is missing
  *   or used twice, a call of a layer that is not there, a cycle.
  */
-export function checkedTopology(file: string, topology: JsonObject): JsonObject {
+export function checkedTopology(
+  file: string,
+  topology: JsonObject,
+  note: (words: string) => void = () => undefined,
+  shapes: ReadonlyMap<string, Shape> | null = null,
+): Topology {
   const root = topology.model_config ?? topology;
-  const model = camelCased(root);
+  let needsShapes = false;
+  const model = translate(camelCased(root), {
+    shapes,
+    askShapes() {
+      needsShapes = true;
+    },
+    layerLimit: LAYER_LIMIT,
+    isKeras3: isOfKeras3(topology),
+    note,
+    refuse(why) {
+      throw new ModelFileError(file, why);
+    },
+  });
   const check = new TopologyCheck(file);
   const kind = check.layer(model, 'the model');
   if (kind !== 'sequential' && kind !== 'functional') {
     throw new ModelFileError(file, 'its topology must be that of a model, got that of one layer');
   }
   const { className, config } = model as LayerEntry; // nothing that was not checked
-  return { className, config };
+  return { model: { className, config }, needsShapes };
+}
+
+/** Whether Keras 3 wrote a topology: it notes its version, beside the model or in it. */
+function isOfKeras3(topology: JsonObject): boolean {
+  const { model_config: model, keras_version: version } = topology;
+  const noted = version ?? (isJsonObject(model) ? model.keras_version : null);
+  return typeof noted === 'string' && noted.startsWith('3.');
 }
 
 /** One walk over a topology. */
@@ -138,13 +168,7 @@ class TopologyCheck {
   }
 }
 
-function isLayerEntry(entry: JsonValue | undefined): entry is LayerEntry {
-  if (!isJsonObject(entry)) return false;
-  const { className, config } = entry;
-  return typeof className === 'string' && typeof config === 'object' && config !== null;
-}
-
-const namedFirst = new Set(['inboundNodes', 'inputLayers', 'outputLayers']);
+const namedFirst = new Set(['inboundNodes', 'inputLayers', 'outputLayers', 'kerasHistory']);
 
 /**
  * A config as tfjs reads it: keys and texts in camelCase, except names and the layer names with

@@ -1,7 +1,9 @@
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { writeModel } from '../../formats';
 import { readOnnx } from '../formats/onnx/onnx-reader';
 import { invoke, refusal } from './fixtures/invoke';
 
@@ -174,5 +176,37 @@ describe('prune --rates', () => {
     const escape = await refusal([...base, ...name]);
     expect((escape as Error).message).toContain('subset must be letters');
     expect([first, second].map((out) => existsSync(out))).toEqual([false, false]);
+  });
+});
+
+describe('prune: layers that only do something in training', () => {
+  it('does not hand them over, and says which of them it could not read', async () => {
+    const { layers } = tf;
+    const model = tf.sequential({
+      layers: [
+        layers.conv2d({ name: 'conv', filters: 4, kernelSize: 3, inputShape: [8, 8, 3] }),
+        layers.dropout({ name: 'drop', rate: 0.5 }),
+        layers.globalAveragePooling2d({ name: 'pool' }),
+        layers.dense({ name: 'fc', units: 2 }),
+      ],
+    });
+    const source = fresh();
+    await writeModel(model, source);
+    model.dispose();
+    const json = join(source, 'model.json');
+    const text = readFileSync(json, 'utf8').replace(
+      '{"class_name":"Dropout"',
+      '{"class_name":"RandomFlip","config":{"name":"flip"}},{"class_name":"Dropout"',
+    );
+    writeFileSync(json, text);
+    const out = fresh();
+    const given = ['prune', '--model', source, '--rate', '0.5', '--out', out, ...quick];
+    const { notes } = await invoke(given);
+    expect(notes).toContain('layer flip (RandomFlip) is left out');
+    const written = JSON.parse(readFileSync(join(out, 'model.json'), 'utf8')) as {
+      modelTopology: { config: { layers: { config: { name: string } }[] } };
+    };
+    const names = written.modelTopology.config.layers.map(({ config }) => config.name);
+    expect(names).toEqual(['conv', 'pool', 'fc']);
   });
 });

@@ -466,3 +466,16 @@ describe('a keep set that does not fit', () => {
     }).not.toThrow();
   });
 });
+
+describe('two layers of one path', () => {
+  it('are refused by the path', () => {
+    const conv = (name: string): tf.layers.Layer =>
+      tf.layers.conv2d({ name, filters: 2, kernelSize: 1, inputShape: [4, 4, 2] });
+    const model = tf.sequential({
+      layers: [tf.sequential({ name: 'enc', layers: [conv('conv')] }), conv('enc/conv')],
+    });
+    expect(() => ChannelGraph.of(model)).toThrow(
+      'model must have one layer at the path enc/conv, it has two',
+    );
+  });
+});

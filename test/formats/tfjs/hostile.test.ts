@@ -370,7 +370,9 @@ describe('a call', () => {
     [[[['block', 1]]], 'must read [layer, call, output]'],
     [[[['block', 1, 0, 'x']]], 'must read [layer, call, output]'],
     [[['block', 1, 0, {}]], 'must read [layer, call, output], got "block"'], // TFOpLambda's way
-    [[{ args: [], kwargs: {} }], 'each call of layer relu must be a list'], // Keras 3's way
+    [[{ args: [], kwargs: {} }], 'layer relu (ReLU) is called with none, no tensor'], // Keras 3's way
+    [[{ args: [7], kwargs: {} }], 'layer relu (ReLU) is called with 7, no tensor'],
+    [[{ args: {} }], 'each call of layer relu must be a list'],
     [[[[['block', 1, 0, {}]]]], 'must read [layer, call, output]'],
     [null, 'the calls of layer relu must be a list'],
     ['block', 'the calls of layer relu must be a list'],
@@ -428,7 +430,7 @@ describe('a model.json', () => {
   const text = (): string => JSON.stringify(functional.json);
 
   it('that is no JSON is refused', async () => {
-    expect(await inFile('')).toContain('it is not JSON');
+    expect(await inFile('')).toContain('it is empty');
     expect(await inFile('{"modelTopology":')).toContain('it is not JSON');
     expect(await inFile(Buffer.from([0xff, 0xfe, 0x7b]))).toContain('it is not JSON');
     expect(await inFile(text().replace('"filters":6', '"filters":NaN'))).toContain('is not JSON');
@@ -439,7 +441,7 @@ describe('a model.json', () => {
       expect(await inFile(other)).toContain('it must be a LayersModel');
     }
     const graph = { format: 'graph-model', modelTopology: { node: [] }, weightsManifest: [] };
-    expect(await inFile(JSON.stringify(graph))).toContain('must have a class name and a config');
+    expect(await inFile(JSON.stringify(graph))).toContain('it is a GraphModel');
     const group = { modelTopology: {}, weightsManifest: [{ paths: 'x' }] };
     expect(await inFile(JSON.stringify(group))).toContain('must have paths and weights');
     const single = { class_name: 'Dense', config: { name: 'fc', units: 3 } };
@@ -501,7 +503,9 @@ describe('a model.json', () => {
 
   it('that is a folder or missing is refused', async () => {
     fs.mkdirSync(path.join(scratch, 'folder', 'model.json'), { recursive: true });
-    expect(await refusalOf(path.join(scratch, 'folder', 'model.json'))).toContain('regular file');
+    expect(await refusalOf(path.join(scratch, 'folder', 'model.json'))).toContain(
+      'it is a folder without a model.json',
+    );
     expect(await refusalOf(path.join(scratch, 'nowhere', 'model.json'))).toContain('cannot read');
   });
 

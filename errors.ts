@@ -39,6 +39,12 @@ export class OptionError extends SecateurError {
   }
 }
 
+/** @throws {OptionError} when the number is not a whole one from `least` on. */
+export function requireWhole(option: string, received: number, least: number): void {
+  if (Number.isSafeInteger(received) && received >= least) return;
+  throw new OptionError({ option, allowed: `a whole number from ${least}`, received });
+}
+
 /** Work was asked to stop, and has: what it had saved is whole. */
 export class StoppedError extends SecateurError {
   override readonly name = 'StoppedError';

@@ -20,11 +20,14 @@ export const mayImport = {
   formats: ['graph', 'layers', 'files'],
   measure: ['methods', 'surgery', 'data', 'report', 'graph', 'layers', 'backend', 'files'],
   trainer: ['measure', 'methods', 'data', 'report', 'graph', 'layers', 'backend', 'files'],
-  jobs: ['measure', 'surgery', 'formats', 'data', 'report', 'graph'],
-  config: ['methods', 'formats', 'data', 'models'],
+  jobs: [
+    ...['trainer', 'measure', 'methods', 'surgery', 'formats', 'models', 'data', 'report'],
+    ...['graph', 'layers', 'files', 'random'],
+  ],
+  config: ['measure', 'methods', 'formats', 'data', 'models'],
   commands: [
-    ...['config', 'jobs', 'trainer', 'measure', 'methods', 'surgery', 'formats', 'data', 'report'],
-    ...['graph', 'layers', 'models', 'backend', 'files', 'random'],
+    ...['config', 'jobs', 'trainer', 'measure', 'methods', 'surgery', 'formats', 'models'],
+    ...['graph', 'report', 'backend', 'files'],
   ],
 };
 

@@ -183,14 +183,13 @@ export type {
   SensitivityGroup,
   SensitivityPoint,
 } from './report/sensitivity';
-export { classifier, handOver, sampleImages } from './jobs/hand-over';
-export type { HandedOver, HandOver } from './jobs/hand-over';
+export * from './jobs';
 export { observationBatches, withEvidence } from './measure/observe/evidence';
 export { firstBatches, gatherEvidence } from './measure/observe/observation';
 export type { GatheredEvidence } from './measure/observe/observation';
 export { RunDirectory } from './files/run/run-directory';
-export { scanSensitivity } from './measure/search/sensitivity';
-export type { SensitivityScan } from './measure/search/sensitivity';
+export { scanGroups } from './measure/search/sensitivity';
+export type { GroupScan } from './measure/search/sensitivity';
 export { OtherScanError, SensitivityLog } from './measure/search/sensitivity-log';
 export { ResumeMismatchError } from './files/run/same-run';
 export { listenForStop } from './files/run/signals';

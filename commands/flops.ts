@@ -2,18 +2,18 @@ import type * as tf from '@tensorflow/tfjs';
 import { startEngine } from '../backend/engine';
 import type { Run } from '../config/parse';
 import { ChannelGraph, countCosts, countMacs, countParams } from '../graph';
+import { loadModel } from '../jobs';
 import { formatTable } from '../report/table';
-import { networkOf } from './network';
 import type { Terminal } from './terminal';
 
 /** Counts multiply-adds and parameters layer by layer; FLOPs are twice the multiply-adds. */
 export async function flops({ config }: Run<'flops'>, terminal: Terminal): Promise<number> {
   await startEngine('cpu'); // nothing is computed but initial weights
-  const { model } = await networkOf({ ...config, seed: null }, terminal.progress);
-  const graph = ChannelGraph.of(model);
+  const note = terminal.progress.note.bind(terminal.progress);
+  using loaded = await loadModel({ ...config, seed: null, note });
+  const graph = ChannelGraph.of(loaded.model);
   const [macs, params] = [countMacs(graph), countParams(graph)];
   const layers = countCosts(graph).filter((cost) => cost.macs > 0 || cost.params > 0);
-  model.dispose();
   const costs = layers.map(({ path, className, outputShape, ...cost }) => ({
     name: path,
     class: className,

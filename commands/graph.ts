@@ -5,8 +5,8 @@ import { ChannelGraph, countCosts } from '../graph';
 import type { ChannelGroup, Residual } from '../graph';
 import { dotOf } from '../graph/dot';
 import { schemaOf } from '../graph/schema';
+import { applySchema, loadModel } from '../jobs';
 import { formatTable } from '../report/table';
-import { networkOf, underSchema } from './network';
 import type { Terminal } from './terminal';
 
 /**
@@ -16,11 +16,13 @@ import type { Terminal } from './terminal';
  */
 export async function graph({ config }: Run<'graph'>, terminal: Terminal): Promise<number> {
   await startEngine('cpu'); // nothing is computed but initial weights
-  const { model, source } = await networkOf({ ...config, seed: null }, terminal.progress);
+  const note = terminal.progress.note.bind(terminal.progress);
+  using loaded = await loadModel({ ...config, seed: null, note });
+  const { model, source } = loaded;
   const traced = ChannelGraph.of(model, { residual: config.residual });
-  const channelGraph = await underSchema(traced, config.schemaFile);
+  const { schemaFile } = config;
+  const channelGraph = schemaFile === null ? traced : await applySchema(traced, schemaFile);
   const drawing = config.dot || config.svg !== null ? dotOf({ model, graph: channelGraph }) : '';
-  model.dispose();
   if (config.svg !== null) {
     await replaceFile(config.svg, Buffer.from(await svgOf(drawing)), nodeFiles);
   }

@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises';
+import { OptionError } from '../errors';
 import type { ConfigOf } from '../config';
 import { checkRate } from '../methods/select/counts';
 import { isJsonObject } from '../files';
 import type { JsonValue } from '../files';
-import { UsageError } from './usage';
 
 /** The form of a rates.json: `{ "format": ..., "rates": { "conv1": 0.3 } }`. */
 export const RATES_FORMAT = 'secateur-rates/1';
@@ -12,7 +12,7 @@ export const RATES_FORMAT = 'secateur-rates/1';
  * The rules of a `--layer-rate-file`, then those of `--layer-rate`, of which the later count. Names are judged
  * later, on the network.
  *
- * @throws {UsageError} naming the file, when it is no rates.json.
+ * @throws {OptionError} naming the file, when it is no rates.json.
  */
 export async function layerRatesOf({
   layerRateFile,
@@ -35,6 +35,7 @@ async function rulesOf(file: string): Promise<string[]> {
     });
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    throw new UsageError(`--layer-rate-file ${file}: ${reason}`, { cause: error });
+    const problem = `${file}: ${reason}`;
+    throw new OptionError({ option: 'layerRateFile', problem }, { cause: error });
   }
 }

@@ -1,16 +1,9 @@
-import type * as tf from '@tensorflow/tfjs';
-import type { ConfigOf } from '../config';
 import { options } from '../config';
+import type { ConfigOf } from '../config';
 import { ConfigError } from '../config/error';
 import type { Run } from '../config/parse';
-import { resolveImages } from '../config/resolve';
-import type { DataSet } from '../data';
-import type { Methodology } from '../methods';
-import { dataOf } from './data';
-import { checkFits } from './network';
-import type { Terminal } from './terminal';
-
-type Config = ConfigOf<'prune'>;
+import { countBnBatches } from '../jobs';
+import { isObserving } from '../methods';
 
 /** What speaks of images, and so has no effect where none are looked at. */
 const ofImages = [
@@ -22,21 +15,7 @@ const ofImages = [
   'limitValidation',
   'limitTest',
   'batchSize',
-] as const satisfies readonly (keyof Config)[];
-
-/** Images, and how many go into a batch. */
-export interface Images {
-  readonly data: DataSet;
-  readonly batchSize: number;
-}
-
-/** Training batches for BatchNormalization where a search judges by accuracy and nothing is said. */
-const BN_BATCHES = 10;
-
-/** Training batches on which BatchNormalization is measured anew. */
-export function bnBatchesOf({ bnBatches, maxDrop }: Config): number {
-  return bnBatches ?? (maxDrop === null ? 0 : BN_BATCHES);
-}
+] as const satisfies readonly (keyof ConfigOf<'prune'>)[];
 
 /**
  * Whether pruning has to look at images: for the method, for the statistics, for the accuracy, or since
@@ -44,13 +23,11 @@ export function bnBatchesOf({ bnBatches, maxDrop }: Config): number {
  *
  * @throws {ConfigError} when it has not, and an option speaks of them all the same.
  */
-export function needsImages(
-  { config, sources }: Run<'prune'>,
-  method: Methodology | null,
-): boolean {
-  const isNamed = sources.dataset === 'command line' && config.rates.length === 0;
-  const isObserved = method !== null && method.observes !== 'nothing';
-  if (isNamed || isObserved || bnBatchesOf(config) > 0 || config.maxDrop !== null) return true;
+export function needsImages({ config, sources }: Run<'prune'>): boolean {
+  const { method, rates, maxDrop } = config;
+  const isNamed = sources.dataset === 'command line' && rates.length === 0;
+  const isObserved = method !== 'none' && isObserving(method, config);
+  if (isNamed || isObserved || countBnBatches(config) > 0 || maxDrop !== null) return true;
   for (const key of ofImages) {
     if (sources[key] !== 'command line') continue;
     throw new ConfigError({
@@ -63,20 +40,4 @@ export function needsImages(
     });
   }
   return false;
-}
-
-/** Loads the images and checks that the network is made for them. */
-export async function imagesOf(
-  config: Config,
-  model: tf.LayersModel,
-  { progress }: Pick<Terminal, 'progress'>,
-): Promise<Images> {
-  const choice = resolveImages(config);
-  const data = await dataOf(choice);
-  const { height, width, channels } = data.train;
-  checkFits({ model, source: config.model! }, [height, width, channels], data.classes.length);
-  progress.note(
-    `images of ${data.name}: ${data.train.count} training, ${data.validation.count} validation`,
-  );
-  return { data, batchSize: choice.batchSize };
 }

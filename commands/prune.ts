@@ -1,72 +1,41 @@
 import type { ConfigOf } from '../config';
 import type { Run } from '../config/parse';
-import { mask } from '../surgery';
-import { readModel, requireFree, writeForms } from '../formats';
-import { blockLayers } from '../models';
-import { keepAll } from '../graph';
-import { comparisonTable } from '../report/table';
-import { classifier, handOver } from '../jobs/hand-over';
-import { startedEngine } from './engine';
+import { resolveImages } from '../config/resolve';
+import { listenForStop } from '../files/run/signals';
+import { describeTarget, pruneLevels, pruneOnce } from '../jobs';
+import type { PrunedLevels, PrunedOnce, PruneOptions } from '../jobs';
+import { comparisonTable, formatTable } from '../report/table';
+import { startNamedEngine } from './engine';
+import { toJobOptions } from './job-options';
 import { layerRatesOf } from './layer-rate-file';
-import { pruneLevels } from './levels';
-import { graphOf, underSchema } from './network';
-import { choosable, chosen, nothingGoes, pruningMethod, randomInputs, settledOn } from './one-shot';
-import type { Choosable } from './one-shot';
-import { imagesOf, needsImages } from './prune-images';
-import { asUsage } from './usage';
+import { needsImages } from './prune-images';
 import type { Terminal } from './terminal';
-
-type Config = ConfigOf<'prune'>;
+import { nameTarget } from './training-report';
 
 /** Prunes a trained network in one go, without training, proves and writes it. */
 export async function prune(run: Run<'prune'>, terminal: Terminal): Promise<number> {
+  using stop = listenForStop();
   const config = { ...run.config, layerRate: await layerRatesOf(run.config) };
-  const { model: file, out } = config as { readonly model: string; readonly out: string }; // rules.ts
-  const isSingle = config.rates.length === 0;
-  if (isSingle) await requireFree(out);
-  const pruning = await asUsage(() => pruningMethod(config));
-  if (!pruning) throw nothingGoes(config.rate, file, config);
-  const isWithImages = needsImages(run, pruning.method);
-  await startedEngine(config, terminal);
-  const model = await readModel(file, (words) => {
-    terminal.progress.note(words);
-  });
-  try {
-    const free = await asUsage(() => graphOf(model, { ...config, regrowth: 'hard' }));
-    const graph = await underSchema(free, config.schemaFile);
-    const images = isWithImages ? await imagesOf(config, model, terminal) : null;
-    const network = await choosable({ model, graph, file, images }, pruning, config);
-    await (isSingle ? pruneOnce : pruneLevels)(network, out, config, terminal);
-    return 0;
-  } finally {
-    model.dispose();
+  const isWithImages = needsImages(run);
+  await startNamedEngine(config, terminal);
+  const { data, ...others } = toJobOptions(resolveImages(config));
+  const options: PruneOptions & { readonly out: string } = {
+    ...others,
+    ...(isWithImages && { data }),
+    ...{ model: config.model!, out: config.out! }, // the rules: prune needs them
+    ...{ progress: terminal.progress, signal: stop.signal },
+  };
+  if (config.rates.length === 0) printOnce(await pruneOnce(options), config, terminal);
+  else {
+    const { rates, dataset, subset } = config;
+    printLevels(await pruneLevels({ ...options, rates, dataset, subset }), config, terminal);
   }
+  return 0;
 }
 
-async function pruneOnce(
-  network: Choosable,
-  out: string,
-  config: Config,
-  terminal: Terminal,
-): Promise<void> {
-  const { model, graph, file, images } = network;
-  const { rate, keep, summary } = await chosen(network, config, terminal);
-  using settled = await settledOn(keep, network, config);
-  const whole = images && mask({ model, graph }, keepAll);
-  const { before, after, verification, manifest } = await handOver({
-    model: settled?.model ?? model,
-    graph,
-    keep,
-    whole,
-    folder: out,
-    facts: { ...config, rate, layerRates: config.layerRate, source: file },
-    extras: (hard) => writeForms(hard, config.format, { blocksOf: blockLayers }),
-    samples: () => randomInputs(model, config.verifySamples, config.seed),
-    classify:
-      images &&
-      classifier(() => images.data.test, images.data, images.batchSize, terminal.progress),
-    progress: terminal.progress,
-  }).finally(() => whole?.dispose());
+function printOnce(result: PrunedOnce, config: ConfigOf<'prune'>, terminal: Terminal): void {
+  const { before, after, verification, manifest, rate, isSettled } = result;
+  const summary = summarize(result, config);
   if (config.json) {
     if (summary) terminal.progress.note(summary);
     terminal.print(JSON.stringify(manifest, null, 2));
@@ -74,9 +43,42 @@ async function pruneOnce(
   }
   terminal.print(comparisonTable(before, after));
   terminal.print(
-    `${summary ? `${summary}\n` : ''}pruned at rate ${rate}${settled ? ', BatchNormalization measured anew' : ''}\n` +
+    `${summary ? `${summary}\n` : ''}pruned at rate ${rate}${isSettled ? ', BatchNormalization measured anew' : ''}\n` +
       `verified on ${verification.samples} random inputs: largest difference ` +
       `${verification.maxAbsDiff} of ${verification.maxAbsOutput} on ${verification.backend}\n` +
-      `written to ${out}`,
+      `written to ${config.out!}`,
+  );
+}
+
+/** How the rate was found, in lines; null where it was given. */
+function summarize({ met, judged }: PrunedOnce, { maxDrop }: ConfigOf<'prune'>): string | null {
+  if (met) return describeTarget(nameTarget(met.target), met);
+  if (!judged) return null;
+  const { rate, drop, whole, images } = judged;
+  return (
+    `--max-drop ${maxDrop!}: rate ${rate} loses ${drop.toFixed(2)} points of ` +
+    `${(100 * whole).toFixed(2)} %, measured on ${images} validation images`
+  );
+}
+
+function printLevels(
+  result: PrunedLevels,
+  { json, verifySamples }: ConfigOf<'prune'>,
+  terminal: Terminal,
+): void {
+  if (json) {
+    terminal.print(JSON.stringify(result, null, 2));
+    return;
+  }
+  const { whole, levels } = result;
+  const rows = [{ rate: 0, ...whole }, ...levels].map(({ rate, macs, params, bytes }) => [
+    rate === 0 ? 'whole' : `rate ${rate}`,
+    ...[macs, params, bytes].map((size) => size.toLocaleString('en')),
+  ]);
+  terminal.print(formatTable(['level', 'MACs', 'parameters', 'bytes'], rows));
+  const worst = Math.max(...levels.map(({ verification }) => verification.maxAbsDiff));
+  terminal.print(
+    `each verified on ${verifySamples} random inputs: largest difference ${worst}\n` +
+      `written: ${levels.map(({ source }) => source).join(', ')}`,
   );
 }

@@ -31,8 +31,17 @@ export function describeFailure(error: unknown): Failure {
   return { text: error.stack ?? error.message, exitCode: 1 };
 }
 
+/** The library's words for options of the command line, where they are not those of the table. */
+const renamed: Readonly<Record<string, Key>> = {
+  data: 'dataset',
+  layerRates: 'layerRate',
+  'pruneAt.from': 'pruneFrom',
+  'pruneAt.every': 'pruneEvery',
+  'pruneAt.until': 'pruneUntil',
+};
+
 /** `minKeep must be ...` is `--min-keep must be ...` where the command line has such an option. */
 function spellOption({ option, problem, message }: OptionError): string {
-  const known = options.get(option as Key);
+  const known = options.get(renamed[option] ?? (option as Key));
   return known ? `--${known.arg} ${problem}` : message;
 }

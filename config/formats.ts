@@ -4,6 +4,8 @@
  * A format is a function that throws on a wrong value, which is what convict calls; the rest of it serves
  * the command line and the help. Text is read strictly: what is not wholly a number is no number.
  */
+import { readAmount, readDecimal } from '../measure/search/amount';
+import type { Units } from '../measure/search/amount';
 import type { OptionValue } from '../methods/facts';
 import { isPattern, PATTERN_FORMS } from '../methods/select/patterns';
 
@@ -121,45 +123,12 @@ function isPatternRate(given: string): boolean {
   return at > 0 && real({ from: 0, below: 1 }).accepts(readNumber(given.slice(at + 1)));
 }
 
-/** What a target asks for: a share of what there is, in (0, 1), or a figure of its own. */
-export interface Amount {
-  readonly kind: 'share' | 'figure';
-  readonly value: number;
-}
-
-/** The units of a figure with what each stands for; the empty one is of a bare number. */
-export type Units = Readonly<Record<string, number>>;
-
-const prefixes: Units = { '': 1, k: 1e3, M: 1e6, G: 1e9 };
-
-/** Units of costs; a bare time is in milliseconds. */
-export const units = {
-  count: prefixes,
-  bytes: { ...prefixes, B: 1, kB: 1e3, MB: 1e6, GB: 1e9 },
-  milliseconds: { '': 1, us: 1e-3, ms: 1, s: 1e3 },
-} as const satisfies Record<string, Units>;
-
-/** Reads `60%` and `0.6` as a share, `20M` and any bare number above 1 as a figure; null is neither. */
-export function amountOf(given: string | number, of: Units): Amount | null {
-  const form = /^\s*([+-]?[\d.]+(?:e[+-]?\d+)?)\s*([%a-z]*)\s*$/i;
-  const [, digits = '', unit = ''] = form.exec(String(given)) ?? [];
-  const number = readNumber(digits);
-  if (typeof number !== 'number' || number <= 0) return null;
-  if (unit === '%') return shareOf(number / 100);
-  if (unit === '' && number <= 1) return shareOf(number);
-  return Object.hasOwn(of, unit) ? { kind: 'figure', value: number * of[unit]! } : null;
-}
-
-function shareOf(value: number): Amount | null {
-  return value < 1 ? { kind: 'share', value } : null;
-}
-
-/** An amount as it is written: `amountOf` reads it. */
+/** An amount as it is written: `readAmount` reads it. */
 export function amount(of: Units, example: string): Format<string | number> {
   const named = Object.keys(of).filter((unit) => unit !== '');
   return format({
     accepts: (value): value is string | number =>
-      (typeof value === 'string' || typeof value === 'number') && amountOf(value, of) !== null,
+      (typeof value === 'string' || typeof value === 'number') && readAmount(value, of) !== null,
     read: (given) => given,
     allowed: `a share that stays, as 60% or 0.6, or a figure above 1, as ${example} (${named.join(', ')})`,
     placeholder: 'AMOUNT',
@@ -241,8 +210,8 @@ function format<T>(description: Description<T>): Format<T> {
 
 /** The number that the text is from its first character to its last, or the text itself. */
 function readNumber(given: string): unknown {
-  const decimal = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
-  return decimal.test(given) ? Number(given) + 0 : given; // + 0 turns -0 into 0
+  const number = readDecimal(given);
+  return Number.isNaN(number) ? given : number + 0; // + 0 turns -0 into 0
 }
 
 function isWithin(value: number, { from, to, above, below }: Limits): boolean {

@@ -50,6 +50,8 @@ export interface DataSet {
   /** Standard deviation per channel, in [0, 1] pixel units. */
   readonly deviation: readonly number[];
   readonly augmentation: Augmentation;
+  /** What suits it where a user says nothing; a set of one's own may have none. */
+  readonly recipe?: Recipe | undefined;
   /** SHA-256 (hex) over the names, sizes and hashes of the training files and the class names. */
   readonly fingerprint: string;
 }

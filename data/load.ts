@@ -3,6 +3,7 @@ import { seedOf } from '../random/seeds';
 import { DataError } from './data-error';
 import type { DataOptions, DataSet, DataSetEntry, FileDigest, ImageSet } from './data-set';
 import { sha256 } from './files';
+import { USUAL_FRACTION } from './recipe';
 import { balancedSubset, selectImages, stratifiedSplit } from './split';
 
 /**
@@ -30,7 +31,7 @@ export async function readDataSet(
     checkAlike(images, found, opened.place);
     return limitImages(found, options.limitTest, seedOf('test', options.seed), 'limitTest');
   };
-  const { classes, mean, deviation, augmentation } = entry;
+  const { classes, mean, deviation, augmentation, recipe } = entry;
   return {
     name,
     classes,
@@ -42,13 +43,14 @@ export async function readDataSet(
     mean,
     deviation,
     augmentation,
+    recipe,
     fingerprint: fingerprintOf(files, classes),
   };
 }
 
 function splitTraining(
   images: ImageSet,
-  { seed, limitTrain, limitValidation, validationFraction = 0.1 }: DataOptions,
+  { seed, limitTrain, limitValidation, validationFraction = USUAL_FRACTION }: DataOptions,
 ): { train: ImageSet; validation: ImageSet } {
   const { kept, heldOut } = stratifiedSplit(images.labels, {
     fraction: validationFraction,
@@ -83,7 +85,7 @@ function limitImages(images: ImageSet, limit = 0, seed: number, option: string):
 }
 
 function checkOptions(options: DataOptions): void {
-  const { seed, validationFraction = 0.1 } = options;
+  const { seed, validationFraction = USUAL_FRACTION } = options;
   if (!Number.isSafeInteger(seed)) {
     throw new OptionError({ option: 'seed', allowed: 'an integer', received: seed });
   }

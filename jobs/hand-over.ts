@@ -5,8 +5,8 @@ import { harden, mask, pruningManifest, verify, withoutTrainingLayers } from '..
 import { modelBytes, weightFileSizes, writeModel } from '../formats';
 import type { ManifestFacts, Verification } from '../surgery';
 import type { Extras } from '../formats';
-import type { ChannelGraph, KeepSet } from '../graph';
-import { countMacs, countParams } from '../graph';
+import { keepAll } from '../graph';
+import type { KeepSet, Network } from '../graph';
 import { measureLatency } from '../measure/latency';
 import type { Progress } from '../report/progress';
 import type { Measures } from '../report/table';
@@ -15,9 +15,8 @@ import { breathe } from '../stopping';
 
 /** A network and what stays of it. */
 export interface HandOver {
-  /** Prunable or stock; borrowed. */
-  readonly model: tf.LayersModel;
-  readonly graph: ChannelGraph;
+  /** Of a prunable or stock model; borrowed. */
+  readonly network: Network;
   readonly keep: KeepSet;
   /** The network that `before` measures, at full width; borrowed. Default the masked one. */
   readonly whole?: tf.LayersModel | null;
@@ -55,9 +54,10 @@ export interface HandedOver {
  * @throws {StoppedError} once the signal has been aborted; what was written by then is whole.
  */
 export async function handOver(options: HandOver): Promise<HandedOver> {
-  const { model, graph, keep, folder, facts, progress, signal } = options;
-  const hard = dropTrainingLayers(harden({ model, graph }, keep));
-  const masked = mask({ model, graph }, keep);
+  const { network, keep, folder, facts, progress, signal } = options;
+  const { model, graph } = network;
+  const hard = dropTrainingLayers(harden(network, keep));
+  const masked = mask(network, keep);
   try {
     progress.note('verify: the small network against the masked one');
     const verification = await verify({ model, graph, keep, hard }, options.samples(), signal);
@@ -70,18 +70,17 @@ export async function handOver(options: HandOver): Promise<HandedOver> {
     const whole = options.whole ?? masked;
     const [slow, fast] = await measureLatency([whole, hard], { signal });
     const measure = async (
-      network: tf.LayersModel,
+      measured: tf.LayersModel,
       latencyMs: number,
-      stays: KeepSet | undefined,
+      stays: KeepSet,
     ): Promise<Measures> => ({
-      ...((await options.classify?.(network)) ?? { accuracy: null, loss: null }),
-      macs: countMacs(graph, stays),
-      params: countParams(graph, stays),
-      bytes: await modelBytes(network),
+      ...((await options.classify?.(measured)) ?? { accuracy: null, loss: null }),
+      ...network.costs(stays),
+      bytes: await modelBytes(measured),
       latencyMs,
     });
     return {
-      before: await measure(whole, slow!.medianMs, undefined),
+      before: await measure(whole, slow!.medianMs, keepAll),
       after: {
         ...(await measure(hard, fast!.medianMs, keep)),
         ...(keep.weights.size > 0 && { weightFile: weightFileSizes(hard) }),
@@ -126,7 +125,7 @@ export async function* sampleImages(
 }
 
 /** Accuracy and loss on a split, with progress; throws as `evaluate`. */
-export function classifier(
+export function createClassifier(
   split: () => ImageSet,
   data: DataSet,
   batchSize: number,

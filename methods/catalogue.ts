@@ -106,7 +106,7 @@ export const methodCatalogue = {
         shapes: 'scores',
       },
       entropyBins: {
-        doc: 'with --entropy-of activations: equal parts that the range of a filter is cut into',
+        doc: 'where the entropy is of activations: equal parts that the range of a filter is cut into',
         value: { kind: 'whole', from: 2 },
         default: 100,
         shapes: 'scores',

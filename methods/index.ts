@@ -27,5 +27,5 @@ export { RateLimitError } from './select/limits';
 export type { Merge } from './select/merge';
 export { patternOf, patternRate, patternText } from './select/patterns';
 export type { Pattern } from './select/patterns';
-export { schedules, startingAt } from './schedules';
+export { requireRising, schedules, startingAt } from './schedules';
 export type { RateSchedule, Schedule, ScheduleId } from './schedules';

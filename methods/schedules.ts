@@ -140,3 +140,34 @@ export function startingAt(schedule: Schedule, initialRate = 0): RateSchedule {
       ? finalRate
       : Math.min(finalRate, schedule(finalRate, progress, Math.min(initialRate, finalRate)));
 }
+
+/** By how much a rising curve may seem to fall in its last digits. */
+const ROUNDING = 1e-12;
+
+/**
+ * Checks that a schedule rises from 0 to each final rate.
+ *
+ * @param progresses of the events, in their order.
+ * @throws {OptionError} when it does not.
+ */
+export function requireRising(
+  schedule: RateSchedule,
+  finalRates: readonly number[],
+  progresses: readonly number[],
+): void {
+  for (const final of finalRates) {
+    let last = 0;
+    for (const progress of progresses) {
+      const rate = schedule(final, progress);
+      if (!(rate >= last - ROUNDING && rate <= final)) {
+        const problem = `must rise from 0 to the final rate ${final}`;
+        const received = `${rate} after ${last} at progress ${progress}`;
+        throw new OptionError({ option: 'schedule', problem, received });
+      }
+      last = rate;
+    }
+    if (last === final) continue;
+    const problem = `must reach the final rate ${final} at its last event`;
+    throw new OptionError({ option: 'schedule', problem, received: last });
+  }
+}

@@ -6,9 +6,6 @@ import { kebab } from '../config/nearest';
 import { OptionError, SecateurError, StoppedError } from '../errors';
 import { projectFolder } from './compiled';
 
-/** Rooms whose errors are still their own. */
-const EXEMPT = ['methods', 'trainer', 'measure', 'commands', 'config', 'jobs'];
-
 /** Folders that are not of the program. */
 const BESIDE = ['bench', 'coverage', 'dist', 'docs', 'examples', 'node_modules', 'runs', 'test'];
 
@@ -31,7 +28,7 @@ function sources(rooms: readonly string[]): [file: string, code: string][] {
 const converted = readdirSync(projectFolder, { withFileTypes: true })
   .filter((entry) => entry.isDirectory() && !entry.name.startsWith('.'))
   .map(({ name }) => name)
-  .filter((name) => !BESIDE.includes(name) && !EXEMPT.includes(name));
+  .filter((name) => !BESIDE.includes(name));
 
 describe('an OptionError', () => {
   it.each([

@@ -12,17 +12,6 @@ const MOST_TRAINER_LINES = 2_000;
 
 /** Sources that may be longer, because they are tables of data and no code. None is today. */
 const dataTables: readonly string[] = [];
-/** Sources that are longer, and are to be cut in pieces. */
-const beingSplit: readonly string[] = [
-  'config.ts',
-  'config/rules.ts',
-  'files/durable-files.ts',
-  'files/run/checkpoint.ts',
-  'files/run/run-directory.ts',
-  'trainer/trainer.ts',
-  'commands/train.ts',
-];
-
 /** Sources outside the rooms that every room may import. */
 const everybodys = ['errors.ts', 'stopping.ts'];
 /** Sources that nobody imports: the ways into the program. */
@@ -159,7 +148,7 @@ describe('sizes', () => {
   it(`no source has more than ${MOST_LINES} lines`, () => {
     const longer = [...sources.keys()]
       .filter((path) => linesOf(path) > MOST_LINES)
-      .filter((path) => !dataTables.includes(path) && !beingSplit.includes(path))
+      .filter((path) => !dataTables.includes(path))
       .map((path) => `${path}: ${linesOf(path)}`);
     expect(longer).toEqual([]);
   });

@@ -1,4 +1,4 @@
-import { OptionError } from '../errors';
+import { OptionError, requireWhole } from '../errors';
 import type { DataSet } from '../data';
 import type { JsonObject } from '../files';
 import type { RunDirectory } from '../files/run/run-directory';
@@ -60,19 +60,13 @@ export interface TrainerOptions {
 
 /** @throws {OptionError} when a number is outside its range, or there are no images to learn from or choose by. */
 export function checkTrainerOptions(options: TrainerOptions): void {
-  const { epochs, batchSize, data, checkpointEvery, keepCheckpoints, observeBatches } = options;
-  requireFromOne('epochs', epochs);
-  requireFromOne('batchSize', batchSize);
-  requireFromOne('checkpointEvery', checkpointEvery ?? 1);
-  requireFromOne('keepCheckpoints', keepCheckpoints ?? 1);
-  requireFromOne('observeBatches', observeBatches ?? 1);
+  const { data, checkpointEvery, keepCheckpoints = 1, observeBatches = 1 } = options;
+  const { epochs, batchSize } = options;
+  const counts = { epochs, batchSize, keepCheckpoints, observeBatches };
+  const all = { ...counts, checkpointEvery: checkpointEvery ?? 1 };
+  for (const [option, count] of Object.entries(all)) requireWhole(option, count, 1);
   requireImages('data.train', 'to learn from', data.train.count);
   requireImages('data.validation', 'by which the best epoch is chosen', data.validation.count);
-}
-
-function requireFromOne(option: string, received: number): void {
-  if (Number.isInteger(received) && received >= 1) return;
-  throw new OptionError({ option, allowed: 'a whole number from 1', received });
 }
 
 function requireImages(option: string, purpose: string, received: number): void {

@@ -1,4 +1,5 @@
 /** The options of the images. */
+import { USUAL_FRACTION } from '../../data/recipe';
 import { ids } from '../ids';
 import { choice, flag, list, optional, real, text, whole } from '../formats';
 import { option, recipe, whereData } from '../option';
@@ -42,7 +43,7 @@ export const dataOptions = {
     doc: 'fraction of the training images held out to choose the best network',
     group: 'Data',
     format: real({ from: 0, below: 1 }),
-    default: 0.1,
+    default: USUAL_FRACTION,
     commands: [...whereData, 'sensitivity'],
   }),
   limitTrain: option({

@@ -1,16 +1,7 @@
 /** The options of pruning that say how much goes. */
+import { units } from '../../measure/search/amount';
 import { ownOptions } from '../../methods/catalogue';
-import {
-  amount,
-  ascending,
-  list,
-  optional,
-  patternRate,
-  real,
-  text,
-  units,
-  whole,
-} from '../formats';
+import { amount, ascending, list, optional, patternRate, real, text, whole } from '../formats';
 import { option, wherePruned } from '../option';
 import { isFilled, isGiven } from '../rule';
 import type { Rule, Values } from '../rule';

@@ -1,4 +1,5 @@
 import * as path from 'node:path';
+import { SecateurError } from '../../errors';
 import {
   MalformedFileError,
   asDiskError,
@@ -13,9 +14,9 @@ import type { JsonObject, JsonValue, OpenFile } from '../../files';
 import type { Quality } from '../../report/sensitivity';
 
 /** A folder holds a scan of something else. */
-export class OtherScanError extends Error {
+export class OtherScanError extends SecateurError {
   override readonly name = 'OtherScanError';
-  readonly exitCode = 2;
+  override readonly exitCode = 2;
 }
 
 const FORMAT = 'secateur-sensitivity-log/1';

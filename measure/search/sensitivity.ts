@@ -1,14 +1,7 @@
 import type * as tf from '@tensorflow/tfjs';
-import {
-  countMacs,
-  countParams,
-  findGroup,
-  projectLayers,
-  removedUnits,
-  similarity,
-} from '../../graph';
-import type { ChannelGraph, KeepSet } from '../../graph';
-import { clearMasks, layerOf, setMasks } from '../../layers';
+import { findGroup, removedUnits, similarity } from '../../graph';
+import type { ChannelGraph, KeepSet, Network } from '../../graph';
+import { clearMasks, layerOf } from '../../layers';
 import type { Progress } from '../../report/progress';
 import type {
   Quality,
@@ -19,10 +12,9 @@ import type {
 import type { SensitivityLog } from './sensitivity-log';
 
 /** What a scan needs. */
-export interface SensitivityScan {
-  /** Prunable; its masks are full again at the end. Borrowed. */
-  readonly model: tf.LayersModel;
-  readonly graph: ChannelGraph;
+export interface GroupScan {
+  /** Of a prunable model, whose masks are full again at the end; borrowed. */
+  readonly network: Network;
   /** In (0, 1), ascending. */
   readonly rates: readonly number[];
   /** What a method leaves of the whole network at a rate. */
@@ -43,8 +35,9 @@ export interface SensitivityScan {
  * single weights, the groups are the kernels. What the log holds is not measured again, nor what a lower rate
  * left just the same, so that an interrupted scan ends with the very same answer.
  */
-export async function scanSensitivity(scan: SensitivityScan): Promise<Sensitivity> {
-  const { graph, rates, keepAt, images, progress } = scan;
+export async function scanGroups(scan: GroupScan): Promise<Sensitivity> {
+  const { network, rates, keepAt, images, progress } = scan;
+  const { graph } = network;
   const points = new Map<string, SensitivityPoint[]>();
   const parts = partsOf(graph, keepAt(rates[0]!));
   const scanner = new Scanner(scan);
@@ -52,8 +45,7 @@ export async function scanSensitivity(scan: SensitivityScan): Promise<Sensitivit
   try {
     const whole = {
       ...(await scanner.whole()),
-      macs: countMacs(graph),
-      params: countParams(graph),
+      ...network.costs(),
     };
     for (const rate of rates) {
       for (const [id, keep] of partsOf(graph, keepAt(rate))) {
@@ -75,7 +67,7 @@ class Scanner {
   /** By group what its last rate left, and how well that did. */
   private readonly last = new Map<string, { readonly keep: KeepSet; readonly quality: Quality }>();
 
-  constructor(private readonly scan: SensitivityScan) {}
+  constructor(private readonly scan: GroupScan) {}
 
   async whole(): Promise<Quality> {
     const none: KeepSet = { groups: new Map(), weights: new Map() };
@@ -84,11 +76,9 @@ class Scanner {
   }
 
   async point(group: string, rate: number, keep: KeepSet): Promise<SensitivityPoint> {
-    const { graph } = this.scan;
     const quality = await this.finished({ group, rate }, () => this.qualityOf(group, keep));
     this.last.set(group, { keep, quality });
-    const [macs, params] = [countMacs(graph, keep), countParams(graph, keep)];
-    return { rate, removed: removedUnits(keep), ...quality, macs, params };
+    return { rate, removed: removedUnits(keep), ...quality, ...this.scan.network.costs(keep) };
   }
 
   private async qualityOf(group: string, keep: KeepSet): Promise<Quality> {
@@ -112,13 +102,13 @@ class Scanner {
   }
 
   private async measured(keep: KeepSet): Promise<Quality> {
-    const { model, graph, measure } = this.scan;
-    setMasks(model, projectLayers(graph, keep), 'unit');
+    const { network, measure } = this.scan;
+    network.mask(keep, 'unit');
     try {
-      const { loss, accuracy } = await measure(model);
+      const { loss, accuracy } = await measure(network.model);
       return { loss, accuracy };
     } finally {
-      clearMasks(model);
+      clearMasks(network.model);
     }
   }
 }

@@ -1,4 +1,4 @@
-import { OptionError } from '../../errors';
+import { OptionError, requireWhole } from '../../errors';
 import { checkRate } from './counts';
 import type { CountingRule, Rounding } from './counts';
 import type { LayerRate } from './layer-rates';
@@ -77,11 +77,7 @@ export function completePolicy(options: PolicyOptions, method: PolicyJudge = {})
   };
   checkPattern(policy);
   checkRates(policy);
-  for (const option of ['roundTo', 'minKeep'] as const) {
-    const received = policy[option];
-    if (Number.isInteger(received) && received >= 1) continue;
-    throw new OptionError({ option, allowed: 'a whole number from 1', received });
-  }
+  for (const option of ['roundTo', 'minKeep'] as const) requireWhole(option, policy[option], 1);
   checkScope(policy);
   method.checkPolicy?.(policy);
   return policy;

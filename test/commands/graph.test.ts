@@ -30,6 +30,6 @@ describe('graph --svg', () => {
 
   it('names the file that cannot be written', async () => {
     const file = join(folder, 'nowhere', 'network.svg');
-    expect(((await refusal([...network, '--svg', file])) as Error).message).toContain('nowhere');
+    expect((await refusal([...network, '--svg', file])).message).toContain('nowhere');
   });
 });

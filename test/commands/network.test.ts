@@ -139,7 +139,7 @@ describe('the commands on a network, one after the other', () => {
     for (const args of [['evaluate'], ['train', '--run-dir', run]]) {
       const error = await refusal([...args, '--model', file, '--limit-train', '100', ...backend]);
       expect(error).toMatchObject({ exitCode: 2 });
-      expect((error as Error).message).toContain(
+      expect(error.message).toContain(
         `--model must take images of 28 x 28 x 1 and answer 10 classes; ${file} takes 32 x 32 x 3`,
       );
     }

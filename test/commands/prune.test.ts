@@ -41,7 +41,7 @@ async function pruned(...args: string[]): Promise<Manifest> {
 async function message(...args: string[]): Promise<string> {
   const error = await refusal(['prune', '--model', file, '--out', fresh(), ...quick, ...args]);
   expect(error).toMatchObject({ exitCode: 2 });
-  return (error as Error).message;
+  return error.message;
 }
 
 /** Channels kept of each group by id. */
@@ -171,10 +171,10 @@ describe('prune --rates', () => {
     const [first, second] = [fresh(), fresh()];
     const base = ['prune', '--model', file, ...quick];
     const nothing = await refusal([...base, '--out', first, '--rates', '0.001,0.5']);
-    expect((nothing as Error).message).toContain('--rates must remove something');
+    expect(nothing.message).toContain('--rates must remove something');
     const name = ['--out', second, '--rates', '0.5', '--subset', '../up'];
     const escape = await refusal([...base, ...name]);
-    expect((escape as Error).message).toContain('subset must be letters');
+    expect(escape.message).toContain('subset must be letters');
     expect([first, second].map((out) => existsSync(out))).toEqual([false, false]);
   });
 });

@@ -62,13 +62,13 @@ describe('sensitivity', () => {
 
   it('refuses a folder of other options, naming what differs', async () => {
     const error = await refusal([...asked, out, '--seed', '2']);
-    expect(error).toMatchObject({ name: 'OtherScanError', exitCode: 2 });
-    expect((error as Error).message).toMatch(/holds a scan of something else: /);
+    expect(error).toMatchObject({ exitCode: 2 });
+    expect(error.message).toMatch(/holds a scan of something else: /);
   });
 
   it('refuses options that could have no effect', async () => {
     const message = async (...args: string[]): Promise<string> =>
-      ((await refusal([...asked, join(folder, 'never'), ...args])) as Error).message;
+      (await refusal([...asked, join(folder, 'never'), ...args])).message;
     expect(await message('--method', 'none')).toContain('none would prune nothing');
     expect(await message('--layer-rate', 'first=0.5')).toContain('is not an option of sensitivity');
     expect(await message('--norm', 'l1')).toContain('has no effect without --method norm-filter');
@@ -118,7 +118,7 @@ describe('--layer-rate-file', () => {
     expect(await invoke([...train, '--resume'])).toMatchObject({ code: 0 });
     write({ format: 'secateur-rates/1', rates: { second: 0.75 } });
     const error = await refusal([...train, '--resume']);
-    expect((error as Error).message).toMatch(/^--layer-rate must be what the run .* began with/);
+    expect(error.message).toMatch(/^--layer-rate must be what the run .* began with/);
   });
 
   it.each([
@@ -129,6 +129,6 @@ describe('--layer-rate-file', () => {
     write(content);
     const error = await refusal([...given, ...place(), '--layer-rate-file', rates]);
     expect(error).toMatchObject({ exitCode: 2 });
-    expect((error as Error).message).toContain(reason);
+    expect(error.message).toContain(reason);
   });
 });

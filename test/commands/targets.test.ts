@@ -66,7 +66,7 @@ async function pruned(...args: string[]): Promise<Manifest & { readonly notes: s
 async function message(...args: string[]): Promise<string> {
   const error = await refusal(['prune', '--model', file, '--out', fresh(), ...quick, ...args]);
   expect(error).toMatchObject({ exitCode: 2 });
-  return (error as Error).message;
+  return error.message;
 }
 
 describe('prune to a target', () => {
@@ -166,7 +166,7 @@ describe('prune with images', () => {
       '--bn-batches',
       '2',
     ]);
-    expect((error as Error).message).toContain(
+    expect(error.message).toContain(
       '--bn-batches has no effect on a network without BatchNormalization',
     );
   });

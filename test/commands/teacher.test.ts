@@ -43,15 +43,15 @@ describe('train --teacher', () => {
   ])('refuses %j', async (args, message) => {
     const error = await refusal(['train', ...args]);
     expect(error).toMatchObject({ exitCode: 2 });
-    expect((error as Error).message).toContain(message);
+    expect((error).message).toContain(message);
   });
 
   it('refuses a teacher that is missing or answers other classes, before a run leaves a trace', async () => {
     const none = await refusal([...small, '--teacher', join(parent, 'none.json'), '--run-dir', run]);
-    expect((none as Error).message).toContain('none.json');
+    expect((none).message).toContain('none.json');
     const other = await refusal([...small, '--teacher', unfit, '--run-dir', run]);
     expect(other).toMatchObject({ exitCode: 2 });
-    expect((other as Error).message).toContain(
+    expect((other).message).toContain(
       '--teacher must take images of 28 x 28 x 1 and answer 10 classes',
     );
     expect(readdirSync(parent)).not.toContain('run');
@@ -68,13 +68,13 @@ describe('train --teacher', () => {
     const resume = ['--resume', '--run-dir', run];
     expect((await invoke([...resume, '--json'])).code).toBe(0);
     const choice = await refusal([...resume, '--teacher', dense]);
-    expect((choice as Error).message).toContain('--teacher must be what the run');
+    expect((choice).message).toContain('--teacher must be what the run');
     const file = join(moved, 'group1-shard1of1.bin');
     const weights = readFileSync(file);
     weights.writeFloatLE(0.125, 0);
     writeFileSync(file, weights);
     const changed = await refusal(resume);
     expect(changed).toMatchObject({ exitCode: 2 });
-    expect((changed as Error).message).toMatch(/belongs to another run: teacher was "[0-9a-f]{64}"/);
+    expect((changed).message).toMatch(/belongs to another run: teacher was "[0-9a-f]{64}"/);
   });
 }); // prettier-ignore

@@ -124,14 +124,14 @@ describe('train', () => {
     const status = readFileSync(join(folder, 'status.json'), 'utf8');
     const error = await refusal(['--resume', '--run-dir', folder, flag, value]);
     expect(error).toMatchObject({ exitCode: 2 });
-    for (const part of parts) expect((error as Error).message).toContain(part);
+    for (const part of parts) expect(error.message).toContain(part);
     expect(readFileSync(join(folder, 'status.json'), 'utf8')).toBe(status);
   });
 
   it('refuses a folder in which another process runs, and one that holds a run', async () => {
     const again = await refusal(['--run-dir', folder, ...small]);
     expect(again).toMatchObject({ exitCode: 2 });
-    expect((again as Error).message).toContain('holds a run already');
+    expect(again.message).toContain('holds a run already');
     using run = await RunDirectory.open(folder);
     const other = await commandLine(['--resume', '--run-dir', run.path]);
     expect(other).toMatchObject({ code: 2, stdout: '' });
@@ -209,7 +209,7 @@ describe('train --subset-classes', () => {
     const measure = ['evaluate', '--model', file, '--limit-test', '30', '--backend', backend];
     const { stdout } = await invoke([...measure, ...chosen, '--json']);
     expect(JSON.parse(stdout)).toMatchObject({ images: 30 });
-    expect((await refusal(measure)) as Error).toMatchObject({
+    expect(await refusal(measure)).toMatchObject({
       message: expect.stringContaining('answer 10 classes') as string,
     });
   });
@@ -220,7 +220,7 @@ describe('train --subset-classes', () => {
       ['--subset-classes', '1,2'],
     ]) {
       const error = await refusal(['--resume', '--run-dir', folder, ...change]);
-      expect((error as Error).message).toContain(`${change[0]!} must be what the run`);
+      expect(error.message).toContain(`${change[0]!} must be what the run`);
     }
   });
 
@@ -228,7 +228,7 @@ describe('train --subset-classes', () => {
     const none = join(parent, 'none');
     const error = await refusal([...small, '--subset-classes', '3,cat', '--run-dir', none]);
     expect(error).toMatchObject({ exitCode: 2 });
-    expect((error as Error).message).toMatch(/--subset-classes must be among .*got cat/);
+    expect(error.message).toMatch(/--subset-classes must be among .*got cat/);
     expect(readdirSync(parent)).not.toContain('none');
   });
 });

@@ -1,8 +1,6 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { asUsage } from '../../commands/usage';
-import { OptionError } from '../../errors';
 import { refusal } from './fixtures/invoke';
 import { commandLine } from '../trainer/fixtures/command-line';
 import { scratchFolder } from '../trainer/fixtures/toy-run';
@@ -37,29 +35,6 @@ function graphModel(): string {
   );
   return file;
 }
-
-describe('what the library refuses', () => {
-  const told = (error: Error): Promise<string> =>
-    asUsage(() => {
-      throw error;
-    }).catch((thrown: unknown) => (thrown as Error).message);
-
-  it('is told by the flag of the option', async () => {
-    const unmet = new OptionError({ option: 'targetMacs', problem: '50% cannot be reached' });
-    expect(await told(unmet)).toBe('--target-macs 50% cannot be reached');
-    const rule = new OptionError({ option: 'layerRates', problem: 'a=0.1 has no effect' });
-    expect(await told(rule)).toBe('--layer-rate a=0.1 has no effect');
-    const late = new OptionError({ option: 'pruneAt.until', allowed: 'below 8', received: 9 });
-    expect(await told(late)).toBe('--prune-until must be below 8, got 9');
-    const other = new OptionError({ option: 'batches', allowed: 'at least one', received: 0 });
-    expect(await told(other)).toBe('batches must be at least one, got 0');
-  });
-
-  it('is no bug turned into wrong usage', async () => {
-    const bug = new TypeError('undefined is not a function');
-    await expect(asUsage(() => Promise.reject(bug))).rejects.toBe(bug);
-  });
-});
 
 /** So that nothing takes long. */
 const few = ['--limit-train', '90'];
@@ -125,7 +100,7 @@ describe('wrong usage', () => {
     const folder = join(scratchFolder(), 'run');
     const error = await refusal(['--run-dir', folder, '--backend', 'cpu', ...args]);
     expect(error).toMatchObject({ exitCode: 2 });
-    expect((error as Error).message).toContain(message);
+    expect(error.message).toContain(message);
     expect(existsSync(folder)).toBe(false);
   });
 
@@ -141,7 +116,7 @@ describe('wrong usage', () => {
     const backend = command === 'flops' || command === 'graph' ? [] : ['--backend', 'cpu'];
     const error = await refusal([command, '--model', missing, ...args, ...backend]);
     expect(error).toMatchObject({ exitCode: 1 });
-    expect((error as Error).message).toContain(missing);
+    expect(error.message).toContain(missing);
     expect(existsSync('small')).toBe(false);
   });
 
@@ -164,7 +139,7 @@ describe('wrong usage', () => {
     const out = join(cwd, 'small');
     const error = await refusal(['prune', '--model', file, '--out', out, '--backend', 'cpu']);
     expect(error).toMatchObject({ exitCode: 1 });
-    expect((error as Error).message).toContain(file);
+    expect(error.message).toContain(file);
     expect(readdirSync(cwd)).toEqual([]);
   });
 
@@ -176,7 +151,7 @@ describe('wrong usage', () => {
     const before = contentOf(folder);
     const error = await refusal([command, ...args, '--out', folder, '--backend', 'cpu']);
     expect(error).toMatchObject({ exitCode: 2 });
-    expect((error as Error).message).toContain(`${folder} must be empty or hold an earlier export`);
+    expect(error.message).toContain(`${folder} must be empty or hold an earlier export`);
     expect(contentOf(folder)).toEqual(before);
   });
 
@@ -185,7 +160,7 @@ describe('wrong usage', () => {
     const before = contentOf(folder);
     const error = await refusal(['--run-dir', folder, '--limit-train', '100', '--backend', 'cpu']);
     expect(error).toMatchObject({ exitCode: 2 });
-    expect((error as Error).message).toContain('must be empty for a new run');
+    expect(error.message).toContain('must be empty for a new run');
     expect(contentOf(folder)).toEqual(before);
   });
 
@@ -198,7 +173,7 @@ describe('wrong usage', () => {
     const before = contentOf(folder);
     const stranger = await refusal(['--resume', '--run-dir', folder]);
     expect(stranger).toMatchObject({ exitCode: 2 });
-    expect((stranger as Error).message).toContain(`${folder} holds no run`);
+    expect(stranger.message).toContain(`${folder} holds no run`);
     expect(contentOf(folder)).toEqual(before);
     expect(readdirSync(cwd)).toEqual([]);
   });

@@ -1,9 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { amount, amountOf, units } from '../../config/formats';
+import { amount } from '../../config/formats';
+import { readAmount, units } from '../../measure/search/amount';
 import { parse } from '../../config/parse';
 
-describe('amountOf', () => {
+describe('readAmount', () => {
   it.each([
     ['60%', 'share', 0.6],
     ['0.6', 'share', 0.6],
@@ -15,15 +16,15 @@ describe('amountOf', () => {
     ['1e6', 'figure', 1e6],
     [1234, 'figure', 1234],
   ] as const)('reads %s as a %s of %d', (given, kind, value) => {
-    expect(amountOf(given, units.count)).toEqual({ kind, value });
+    expect(readAmount(given, units.count)).toEqual({ kind, value });
   });
 
   it('reads the units of bytes and times', () => {
-    expect(amountOf('1.2MB', units.bytes)).toEqual({ kind: 'figure', value: 1.2e6 });
-    expect(amountOf('300 kB', units.bytes)).toEqual({ kind: 'figure', value: 300e3 });
-    expect(amountOf('0.5ms', units.milliseconds)).toEqual({ kind: 'figure', value: 0.5 });
-    expect(amountOf('250us', units.milliseconds)).toEqual({ kind: 'figure', value: 0.25 });
-    expect(amountOf('5', units.milliseconds)).toEqual({ kind: 'figure', value: 5 });
+    expect(readAmount('1.2MB', units.bytes)).toEqual({ kind: 'figure', value: 1.2e6 });
+    expect(readAmount('300 kB', units.bytes)).toEqual({ kind: 'figure', value: 300e3 });
+    expect(readAmount('0.5ms', units.milliseconds)).toEqual({ kind: 'figure', value: 0.5 });
+    expect(readAmount('250us', units.milliseconds)).toEqual({ kind: 'figure', value: 0.25 });
+    expect(readAmount('5', units.milliseconds)).toEqual({ kind: 'figure', value: 5 });
   });
 
   it.each([
@@ -42,15 +43,18 @@ describe('amountOf', () => {
     '5ms',
     'toString',
   ])('reads nothing in %j', (given) => {
-    expect(amountOf(given, units.count)).toBeNull();
+    expect(readAmount(given, units.count)).toBeNull();
   });
 
   it('takes every share as a number and in percent', () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 999 }), (thousandths) => {
-        const share = amountOf(thousandths / 1000, units.count);
+        const share = readAmount(thousandths / 1000, units.count);
         expect(share).toEqual({ kind: 'share', value: thousandths / 1000 });
-        expect(amountOf(`${thousandths / 10}%`, units.count)!.value).toBeCloseTo(share!.value, 12);
+        expect(readAmount(`${thousandths / 10}%`, units.count)!.value).toBeCloseTo(
+          share!.value,
+          12,
+        );
       }),
     );
   });

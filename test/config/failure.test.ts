@@ -10,6 +10,10 @@ describe('what is said of an error', () => {
       text: '--min-keep must be a whole number, got 0.5',
       exitCode: 2,
     });
+    const rule = new OptionError({ option: 'layerRates', problem: 'a=0.1 has no effect' });
+    expect(describeFailure(rule).text).toBe('--layer-rate a=0.1 has no effect');
+    const late = new OptionError({ option: 'pruneAt.until', allowed: 'below 8', received: 9 });
+    expect(describeFailure(late).text).toBe('--prune-until must be below 8, got 9');
     const other = new OptionError({ option: 'extent', allowed: 'unit or kernel' });
     expect(describeFailure(other).text).toBe('extent must be unit or kernel');
   });

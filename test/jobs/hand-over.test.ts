@@ -2,8 +2,7 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { expect, it } from 'vitest';
-import { ChannelGraph } from '../../graph';
-import { weightReader } from '../../layers';
+import { Network } from '../../graph';
 import { handOver, sampleImages } from '../../jobs/hand-over';
 import type { HandedOver, HandOver } from '../../jobs/hand-over';
 import { describeOn } from '../engines';
@@ -20,14 +19,11 @@ import { StoppedError } from '../../errors';
 /** Hands a pruned toy over into `folder`. */
 async function handOverInto(folder: string, options: Partial<HandOver> = {}): Promise<HandedOver> {
   const model = toyModel();
-  const graph = ChannelGraph.of(model);
-  const keep = chooseUnits({ graph, kernel: weightReader(model) }, new GeometricMedian(), {
-    rate: 0.4,
-  });
+  const network = Network.of(model);
+  const keep = chooseUnits(network, new GeometricMedian(), { rate: 0.4 });
   try {
     return await handOver({
-      model,
-      graph,
+      network,
       keep,
       folder,
       facts: { method: 'fpgm', rate: 0.4, seed: 1, source: 'toy' },

@@ -3,7 +3,9 @@ import fc from 'fast-check';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { startEngine } from '../../backend/engine';
 import type { EngineId } from '../../backend/engine';
-import { methodOf } from '../../commands/network';
+import { OptionError } from '../../errors';
+import { toJobOptions } from '../../commands/job-options';
+import { chooseMethod } from '../../jobs';
 import { kebab } from '../../config/nearest';
 import { parse } from '../../config/parse';
 import type { Run } from '../../config/parse';
@@ -411,7 +413,7 @@ describe.each(entries)('$title', ({ id, own, create }) => {
       pattern: { kind: 'none' },
     };
     expect(Object.keys(expected).sort()).toEqual(Object.keys(completePolicy({ rate: 0.5 })).sort());
-    const { method, policy } = methodOf(config)!;
+    const { method, policy } = chooseMethod(toJobOptions(config))!;
     expect(method).toBeInstanceOf(methods[id]);
     expect(policy).toEqual(expected);
     expect(method).toEqual(createMethod(id, { ...own, seed: 7 }));
@@ -451,7 +453,7 @@ describe.each(entries)('$title', ({ id, own, create }) => {
     shelf.dispose();
     shelf = randomShelf(there, 1);
     shelf.showTo(method, there);
-    expect(() => method.choose(there, shelf.read)).toThrow(RangeError);
+    expect(() => method.choose(there, shelf.read)).toThrow(OptionError);
   });
 
   it('chooses in a network of coupled groups under every merge and scope', () => {

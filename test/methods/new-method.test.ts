@@ -5,7 +5,7 @@ import { expect, it } from 'vitest';
 import { readModel } from '../../formats';
 import { weightsByName } from '../../layers';
 import type { Measures } from '../../report/table';
-import { classifier, handOver, sampleImages } from '../../jobs/hand-over';
+import { createClassifier, handOver, sampleImages } from '../../jobs/hand-over';
 import { describeOn } from '../engines';
 import { NotedProgress, scratchFolder, toyData, toyTrainer } from '../trainer/fixtures/toy-run';
 import { LargestWeight } from './largest-weight';
@@ -27,20 +27,19 @@ describeOn(['cpu', 'tensorflow'], 'a new method', () => {
       const toy = await toyTrainer(folder, { method, policy, data, epochs: 3 });
       await toy.trainer.train();
       const best = await toy.trainer.restoreBest();
-      const { run, model, graph, trainer } = toy;
+      const { run, network, trainer } = toy;
       const {
         before: wide,
         after,
         verification,
         manifest,
       } = await handOver({
-        model,
-        graph,
+        network,
         keep: trainer.keep,
         folder: run.export,
         facts: { method: 'largest-weight', rate: 0.5, seed: 1, source: 'toy' },
         samples: () => sampleImages(data.validation, data, 8),
-        classify: classifier(() => data.validation, data, 4, new NotedProgress()),
+        classify: createClassifier(() => data.validation, data, 4, new NotedProgress()),
         progress: toy.progress,
       });
       const small = await readModel(join(run.export, 'model.json'));

@@ -5,14 +5,20 @@ import {
   keepAll,
   keepFromJson,
   keepToJson,
-  projectLayers,
   removedUnits,
   requireMasks,
   similarity,
 } from '../../graph';
-import { maskedWeights, setMasks, weightsByName, zeroMasked } from '../../layers';
+import { maskedWeights, weightsByName, zeroMasked } from '../../layers';
 import type { MaskExtent } from '../../layers';
-import { choose, completePolicy, proposeByRate, scoreKernels, unitOf } from '../../methods';
+import {
+  choose,
+  completePolicy,
+  proposeByRate,
+  requireRising,
+  scoreKernels,
+  unitOf,
+} from '../../methods';
 import type {
   Choice,
   Evidence,
@@ -51,9 +57,6 @@ export interface PruningState {
   readonly held?: ReturnType<typeof keepToJson>;
 }
 
-/** By how much a rising curve may seem to fall in its last digits. */
-const ROUNDING = 1e-12;
-
 /**
  * Applies a method to the network under training: zeroes what it removes, and holds it there (hard),
  * lets it grow again until the next event (soft), or holds a growing part of it (gradual).
@@ -74,7 +77,7 @@ export class Pruning {
     this.network = network;
     this.policy = completePolicy(policy, method);
     requireMasks(network, unitOf(method, network));
-    this.checkSchedule();
+    requireRising(parts.schedule, this.rates, [...parts.timetable.progresses()]);
   }
 
   get timetable(): Timetable {
@@ -200,25 +203,6 @@ export class Pruning {
         `(rate, layerRates, minKeep ${minKeep}, roundTo ${roundTo})`,
     });
   }
-
-  private checkSchedule(): void {
-    const { schedule, timetable } = this.parts;
-    for (const final of this.rates) {
-      let last = 0;
-      for (const progress of timetable.progresses()) {
-        const rate = schedule(final, progress);
-        if (!(rate >= last - ROUNDING && rate <= final)) {
-          const problem = `must rise from 0 to the final rate ${final}`;
-          const received = `${rate} after ${last} at progress ${progress}`;
-          throw new OptionError({ option: 'schedule', problem, received });
-        }
-        last = rate;
-      }
-      if (last === final) continue;
-      const problem = `must reach the final rate ${final} at its last event`;
-      throw new OptionError({ option: 'schedule', problem, received: last });
-    }
-  }
 }
 
 /**
@@ -230,12 +214,13 @@ export class Pruning {
  * @throws as `setMasks`.
  */
 export function hold(
-  { model, graph }: Pick<Network, 'model' | 'graph'>,
+  network: Network,
   keep: KeepSet,
   { optimizer, extent = 'unit' }: { optimizer: Optimizer; extent?: MaskExtent },
 ): void {
-  setMasks(model, projectLayers(graph, keep), extent);
+  network.mask(keep, extent);
   if (removedUnits(keep) === 0) return;
+  const { model } = network;
   zeroMasked(model);
   const names = new Map([...weightsByName(model)].map(([name, weight]) => [weight, name]));
   for (const { weight, mask } of maskedWeights(model)) {

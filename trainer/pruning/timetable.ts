@@ -1,4 +1,4 @@
-import { OptionError } from '../../errors';
+import { OptionError, requireWhole } from '../../errors';
 
 /** What a run's pruning is timed by. */
 export type PruningClock = 'epoch' | 'step';
@@ -30,14 +30,14 @@ export class Timetable {
    * @throws {OptionError} when a time is outside the run.
    */
   constructor({ from, every, until, by = 'epoch', atStart }: PruningTimes, length: number) {
-    requireAtLeast('pruneAt.from', from, 0);
-    requireAtLeast('pruneAt.every', every, 1);
+    requireWhole('pruneAt.from', from, 0);
+    requireWhole('pruneAt.every', every, 1);
     if (from >= length) {
       const allowed = `below the number of ${by}s ${length}`;
       throw new OptionError({ option: 'pruneAt.from', allowed, received: from });
     }
     if (until !== undefined) {
-      requireAtLeast('pruneAt.until', until, from);
+      requireWhole('pruneAt.until', until, from);
       if (until >= length) {
         const allowed = `below the number of ${by}s ${length}`;
         throw new OptionError({ option: 'pruneAt.until', allowed, received: until });
@@ -85,9 +85,4 @@ export class Timetable {
   isFirst(time: number): boolean {
     return time === (this.atStart ? -1 : this.from);
   }
-}
-
-function requireAtLeast(option: string, received: number, least: number): void {
-  if (Number.isInteger(received) && received >= least) return;
-  throw new OptionError({ option, allowed: `a whole number from ${least}`, received });
 }

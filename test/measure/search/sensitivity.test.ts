@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { harden, mask } from '../../../surgery';
-import { ChannelGraph, countMacs } from '../../../graph';
+import { Network, ChannelGraph, countMacs } from '../../../graph';
 import type { KeepSet } from '../../../graph';
 import { weightReader } from '../../../layers';
 import {
@@ -15,7 +15,7 @@ import {
 } from '../../../methods';
 import type { Methodology, Propose } from '../../../methods';
 import type { Quality, Sensitivity } from '../../../report/sensitivity';
-import { scanSensitivity } from '../../../measure/search/sensitivity';
+import { scanGroups } from '../../../measure/search/sensitivity';
 import { OtherScanError, SensitivityLog } from '../../../measure/search/sensitivity-log';
 import { evaluate } from '../../../measure/accuracy';
 import { NotedProgress, scratchFolder, toyData, toyModel } from '../../trainer/fixtures/toy-run';
@@ -52,8 +52,8 @@ async function scan({
   const log = await SensitivityLog.open(folder, identity);
   let measured = 0;
   try {
-    const found = await scanSensitivity({
-      ...{ model, graph, rates, log },
+    const found = await scanGroups({
+      ...{ network: new Network(model, graph), rates, log },
       keepAt: proposeOf(method, model, graph),
       images: data.validation.count,
       measure: (masked) => {
@@ -87,7 +87,7 @@ async function small(
   return result;
 }
 
-describe('scanSensitivity', () => {
+describe('scanGroups', () => {
   it('measures what the network with one group hardened away does, in loss, accuracy and costs', async () => {
     const { found } = await scan({ folder: scratchFolder() });
     expect(found.groups.map(({ id, layers, units }) => [id, layers, units])).toEqual([

@@ -1,0 +1,96 @@
+import * as tf from '@tensorflow/tfjs';
+import { OptionError } from '../errors';
+import { readModel } from '../formats';
+import { architectures, publishedSize } from '../models';
+import type { ArchitectureId, Shortcut } from '../models';
+
+/** What chooses a network: one that is there, a file, or an architecture and its size. */
+export interface ModelOptions {
+  /** A model, which is borrowed, or the path of a model.json; null or missing builds `arch`. */
+  readonly model?: tf.LayersModel | string | null | undefined;
+  /** Default resnet20. */
+  readonly arch?: ArchitectureId;
+  /** Where the width changes; null is the network's own. */
+  readonly shortcut?: Shortcut | null | undefined;
+  /** Height, width and channels of the images; null is what the network was published for. */
+  readonly inputShape?: readonly number[] | null | undefined;
+  /** Null is what the network was published for. */
+  readonly classes?: number | null | undefined;
+  /** Hears, layer by layer, what a file says and the model does not do. Default nobody. */
+  readonly note?: ((words: string) => void) | undefined;
+  /** Of the initial weights; null leaves the kernels at zero, for counting. Default 1. */
+  readonly seed?: number | null;
+}
+
+/** A model and a name for where it came from; whoever loaded it disposes it. */
+export interface LoadedModel extends Disposable {
+  readonly model: tf.LayersModel;
+  readonly source: string;
+}
+
+/**
+ * Builds or reads the network that the options choose.
+ *
+ * @returns to be disposed, which leaves a model that was given as it is.
+ * @throws {OptionError} when the architecture cannot have that size.
+ * @throws {ModelFileError} when the file cannot be read.
+ */
+export async function loadModel({ model, ...options }: ModelOptions): Promise<LoadedModel> {
+  if (model instanceof tf.LayersModel) {
+    return { model, source: model.name, [Symbol.dispose]: () => undefined };
+  }
+  const { arch = 'resnet20' } = options;
+  const made =
+    typeof model === 'string' ? await readModel(model, options.note) : build(arch, options);
+  const source = typeof model === 'string' ? model : arch;
+  return { model: made, source, [Symbol.dispose]: () => void made.dispose() };
+}
+
+function build(arch: ArchitectureId, options: Omit<ModelOptions, 'model'>): tf.LayersModel {
+  const { shortcut, seed = 1 } = options;
+  const published = publishedSize(arch);
+  return architectures[arch]({
+    inputShape: (options.inputShape ?? published.inputShape) as readonly [number, number, number],
+    classes: options.classes ?? published.classes,
+    seed,
+    ...(shortcut ? { shortcut } : {}),
+  });
+}
+
+/** The images and classes that a network is to fit. */
+export interface ImageSize {
+  readonly height: number;
+  readonly width: number;
+  readonly channels: number;
+}
+
+/**
+ * Refuses a network that does not fit the images and classes of a data set.
+ *
+ * @param option that named the network. Default model.
+ * @throws {OptionError}
+ */
+export function requireFit(
+  { model, source }: Pick<LoadedModel, 'model' | 'source'>,
+  { height, width, channels }: ImageSize,
+  classes: number,
+  option = 'model',
+): void {
+  const image = [height, width, channels];
+  const input = model.inputs[0]!.shape.slice(1);
+  const output = model.outputs[0]!.shape;
+  const fits =
+    model.inputs.length === 1 &&
+    model.outputs.length === 1 &&
+    input.length === image.length &&
+    input.every((size, axis) => size === null || size === image[axis]) &&
+    output.length === 2 &&
+    output[1] === classes;
+  if (fits) return;
+  throw new OptionError({
+    option,
+    problem:
+      `must take images of ${image.join(' x ')} and answer ${classes} classes; ${source} takes ` +
+      `${input.join(' x ')} and answers [${output.slice(1).join()}] (the data set)`,
+  });
+}

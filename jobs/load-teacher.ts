@@ -1,0 +1,66 @@
+import type * as tf from '@tensorflow/tfjs';
+import type { DataSet } from '../data';
+import { OptionError } from '../errors';
+import { CheckpointStateError } from '../files/run/checkpoint-errors';
+import { Distillation, weightsHash } from '../trainer';
+import type { LossTerm } from '../trainer';
+import { loadModel, requireFit } from './load-model';
+import type { LoadedModel } from './load-model';
+
+/** What chooses a teacher. */
+export interface TeacherOptions {
+  /** `dense` for the network before pruning, a model, which is borrowed, or a file. Null or missing: none. */
+  readonly teacher?: tf.LayersModel | string | null;
+  /** Share of the loss that compares with its answers, in (0, 1]. Default 0.5. */
+  readonly distillWeight?: number;
+  /** Default 4. */
+  readonly temperature?: number;
+}
+
+/** The network that the trained one also learns from; to be disposed. */
+export interface Teacher extends Disposable {
+  /** What it adds to the loss. */
+  readonly term: LossTerm;
+  /** Of its weights: a run that goes on must have the same. */
+  readonly sha256: string;
+}
+
+/**
+ * The teacher that the options ask for; null where they ask for none.
+ *
+ * @param dense the network before pruning; borrowed for as long as the teacher is used.
+ * @throws {OptionError} when it takes other images, answers other classes or has a weight that is not finite.
+ */
+export async function loadTeacher(
+  { teacher = null, distillWeight, temperature }: TeacherOptions,
+  dense: LoadedModel,
+  data: DataSet,
+): Promise<Teacher | null> {
+  if (teacher === null) return null;
+  const isDense = teacher === 'dense';
+  const loaded = isDense ? dense : await loadModel({ model: teacher });
+  const dispose = (): void => {
+    if (!isDense) loaded[Symbol.dispose]();
+  };
+  try {
+    requireFit(loaded, data.train, data.classes.length, 'teacher');
+    const term = new Distillation(loaded.model, {
+      ...(distillWeight !== undefined && { weight: distillWeight }),
+      ...(temperature !== undefined && { temperature }),
+    });
+    return { term, sha256: hashWeights(loaded), [Symbol.dispose]: dispose };
+  } catch (error) {
+    dispose();
+    throw error;
+  }
+}
+
+function hashWeights({ model, source }: LoadedModel): string {
+  try {
+    return weightsHash(model);
+  } catch (error) {
+    if (!(error instanceof CheckpointStateError)) throw error;
+    const problem = `must have finite weights: ${error.message}`;
+    throw new OptionError({ option: 'teacher', problem, received: source }, { cause: error });
+  }
+}

@@ -1,0 +1,248 @@
+import type * as tf from '@tensorflow/tfjs';
+import { batchCount, chooseLearning, countImages } from '../data';
+import type { Asked, DataSet, ImageCounts, Learning, Recipe } from '../data';
+import { OptionError } from '../errors';
+import { requireWritable } from '../formats';
+import type { FormatId } from '../formats';
+import { removedUnits } from '../graph';
+import type { KeepSet, Network } from '../graph';
+import { BatchStatistics, prunable } from '../layers';
+import { choose, scoreKernels } from '../methods';
+import type { Scores } from '../methods';
+import { observationBatches, withEvidence } from '../measure/observe/evidence';
+import { blockLayers } from '../models';
+import type { Optimizer } from '../trainer';
+import { chooseMethod, traceNetwork } from './choose-method';
+import type { MethodChoice, PruningOptions } from './choose-method';
+import { createOptimizer } from './learning';
+import type { SgdChoice } from './learning';
+import { loadImages, requireValidation } from './load-images';
+import type { ImageOptions } from './load-images';
+import { loadModel, requireFit } from './load-model';
+import type { LoadedModel, ModelOptions } from './load-model';
+import { loadTeacher } from './load-teacher';
+import type { Teacher, TeacherOptions } from './load-teacher';
+import { requireEvents } from './pruning-times';
+import type { TimeOptions } from './pruning-times';
+import { findTarget, HIGHEST_RATE, meetTarget } from './targets';
+import type { MetTarget, TargetOptions } from './targets';
+
+/**
+ * What a training is made of. What is missing, or null, is the recipe's of the data set where that says something,
+ * else the default.
+ */
+export interface TrainingOptions
+  extends
+    Pick<ModelOptions, 'model' | 'arch' | 'shortcut' | 'note'>,
+    ImageOptions,
+    Asked<Pick<ImageCounts, 'batchSize'>>,
+    Asked<Learning>,
+    PruningOptions,
+    TimeOptions,
+    TargetOptions,
+    TeacherOptions,
+    SgdChoice {
+  /** Of every random choice. Default 1. */
+  readonly seed?: number;
+  /** Random crops and flips: `auto` where the data set names some. Default auto. */
+  readonly augment?: 'auto' | 'on' | 'off';
+  /** In [0, 1). Default 0. */
+  readonly labelSmoothing?: number;
+  /** Batches that a method that observes sees before each event. Default 10. */
+  readonly observeBatches?: number;
+  /** Batches on which BatchNormalization is measured anew before the network is written. Default 0. */
+  readonly bnBatches?: number | null;
+  /** Forms to write the small network in. Default tfjs. */
+  readonly format?: readonly FormatId[];
+  /** Images of the proof. Default 64. */
+  readonly verifySamples?: number;
+  /** Steps between two checkpoints; null for the ends of epochs. Default null. */
+  readonly checkpointEvery?: number | null;
+  /** Default 2. */
+  readonly keepCheckpoints?: number;
+}
+
+/** The parts of a training before it has a folder; whoever prepared it disposes it. */
+export interface PreparedTraining extends Disposable {
+  readonly options: TrainingOptions;
+  readonly data: DataSet;
+  readonly batchSize: number;
+  readonly learning: Learning;
+  /** Of a prunable model. */
+  readonly network: Network;
+  /** Where the network came from. */
+  readonly source: string;
+  /** Null trains without pruning. */
+  readonly pruning: MethodChoice | null;
+  /** The rate that a target asked for, on the weights before training; null without a target. */
+  readonly met: MetTarget | null;
+  /** What the rate would leave of the network as it is; null without pruning. */
+  readonly planned: KeepSet | null;
+  readonly optimizer: Optimizer;
+  readonly teacher: Teacher | null;
+}
+
+/**
+ * Loads and checks all that a training needs; nothing is written.
+ *
+ * @param isResumed whether the run has begun already: the rate of its target is then that of its beginning.
+ * @throws {OptionError} when an option cannot be used with this network and data.
+ * @throws {UnreachableTargetError} with the attainable range, when a target is outside.
+ */
+export async function prepareTraining(
+  options: TrainingOptions,
+  { isResumed = false }: { readonly isResumed?: boolean } = {},
+): Promise<PreparedTraining> {
+  const owned: Disposable[] = [];
+  const dispose = (): void => {
+    for (const part of owned.splice(0)) part[Symbol.dispose]();
+  };
+  try {
+    return { ...(await prepare(options, isResumed, owned)), [Symbol.dispose]: dispose };
+  } catch (error) {
+    dispose();
+    throw error;
+  }
+}
+
+/** @param owned takes what the training owns. */
+async function prepare(
+  options: TrainingOptions,
+  isResumed: boolean,
+  owned: Disposable[],
+): Promise<Omit<PreparedTraining, typeof Symbol.dispose>> {
+  const data = await loadImages(options);
+  const recipe = requireRecipe(data);
+  const learning = chooseLearning(options, recipe);
+  const { batchSize } = countImages(options, recipe);
+  requireTimes(options, learning, batchCount(data.train.count, batchSize));
+  requireValidation(data, 'by which the best epoch is chosen');
+  const dense = await loadDense(options, data);
+  const teacher = await loadTeacher(options, dense, data).catch((error: unknown) => {
+    dense[Symbol.dispose]();
+    throw error;
+  });
+  const network = traceNetwork(makePrunable(dense, options, owned), options);
+  if (teacher) owned.push(teacher);
+  requireStatistics(network, options);
+  const met = isResumed ? null : await findRate(network, data, options, batchSize);
+  const chosen = met ? { ...options, rate: met.rate } : options;
+  const pruning = chooseMethod(chosen);
+  const planned = pruning && (await plan(network, data, { ...chosen, batchSize }, pruning));
+  const optimizer = createOptimizer(learning, options);
+  owned.push({
+    [Symbol.dispose]: () => {
+      optimizer.dispose();
+    },
+  });
+  const parts = { data, batchSize, learning, network, pruning, met, planned, optimizer, teacher };
+  return { ...parts, options: chosen, source: dense.source };
+}
+
+/** @throws {OptionError} when the data set has no recipe. */
+function requireRecipe({ name, recipe }: DataSet): Recipe {
+  if (recipe) return recipe;
+  throw new OptionError({
+    option: 'data',
+    problem: `must have a recipe that says what a training needs; ${name} has none`,
+  });
+}
+
+function requireTimes(options: TrainingOptions, learning: Learning, stepsPerEpoch: number): void {
+  const { epochs, warmupEpochs } = learning;
+  if (warmupEpochs > epochs) {
+    throw new OptionError({
+      option: 'warmupEpochs',
+      problem: `must be at most the ${epochs} epochs, or the learning rate is never reached`,
+      received: warmupEpochs,
+    });
+  }
+  if (options.method === 'none') return;
+  requireEvents(options, { epochs, stepsPerEpoch, regrowth: options.regrowth ?? 'hard' });
+}
+
+/** The network as it is given or built, of the size of the images. */
+async function loadDense(options: TrainingOptions, data: DataSet): Promise<LoadedModel> {
+  const { height, width, channels } = data.train;
+  const size = { inputShape: [height, width, channels], classes: data.classes.length };
+  const dense = await loadModel({ ...options, ...size });
+  try {
+    requireFit(dense, data.train, data.classes.length);
+    requireWritable(dense.model, options.format ?? ['tfjs'], { blocksOf: blockLayers });
+    return dense;
+  } catch (error) {
+    dense[Symbol.dispose]();
+    throw error;
+  }
+}
+
+/** The network with masks; a dense one that nobody learns from is freed. */
+function makePrunable(
+  dense: LoadedModel,
+  { teacher }: TrainingOptions,
+  owned: Disposable[],
+): tf.LayersModel {
+  const model = prunable(dense.model);
+  owned.push({ [Symbol.dispose]: () => void model.dispose() });
+  if (teacher === 'dense') owned.push(dense);
+  else dense[Symbol.dispose]();
+  return model;
+}
+
+/** @throws {OptionError} when there are no statistics that `bnBatches` could measure. */
+function requireStatistics({ model }: Network, { bnBatches = 0 }: TrainingOptions): void {
+  if (!bnBatches || new BatchStatistics(model).count > 0) return;
+  const problem = 'has no effect: the network has no BatchNormalization';
+  throw new OptionError({ option: 'bnBatches', problem, received: bnBatches });
+}
+
+/** The rate that a target asks for on the weights as they are; null without a target. */
+async function findRate(
+  network: Network,
+  data: DataSet,
+  options: TrainingOptions,
+  batchSize: number,
+): Promise<MetTarget | null> {
+  const asked = findTarget(options);
+  const pruning = asked && chooseMethod({ ...options, rate: HIGHEST_RATE });
+  if (!pruning) return null;
+  const scores = await scoreOnce(network, data, { ...options, batchSize }, pruning);
+  return meetTarget(asked, { network, scores, policy: pruning.policy });
+}
+
+/**
+ * What would stay of the network as it is.
+ *
+ * @throws {OptionError} when nothing would go.
+ */
+async function plan(
+  network: Network,
+  data: DataSet,
+  options: TrainingOptions & { readonly batchSize: number },
+  { method, policy }: MethodChoice,
+): Promise<KeepSet> {
+  const scores = await scoreOnce(network, data, options, { method, policy });
+  const { keep } = choose(network.graph, scores, policy);
+  if (removedUnits(keep) > 0) return keep;
+  const largest = Math.max(...network.graph.prunable.map(({ channels }) => channels));
+  throw new OptionError({
+    option: 'rate',
+    problem: `removes nothing from this network (its largest group has ${largest} channels)`,
+    received: policy.rate,
+  });
+}
+
+/** The scores by what one batch shows: enough for counts. */
+function scoreOnce(
+  network: Network,
+  data: DataSet,
+  { seed = 1, batchSize }: TrainingOptions & { readonly batchSize: number },
+  { method, policy }: MethodChoice,
+): Promise<Scores> {
+  return withEvidence(
+    network,
+    method,
+    () => observationBatches(data, { seed, epoch: 0, batchSize }, 1),
+    (evidence) => scoreKernels(method, network, { evidence, counting: policy.counting }),
+  );
+}

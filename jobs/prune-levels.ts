@@ -1,0 +1,111 @@
+import { levelPath, modelBytes, requireFree, writeForms, writeLevel } from '../formats';
+import type { LevelFiles, LevelPlace } from '../formats';
+import type { KeepSet } from '../graph';
+import { blockLayers } from '../models';
+import { harden, pruningManifest, verify } from '../surgery';
+import type { Verification } from '../surgery';
+import { nameMethod } from './choose-method';
+import { drawInputs, keepAtRate, settleStatistics } from './choose-removal';
+import type { ScoredNetwork } from './choose-removal';
+import { describePruning, withScored } from './prune-once';
+import type { PruneOptions } from './prune-once';
+
+/** Several networks from one. */
+export interface LevelsOptions extends Omit<PruneOptions, 'rate'> {
+  /** Each in (0, 1). */
+  readonly rates: readonly number[];
+  /** Folder of all levels. */
+  readonly out: string;
+  /** How the data set and its subset of classes are called in the paths of the levels. */
+  readonly dataset: string;
+  /** Default all. */
+  readonly subset?: string;
+}
+
+/** What a network costs. */
+export interface NetworkSize {
+  readonly macs: number;
+  readonly params: number;
+  /** Of the model's own files. */
+  readonly bytes: number;
+}
+
+/** A network that was pruned, with its files and its proof. */
+export interface PrunedLevel extends NetworkSize, LevelFiles {
+  readonly rate: number;
+  readonly verification: Verification;
+}
+
+/** What became of a network at several rates. */
+export interface PrunedLevels {
+  readonly source: string;
+  readonly whole: NetworkSize;
+  readonly levels: readonly PrunedLevel[];
+}
+
+/**
+ * Prunes a network at several rates, each from the whole network; each is proven before it is written.
+ *
+ * A rate that removes nothing, a bad name or a folder in use comes to light before the first is written.
+ *
+ * @throws as `pruneOnce`; levels that were written by then are whole.
+ */
+export function pruneLevels(options: LevelsOptions): Promise<PrunedLevels> {
+  const { rates, out, dataset, subset = 'all' } = options;
+  return withScored(
+    options,
+    async (scored, { source, progress }) => {
+      const { model } = scored.network;
+      const network = model.name.replace(/^\W|[^\w.-]/g, '_');
+      const planned = [];
+      for (const rate of rates) {
+        const place: LevelPlace = { modelPath: out, dataset, subset, network, rate };
+        await requireFree(levelPath(place).folder);
+        planned.push({ place, keep: keepAtRate(scored, rate, { source, option: 'rates' }) });
+      }
+      const levels: PrunedLevel[] = [];
+      for (const { place, keep } of planned) {
+        progress.note(`rate ${place.rate}: prune, verify, write`);
+        levels.push(await storeLevel(scored, keep, place, { ...options, source }));
+      }
+      const whole = { ...scored.network.costs(), bytes: await modelBytes(model) };
+      return { source, whole, levels };
+    },
+    rates,
+  );
+}
+
+async function storeLevel(
+  scored: ScoredNetwork,
+  keep: KeepSet,
+  place: LevelPlace,
+  options: LevelsOptions & { readonly source: string },
+): Promise<PrunedLevel> {
+  const { source, seed = 1, verifySamples = 64, format = ['tfjs'], signal } = options;
+  const { network } = scored;
+  const { rate } = place;
+  using settled = await settleStatistics(keep, scored, options, signal);
+  const pruned = { model: settled?.model ?? network.model, graph: network.graph };
+  const hard = harden(pruned, keep);
+  try {
+    const inputs = drawInputs(pruned.model, verifySamples, seed);
+    const verification = await verify({ ...pruned, keep, hard }, inputs, signal);
+    const facts = { ...describePruning(options, rate, source), verification };
+    const written = await writeLevel({
+      model: hard,
+      place,
+      source: {
+        blocks: blockLayers(hard),
+        notes: [`Pruned from ${source}: ${nameMethod(options)}, rate ${rate}.`],
+      },
+      extras: {
+        ...writeForms(hard, format, { blocksOf: blockLayers }),
+        'pruning.json': `${JSON.stringify(pruningManifest(network.graph, keep, facts), null, 2)}\n`,
+      },
+    });
+    const costs = network.costs(keep);
+    return { rate, ...costs, bytes: await modelBytes(hard), ...written, verification };
+  } finally {
+    hard.dispose();
+  }
+}

@@ -1,0 +1,169 @@
+import type * as tf from '@tensorflow/tfjs';
+import { countImages } from '../data';
+import type { ImageCounts } from '../data';
+import { OptionError } from '../errors';
+import { requireFree, writeForms } from '../formats';
+import { keepAll, Network } from '../graph';
+import type { Methodology } from '../methods';
+import { blockLayers } from '../models';
+import { createProgress } from '../report/progress';
+import type { Progress } from '../report/progress';
+import { mask } from '../surgery';
+import { chooseMethod, describeLayerRate, nameMethod, USUAL_RATE } from './choose-method';
+import type { MethodChoice } from './choose-method';
+import {
+  chooseRemoval,
+  countBnBatches,
+  drawInputs,
+  refuseRate,
+  scoreNetwork,
+  settleStatistics,
+  traceUnderSchema,
+} from './choose-removal';
+import type { Images, RemovalOptions, Removed, ScoredNetwork, Watch } from './choose-removal';
+import { createClassifier, handOver } from './hand-over';
+import type { HandedOver } from './hand-over';
+import { loadImages } from './load-images';
+import type { ImageOptions } from './load-images';
+import { loadModel, requireFit } from './load-model';
+import type { LoadedModel } from './load-model';
+import { findTarget, HIGHEST_RATE } from './targets';
+
+/** What is pruned without training, and by what. */
+export interface PruneOptions
+  extends RemovalOptions, Partial<Omit<ImageOptions, keyof ImageCounts>>, Partial<ImageCounts> {
+  /** A model, which is borrowed and stays as it is, or the path of a model.json. */
+  readonly model: tf.LayersModel | string;
+  /** Images, where a method, `maxDrop` or `bnBatches` looks at some, or to measure the small network on. */
+  readonly data?: ImageOptions['data'];
+  /** Inputs of the proof. Default 64. */
+  readonly verifySamples?: number;
+  /** Shows how far the work is. Default nobody. */
+  readonly progress?: Progress | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** What pruning in one go came to. */
+export interface PrunedOnce extends HandedOver, Removed {
+  /** Whether BatchNormalization was measured anew. */
+  readonly isSettled: boolean;
+}
+
+/**
+ * Prunes a trained network in one go, proves that the small network computes the same, and writes it.
+ *
+ * @param options.out folder of the small network: new, empty or an earlier export.
+ * @throws {OptionError} naming the option, when nothing would go or an option does not fit the network.
+ * @throws {ModelFileError} when the file cannot be read. @throws {FolderInUseError} when the folder holds other things.
+ * @throws {VerificationError} when the two networks part; nothing is written then.
+ * @throws {StoppedError} once the signal has been aborted.
+ */
+export async function pruneOnce(
+  options: PruneOptions & { readonly out: string },
+): Promise<PrunedOnce> {
+  const { out, verifySamples = 64, seed = 1 } = options;
+  await requireFree(out);
+  return withScored(options, async (scored, watch) => {
+    const { network, images } = scored;
+    const removed = await chooseRemoval(scored, options, watch);
+    const { rate, keep } = removed;
+    using settled = await settleStatistics(keep, scored, options, watch.signal);
+    const whole = images && mask(network, keepAll);
+    const handedOver = await handOver({
+      ...{ progress: watch.progress, signal: watch.signal, keep, whole, folder: out },
+      network: settled ? new Network(settled.model, network.graph) : network,
+      facts: describePruning(options, rate, watch.source),
+      extras: (hard) => writeForms(hard, options.format ?? ['tfjs'], { blocksOf: blockLayers }),
+      samples: () => drawInputs(network.model, verifySamples, seed),
+      classify: images && classifyBy(images, watch),
+    }).finally(() => whole?.dispose());
+    return { ...handedOver, ...removed, isSettled: settled !== null };
+  });
+}
+
+/** What pruning.json says of how a network was pruned. */
+export function describePruning(
+  options: RemovalOptions,
+  rate: number,
+  source: string,
+): Parameters<typeof handOver>[0]['facts'] {
+  const { layerRates = [], pattern, seed = 1 } = options;
+  return {
+    ...{ method: nameMethod(options), rate, seed, source },
+    ...(pattern !== undefined && { pattern }),
+    layerRates: layerRates.map(describeLayerRate),
+  };
+}
+
+function classifyBy(
+  { data, batchSize }: Images,
+  { progress, signal }: Watch,
+): ReturnType<typeof createClassifier> {
+  return createClassifier(() => data.test, data, batchSize, progress, signal);
+}
+
+/**
+ * Runs `act` with the network loaded and scored, all of which is freed after it.
+ *
+ * @param rates that will be asked for, where there are several. Default that of the options.
+ * @throws {OptionError} when nothing could go.
+ */
+export async function withScored<T>(
+  options: PruneOptions,
+  act: (scored: ScoredNetwork, watch: Watch) => Promise<T>,
+  rates: readonly number[] = [options.rate ?? USUAL_RATE],
+): Promise<T> {
+  const { progress = createProgress({ quiet: true }), signal } = options;
+  const choice = chooseForSearch(options, rates);
+  const note = progress.note.bind(progress);
+  using loaded = await loadModel({ model: options.model, note });
+  const network = await traceUnderSchema(loaded.model, options);
+  const images = await loadImagesFor(options, choice.method, loaded, progress);
+  const scored = await scoreNetwork(network, choice, images, options, signal);
+  return await act(scored, { progress, signal, source: loaded.source });
+}
+
+/** The method; where a rate is searched for, under a policy that allows the highest. */
+function chooseForSearch(options: PruneOptions, rates: readonly number[]): MethodChoice {
+  const isSearch = options.maxDrop != null || findTarget(options) !== null;
+  const rate = isSearch ? HIGHEST_RATE : Math.min(...rates); // the policy must allow them all
+  const choice = chooseMethod({ ...options, rate, regrowth: 'hard' });
+  if (choice) return choice;
+  const { model } = options;
+  throw refuseRate(rates[0]!, typeof model === 'string' ? model : model.name);
+}
+
+async function loadImagesFor(
+  options: PruneOptions,
+  { observes }: Methodology,
+  loaded: LoadedModel,
+  progress: Progress,
+): Promise<Images | null> {
+  const { data: chosen, batchSize, ...others } = options;
+  if (chosen === undefined) {
+    requireNoImages(options, observes !== 'nothing');
+    return null;
+  }
+  const data = await loadImages({ ...others, data: chosen });
+  requireFit(loaded, data.train, data.classes.length);
+  progress.note(
+    `images of ${data.name}: ${data.train.count} training, ${data.validation.count} validation`,
+  );
+  const size = batchSize ?? (data.recipe && countImages({}, data.recipe).batchSize);
+  if (size !== undefined) return { data, batchSize: size };
+  throw new OptionError({
+    option: 'batchSize',
+    problem: `must be given: ${data.name} has no recipe`,
+  });
+}
+
+function requireNoImages(options: PruneOptions, isObserving: boolean): void {
+  const asks = [
+    ...(isObserving ? ['method'] : []),
+    ...(options.maxDrop != null ? ['maxDrop'] : []),
+    ...(countBnBatches(options) > 0 ? ['bnBatches'] : []),
+  ];
+  const [option] = asks;
+  if (option === undefined) return;
+  throw new OptionError({ option, problem: 'needs images to look at (data)' });
+}

@@ -1,0 +1,137 @@
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import * as tf from '@tensorflow/tfjs';
+import { countImages } from '../data';
+import type { DataSet, ImageCounts } from '../data';
+import { OptionError } from '../errors';
+import type { JsonObject } from '../files';
+import { modelPlace } from '../formats';
+import { prunable, zeroMasked } from '../layers';
+import { evaluate } from '../measure/accuracy';
+import { scanGroups } from '../measure/search/sensitivity';
+import { SensitivityLog } from '../measure/search/sensitivity-log';
+import { proposeByRate } from '../methods';
+import { createProgress } from '../report/progress';
+import type { Progress } from '../report/progress';
+import type { Sensitivity } from '../report/sensitivity';
+import { weightsHash } from '../trainer';
+import { chooseMethod, describeOptions } from './choose-method';
+import { scoreNetwork, traceUnderSchema } from './choose-removal';
+import type { RemovalOptions } from './choose-removal';
+import { loadImages, requireValidation } from './load-images';
+import type { ImageOptions } from './load-images';
+import { loadModel, requireFit } from './load-model';
+
+/** Which network is scanned, at which rates, on which images. */
+export interface ScanOptions
+  extends
+    Omit<RemovalOptions, 'rate' | 'maxDrop' | 'bnBatches' | 'format'>,
+    Omit<ImageOptions, keyof ImageCounts>,
+    Partial<ImageCounts> {
+  /** A model, which is borrowed and stays as it is, or the path of a model.json. */
+  readonly model: tf.LayersModel | string;
+  /** Each in (0, 1), ascending. Default 0.1 to 0.9. */
+  readonly rates?: readonly number[];
+  /** Folder that keeps each measurement in sensitivity.jsonl: the same call goes on in it. */
+  readonly out: string;
+  /** What else decides the measurements; a scan of other options is not gone on with. Default the options. */
+  readonly identity?: JsonObject;
+  /** Shows how far the work is. Default nobody. */
+  readonly progress?: Progress | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+const USUAL_RATES = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9];
+
+/**
+ * Measures the accuracy of a trained network on its validation images with one group pruned at a time, at each rate.
+ *
+ * @throws {OptionError} when an option does not fit the network or the images.
+ * @throws {OtherScanError} when the folder holds a scan of something else.
+ * @throws {StoppedError} once the signal has been aborted; what was measured is in the folder.
+ */
+export async function scanSensitivity(options: ScanOptions): Promise<Sensitivity> {
+  const { out, schemaFile = null, rates = USUAL_RATES, signal } = options;
+  const { progress = createProgress({ quiet: true }) } = options;
+  const data = await loadImages(options);
+  requireValidation(data, 'on which the network is measured');
+  const { model, fileHash } = await loadMaskable(options.model, data, progress);
+  try {
+    const identity: JsonObject = {
+      network: hash([fileHash, weightsHash(model)]),
+      options: options.identity ?? describeOptions(options, ['model', 'rates', 'out']),
+      schema: schemaFile === null ? null : hash([await readFile(schemaFile)]),
+      data: { images: data.validation.count, sha256: data.fingerprint },
+    };
+    const log = await SensitivityLog.open(out, identity);
+    try {
+      if (log.size > 0) progress.note(`going on after ${log.size} measurements in ${out}`);
+      return await scan(model, data, log, { ...options, rates, progress, signal });
+    } finally {
+      await log.close();
+    }
+  } finally {
+    model.dispose();
+  }
+}
+
+async function scan(
+  model: tf.LayersModel,
+  data: DataSet,
+  log: SensitivityLog,
+  options: ScanOptions & { readonly rates: readonly number[]; readonly progress: Progress },
+): Promise<Sensitivity> {
+  const { rates, progress, signal } = options;
+  const network = await traceUnderSchema(model, options);
+  // Each group loses the rate, whatever else a policy could say.
+  const choice = chooseMethod({ ...options, rate: Math.max(...rates), regrowth: 'hard' });
+  if (!choice) {
+    throw new OptionError({ option: 'method', problem: 'must remove something at some rate' });
+  }
+  const batchSize = requireBatchSize(options, data);
+  const { scores, policy } = await scoreNetwork(
+    network,
+    choice,
+    { data, batchSize },
+    options,
+    signal,
+  );
+  return scanGroups({
+    ...{ network, rates, log, progress },
+    keepAt: proposeByRate(network.graph, scores, policy),
+    images: data.validation.count,
+    measure: async (masked) => {
+      const found = await evaluate(masked, data.validation, data, batchSize, { signal });
+      return { loss: found.loss, accuracy: found.top1 };
+    },
+  });
+}
+
+function requireBatchSize({ batchSize }: ScanOptions, { name, recipe }: DataSet): number {
+  if (batchSize !== undefined) return batchSize;
+  if (recipe) return countImages({}, recipe).batchSize;
+  throw new OptionError({ option: 'batchSize', problem: `must be given: ${name} has no recipe` });
+}
+
+/**
+ * The network with masks of its own, which are full; masks that it came with are in its weights. The caller owns it.
+ */
+async function loadMaskable(
+  given: ScanOptions['model'],
+  data: DataSet,
+  progress: Progress,
+): Promise<{ model: tf.LayersModel; fileHash: string | Uint8Array }> {
+  using loaded = await loadModel({ model: given, note: progress.note.bind(progress) });
+  requireFit(loaded, data.validation, data.classes.length);
+  if (given instanceof tf.LayersModel) {
+    return { model: prunable(given), fileHash: JSON.stringify(given.toJSON(null, false)) };
+  }
+  zeroMasked(loaded.model);
+  return { model: prunable(loaded.model), fileHash: await readFile(await modelPlace(given)) };
+}
+
+function hash(parts: readonly (string | Uint8Array)[]): string {
+  const sha256 = createHash('sha256');
+  for (const part of parts) sha256.update(part);
+  return sha256.digest('hex');
+}

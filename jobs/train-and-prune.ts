@@ -1,0 +1,232 @@
+import * as tf from '@tensorflow/tfjs';
+import { batchCount } from '../data';
+import { OptionError, StoppedError } from '../errors';
+import type { JsonObject } from '../files';
+import { RunDirectory } from '../files/run/run-directory';
+import type { EnvironmentFacts } from '../files/run/run-directory';
+import { writeForms } from '../formats';
+import { removedUnits } from '../graph';
+import type { KeepSet, Network } from '../graph';
+import { reestimate, sampleBatches } from '../measure/batch-statistics';
+import { TargetedRate } from '../measure/search/target';
+import type { FinalRate } from '../measure/search/target';
+import { blockLayers } from '../models';
+import { createProgress } from '../report/progress';
+import type { Progress } from '../report/progress';
+import { Trainer } from '../trainer';
+import type { Best, TrainingObserver } from '../trainer';
+import { describeLayerRate, describeOptions, nameMethod, USUAL_RATE } from './choose-method';
+import { createClassifier, handOver, sampleImages } from './hand-over';
+import type { HandedOver } from './hand-over';
+import { createLearningRate } from './learning';
+import { pickGiven } from './pick-given';
+import { prepareTraining } from './prepare-training';
+import type { PreparedTraining, TrainingOptions } from './prepare-training';
+import { choosePruningTimes, chooseSchedule } from './pruning-times';
+import { countTarget, findTarget } from './targets';
+
+/** A training with its folder. */
+export interface TrainAndPruneOptions extends TrainingOptions, RunOptions {
+  /** Folder of the run. Default a dated one under runs/. */
+  readonly runDir?: string | null;
+  /** Goes on with the run in `runDir`. Default false. */
+  readonly resume?: boolean;
+}
+
+/** Who watches a run, and who may stop it. */
+export interface RunOptions {
+  /** Told of all that happens. Default none. */
+  readonly observers?: readonly TrainingObserver[] | undefined;
+  /** Shows how far the verification and the last measurements are. Default nobody. */
+  readonly progress?: Progress | undefined;
+  /** Once it is aborted the run saves itself and ends. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** What a run came to. */
+export interface TrainedAndPruned extends HandedOver {
+  /** Folder of the run, and that of the small network in it. */
+  readonly run: string;
+  readonly export: string;
+  readonly best: Best;
+  /** What stayed of the network. */
+  readonly keep: KeepSet;
+}
+
+/** Where runs go that are given no folder. */
+export const RUNS = 'runs';
+
+/**
+ * Trains a network, prunes it meanwhile, proves that the small network computes the same, and writes it.
+ *
+ * The engine is the one in use (`startEngine`). What is wrong with the options comes to light before a folder is made.
+ *
+ * @throws {OptionError} naming the option.
+ * @throws {StoppedError} once the signal has been aborted; the run is saved, and `resume` goes on with it.
+ * @throws {DivergedError} when a loss or a weight is no longer finite.
+ * @throws {VerificationError} when the two networks part; nothing is exported then.
+ */
+export async function trainAndPrune(options: TrainAndPruneOptions): Promise<TrainedAndPruned> {
+  const { resume = false, runDir = null, observers, progress, signal, ...training } = options;
+  using resumed = resume ? await RunDirectory.open(requireFolder(runDir)) : null;
+  using prepared = await prepareTraining(training, { isResumed: resume });
+  const { seed = 1 } = training;
+  const label = `${nameMethod(training)}_r${prepared.options.rate ?? 0}_s${seed}`;
+  using run = resumed ?? (await RunDirectory.create(runDir, RUNS, { label }));
+  const config = describeOptions(prepared.options);
+  const identity = identifyRun(prepared, config);
+  const record = { config, identity, environment: { backend: tf.getBackend() } };
+  return await runTraining(prepared, run, record, { resume, observers, progress, signal });
+}
+
+/** What a run folder says of itself. */
+export interface RunRecord {
+  /** Its options, as config.json holds them. */
+  readonly config: JsonObject;
+  /** What a resumed run must share with this one. */
+  readonly identity: JsonObject;
+  readonly environment: EnvironmentFacts;
+}
+
+/**
+ * Trains what was prepared in a folder, or goes on there, and hands the small network over; its status says how it ended.
+ *
+ * @param prepared borrowed. @param run borrowed. Throws as `trainAndPrune`.
+ */
+export async function runTraining(
+  prepared: PreparedTraining,
+  run: RunDirectory,
+  { config, identity, environment }: RunRecord,
+  options: RunOptions & { readonly resume: boolean },
+): Promise<TrainedAndPruned> {
+  try {
+    await run.writeConfig(config);
+    await run.writeEnvironment(environment);
+    await run.setStatus('running');
+    const result = await trainIn(run, prepared, identity, options);
+    await run.setStatus('done');
+    return result;
+  } catch (error) {
+    // The disk that may have failed takes this too, or the first error is what counts.
+    const isStopped = error instanceof StoppedError;
+    await run
+      .setStatus(isStopped ? 'stopped' : 'failed', isStopped ? {} : { reason: String(error) })
+      .catch(() => undefined);
+    throw error;
+  }
+}
+
+async function trainIn(
+  run: RunDirectory,
+  prepared: PreparedTraining,
+  identity: JsonObject,
+  options: RunOptions & { readonly resume: boolean },
+): Promise<TrainedAndPruned> {
+  const { progress = createProgress({ quiet: true }), signal } = options;
+  const trainer = createTrainer(run, prepared, identity, options);
+  try {
+    if (options.resume) await trainer.tryResume();
+    await trainer.train();
+    const best = await trainer.restoreBest();
+    const { keep } = trainer;
+    await measureStatistics(prepared, keep, signal);
+    const handedOver = await handOverBest(run, prepared, keep, { progress, signal });
+    return { ...handedOver, run: run.path, export: run.export, best, keep };
+  } finally {
+    trainer.dispose();
+  }
+}
+
+function createTrainer(
+  run: RunDirectory,
+  { options, data, batchSize, learning, network, pruning, optimizer, teacher }: PreparedTraining,
+  identity: JsonObject,
+  { observers = [], signal }: RunOptions,
+): Trainer {
+  const { seed = 1, augment, compat } = options;
+  const isPaper = compat === 'paper';
+  return new Trainer({
+    ...{ network, data, optimizer, run, batchSize, seed, identity, observers, signal },
+    ...pickGiven(options, ['labelSmoothing', 'observeBatches']),
+    ...pickGiven(options, ['checkpointEvery', 'keepCheckpoints']),
+    method: pruning?.method ?? null,
+    policy: pruning?.policy ?? null,
+    epochs: learning.epochs,
+    learningRate: createLearningRate(learning, batchCount(data.train.count, batchSize)),
+    augment: augment !== 'off',
+    terms: teacher ? [teacher.term] : [],
+    pruneAt: choosePruningTimes(options, isPaper),
+    schedule: chooseSchedule(options),
+    finalRate: chooseFinalRate(options, network),
+    extent: isPaper ? 'kernel' : 'unit',
+  });
+}
+
+/** Who solves the target anew at each event, where scores decide how much each layer loses. */
+function chooseFinalRate(options: TrainingOptions, network: Network): FinalRate | undefined {
+  const { scope = 'uniform', merge = 'mean' } = options;
+  const asked = findTarget(options);
+  if (!asked || (scope === 'uniform' && merge !== 'and' && merge !== 'or')) return undefined;
+  const target = countTarget(asked, network);
+  return target ? new TargetedRate(target) : undefined;
+}
+
+/** What BatchNormalization expects, measured on what the masks leave: soft pruning never trained that. */
+async function measureStatistics(
+  { options, data, batchSize, network }: PreparedTraining,
+  keep: KeepSet,
+  signal?: AbortSignal,
+): Promise<void> {
+  const { seed = 1, bnBatches } = options;
+  if (!bnBatches) return;
+  await reestimate(
+    network,
+    keep,
+    sampleBatches(data, { seed, batchSize, batches: bnBatches }),
+    signal,
+  );
+}
+
+function handOverBest(
+  run: RunDirectory,
+  { options, data, batchSize, network, source }: PreparedTraining,
+  keep: KeepSet,
+  { progress, signal }: { readonly progress: Progress; readonly signal: AbortSignal | undefined },
+): Promise<HandedOver> {
+  const { rate = USUAL_RATE, layerRates = [], pattern, seed = 1 } = options;
+  const { format = ['tfjs'], verifySamples = 64 } = options;
+  const attained = chooseFinalRate(options, network) ? measureRemoved(keep) : rate;
+  return handOver({
+    ...{ network, keep, progress, signal, folder: run.export },
+    facts: {
+      ...{ method: nameMethod(options), rate: attained, seed, source },
+      ...(pattern !== undefined && { pattern }),
+      layerRates: layerRates.map(describeLayerRate),
+    },
+    extras: (hard) => writeForms(hard, format, { blocksOf: blockLayers }),
+    samples: () => sampleImages(data.validation, data, verifySamples),
+    classify: createClassifier(() => data.test, data, batchSize, progress, signal),
+  });
+}
+
+/** Fraction of the units that a keep set removes, to 1e-6. */
+function measureRemoved(keep: KeepSet): number {
+  const units = [...keep.groups.values(), ...keep.weights.values()];
+  const all = units.reduce((sum, { length }) => sum + length, 0);
+  return Number((removedUnits(keep) / Math.max(1, all)).toFixed(6));
+}
+
+function requireFolder(runDir: string | null): string {
+  if (runDir !== null) return runDir;
+  throw new OptionError({ option: 'runDir', problem: 'must name the run to go on with' });
+}
+
+/** What a run that goes on must share with this one. */
+export function identifyRun({ data, teacher }: PreparedTraining, config: JsonObject): JsonObject {
+  return {
+    format: 1,
+    config,
+    data: data.fingerprint,
+    ...(teacher ? { teacher: teacher.sha256 } : {}),
+  };
+}

@@ -1,7 +1,7 @@
 import type * as tf from '@tensorflow/tfjs';
 import { batchCount, chooseLearning, countImages } from '../data';
 import type { Asked, DataSet, ImageCounts, Learning, Recipe } from '../data';
-import { OptionError } from '../errors';
+import { OptionError, requireWhole } from '../errors';
 import { requireWritable } from '../formats';
 import type { FormatId } from '../formats';
 import { removedUnits } from '../graph';
@@ -11,10 +11,10 @@ import { choose, scoreKernels } from '../methods';
 import type { Scores } from '../methods';
 import { observationBatches, withEvidence } from '../measure/observe/evidence';
 import { blockLayers } from '../models';
-import type { Optimizer } from '../trainer';
+import type { LearningRate, Optimizer } from '../trainer';
 import { chooseMethod, traceNetwork } from './choose-method';
 import type { MethodChoice, PruningOptions } from './choose-method';
-import { createOptimizer } from './learning';
+import { createLearningRate, createOptimizer } from './learning';
 import type { SgdChoice } from './learning';
 import { loadImages, requireValidation } from './load-images';
 import type { ImageOptions } from './load-images';
@@ -67,7 +67,8 @@ export interface PreparedTraining extends Disposable {
   readonly options: TrainingOptions;
   readonly data: DataSet;
   readonly batchSize: number;
-  readonly learning: Learning;
+  readonly epochs: number;
+  readonly learningRate: LearningRate;
   /** Of a prunable model. */
   readonly network: Network;
   /** Where the network came from. */
@@ -115,7 +116,10 @@ async function prepare(
   const recipe = requireRecipe(data);
   const learning = chooseLearning(options, recipe);
   const { batchSize } = countImages(options, recipe);
-  requireTimes(options, learning, batchCount(data.train.count, batchSize));
+  requireCounts(options, learning, batchSize);
+  const stepsPerEpoch = batchCount(data.train.count, batchSize);
+  requireTimes(options, learning, stepsPerEpoch);
+  const learningRate = createLearningRate(learning, stepsPerEpoch);
   requireValidation(data, 'by which the best epoch is chosen');
   const dense = await loadDense(options, data);
   const teacher = await loadTeacher(options, dense, data).catch((error: unknown) => {
@@ -135,8 +139,8 @@ async function prepare(
       optimizer.dispose();
     },
   });
-  const parts = { data, batchSize, learning, network, pruning, met, planned, optimizer, teacher };
-  return { ...parts, options: chosen, source: dense.source };
+  const learnt = { batchSize, epochs: learning.epochs, learningRate, optimizer, teacher };
+  return { ...learnt, data, network, pruning, met, planned, options: chosen, source: dense.source };
 }
 
 /** @throws {OptionError} when the data set has no recipe. */
@@ -145,6 +149,20 @@ function requireRecipe({ name, recipe }: DataSet): Recipe {
   throw new OptionError({
     option: 'data',
     problem: `must have a recipe that says what a training needs; ${name} has none`,
+  });
+}
+
+/** What the parts would refuse later, when there is a folder already. */
+function requireCounts(options: TrainingOptions, { epochs }: Learning, batchSize: number): void {
+  const { observeBatches = 1, checkpointEvery, keepCheckpoints = 1, labelSmoothing = 0 } = options;
+  const counts = { epochs, batchSize, observeBatches, keepCheckpoints };
+  const all = { ...counts, checkpointEvery: checkpointEvery ?? 1 };
+  for (const [option, count] of Object.entries(all)) requireWhole(option, count, 1);
+  if (labelSmoothing >= 0 && labelSmoothing < 1) return;
+  throw new OptionError({
+    option: 'labelSmoothing',
+    allowed: 'in [0, 1)',
+    received: labelSmoothing,
   });
 }
 

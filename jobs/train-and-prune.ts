@@ -1,5 +1,4 @@
 import * as tf from '@tensorflow/tfjs';
-import { batchCount } from '../data';
 import { OptionError, StoppedError } from '../errors';
 import type { JsonObject } from '../files';
 import { RunDirectory } from '../files/run/run-directory';
@@ -18,7 +17,6 @@ import type { Best, TrainingObserver } from '../trainer';
 import { describeLayerRate, describeOptions, nameMethod, USUAL_RATE } from './choose-method';
 import { createClassifier, handOver, sampleImages } from './hand-over';
 import type { HandedOver } from './hand-over';
-import { createLearningRate } from './learning';
 import { pickGiven } from './pick-given';
 import { prepareTraining } from './prepare-training';
 import type { PreparedTraining, TrainingOptions } from './prepare-training';
@@ -74,9 +72,15 @@ export async function trainAndPrune(options: TrainAndPruneOptions): Promise<Trai
   const label = `${nameMethod(training)}_r${prepared.options.rate ?? 0}_s${seed}`;
   using run = resumed ?? (await RunDirectory.create(runDir, RUNS, { label }));
   const config = describeOptions(prepared.options);
-  const identity = identifyRun(prepared, config);
+  const identity = identifyRun(prepared, describeOptions(prepared.options, unshaping(training)));
   const record = { config, identity, environment: { backend: tf.getBackend() } };
   return await runTraining(prepared, run, record, { resume, observers, progress, signal });
+}
+
+/** Options that a resumed run may change; a model that is given is known by its weights' shapes alone. */
+function unshaping({ model }: TrainingOptions): string[] {
+  const ofOutput = ['format', 'verifySamples', 'checkpointEvery', 'keepCheckpoints', 'note'];
+  return typeof model === 'object' ? [...ofOutput, 'model'] : ofOutput;
 }
 
 /** What a run folder says of itself. */
@@ -139,20 +143,21 @@ async function trainIn(
 
 function createTrainer(
   run: RunDirectory,
-  { options, data, batchSize, learning, network, pruning, optimizer, teacher }: PreparedTraining,
+  prepared: PreparedTraining,
   identity: JsonObject,
   { observers = [], signal }: RunOptions,
 ): Trainer {
+  const { options, data, batchSize, epochs, learningRate, network, pruning, optimizer, teacher } =
+    prepared;
   const { seed = 1, augment, compat } = options;
   const isPaper = compat === 'paper';
   return new Trainer({
-    ...{ network, data, optimizer, run, batchSize, seed, identity, observers, signal },
+    ...{ network, data, optimizer, run, epochs, batchSize, learningRate, seed },
+    ...{ identity, observers, signal },
     ...pickGiven(options, ['labelSmoothing', 'observeBatches']),
     ...pickGiven(options, ['checkpointEvery', 'keepCheckpoints']),
     method: pruning?.method ?? null,
     policy: pruning?.policy ?? null,
-    epochs: learning.epochs,
-    learningRate: createLearningRate(learning, batchCount(data.train.count, batchSize)),
     augment: augment !== 'off',
     terms: teacher ? [teacher.term] : [],
     pruneAt: choosePruningTimes(options, isPaper),

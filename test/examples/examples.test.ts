@@ -1,17 +1,39 @@
 import { execFile } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { describe, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
+import { scratchFolder } from '../trainer/fixtures/toy-run';
 
 const root = join(__dirname, '..', '..');
 
 /** Runs an example as a reader would, without the type check that the whole project gets anyway. */
-async function outputOf(example: string): Promise<string> {
+async function outputOf(example: string, ...args: string[]): Promise<string> {
   const file = join(root, 'examples', `${example}.ts`);
-  const run = ['-r', 'ts-node/register/transpile-only', file];
+  const run = ['-r', 'ts-node/register/transpile-only', file, ...args];
   const { stdout } = await promisify(execFile)(process.execPath, run, { cwd: root });
   return stdout;
 }
+
+describe('a program of a dozen lines', () => {
+  it('trains, prunes, verifies and writes; another prunes what it wrote', async () => {
+    const folder = scratchFolder();
+    const [run, small] = [join(folder, 'run'), join(folder, 'small')];
+    for (const example of ['train-and-prune', 'prune-file']) {
+      const lines = readFileSync(join(root, 'examples', `${example}.ts`), 'utf8').trimEnd();
+      expect(lines.split('\n').length).toBeLessThanOrEqual(15);
+    }
+    const trained = await outputOf('train-and-prune', run);
+    // ResNet-20 on 28 x 28 x 1; the small network is that of README's first run
+    expect(trained).toContain('MACs 30821248 -> 16255710');
+    const pruned = await outputOf('prune-file', join(run, 'export', 'model.json'), small);
+    expect(pruned).toContain('MACs 16255710 -> ');
+    for (const output of [trained, pruned]) {
+      expect(Number(/network: (\S+)/.exec(output)![1])).toBeLessThan(1e-5);
+    }
+    expect(existsSync(join(small, 'model.json'))).toBe(true);
+  });
+});
 
 describe.concurrent('examples', () => {
   it('prunes through a channel shuffle once its handler is registered', async ({ expect }) => {

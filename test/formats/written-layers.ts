@@ -192,8 +192,7 @@ async function sourcesOf(name: string, of: readonly Tried[], parent: string): Pr
   const model = joined(of, name);
   await writeModel(model, folder);
   const made = typescriptSource(model, { initializers: true });
-  // The library writes the activation gelu_new by a name that it does not read.
-  const readable = of.filter(({ layerCase }) => !JSON.stringify(layerCase.entry).includes('gelu_new')); // prettier-ignore
+  const readable = of.filter(({ layerCase }) => isReadable(layerCase));
   const readName = `${name}Read`;
   const readFolder = path.join(parent, readName);
   await writeModel(joined(readable, name), readFolder);
@@ -204,6 +203,15 @@ async function sourcesOf(name: string, of: readonly Tried[], parent: string): Pr
     { name, text: made, folder, of },
     { name: readName, text, folder: readFolder, of: readable },
   ];
+}
+
+/** The library normalizes no rank above 4: the reader brings 5 down to 4, but for several free lengths. */
+function isReadable({ className, shapes }: LayerCase): boolean {
+  const isFree = (shape: tf.Shape): boolean => shape.filter((length) => length === null).length > 1;
+  return (
+    className !== 'BatchNormalization' ||
+    !shapes.some((shape) => shape.length === 4 && isFree(shape))
+  );
 }
 
 /** Runs a compiled source with its weights, and says of each case whether it computes the same. */

@@ -80,7 +80,7 @@ function rowOf(
     `\`${name}\`: ${title}`,
     String(runs.length),
     deviation === null ? mean.toFixed(2) : `${mean.toFixed(2)} ± ${deviation.toFixed(2)}`,
-    name === DENSE ? '' : shown(dense, (whole) => signed(mean - whole)),
+    name === DENSE ? '' : shown(dense, (whole) => sign(mean - whole)),
     removed === null ? '0' : `${removed.removed} of ${removed.units} ${unit}`,
     shown(
       average(({ macs }) => macs),
@@ -131,13 +131,13 @@ export function verdict(own: readonly number[], random: readonly number[]): stri
   if (s1 === null || s2 === null) return 'no verdict, which takes two runs of both';
   const difference = meanOf(own)! - meanOf(random)!;
   const error = Math.sqrt(s1 ** 2 / own.length + s2 ** 2 / random.length);
-  const facts = `${signed(difference)} points, standard error ${error.toFixed(2)}`;
+  const facts = `${sign(difference)} points, standard error ${error.toFixed(2)}`;
   if (difference > ERRORS * error) return `beats random (${facts})`;
   if (difference < -ERRORS * error) return `loses to random (${facts})`;
   return `does not beat random; no difference that these runs could show (${facts})`;
 }
 
-function signed(value: number): string {
+function sign(value: number): string {
   return `${value < 0 ? '-' : '+'}${Math.abs(value).toFixed(2)}`;
 }
 

@@ -53,7 +53,7 @@ interface Listing {
 
 /** Every group: what it controls, and why nothing may go of it where that is so. */
 function listing(channelGraph: ChannelGraph, source: string): Listing {
-  const macsOf = controlledMacs(channelGraph);
+  const macsOf = countControlledMacs(channelGraph);
   const groups = channelGraph.groups.map((group) => {
     const { id, channels, producers, followers, consumers, frozen } = group;
     const macs = macsOf(group);
@@ -75,7 +75,7 @@ function groupTable(channelGraph: ChannelGraph, source: string): string {
 }
 
 /** Multiply-adds of all layers that shrink with a group: its producers, followers and consumers. */
-function controlledMacs(channelGraph: ChannelGraph): (group: ChannelGroup) => number {
+function countControlledMacs(channelGraph: ChannelGraph): (group: ChannelGroup) => number {
   const macs = new Map<string, number>();
   for (const cost of countCosts(channelGraph)) {
     macs.set(cost.path, (macs.get(cost.path) ?? 0) + cost.macs);

@@ -1,6 +1,6 @@
 import type { Run } from '../config/parse';
 import { resolveImages } from '../config/resolve';
-import { shapingOptions } from '../config/saved';
+import { pickShaping } from '../config/saved';
 import { StoppedError } from '../errors';
 import type { JsonObject } from '../files';
 import { EXIT_RESUMABLE, listenForStop } from '../files/run/signals';
@@ -43,6 +43,6 @@ export async function sensitivity(
 /** The options that decide every measurement; the rates do not, and the network counts, not its place. */
 function identify(config: Run<'sensitivity'>['config']): JsonObject {
   const elsewhere = ['model', 'rates', 'schemaFile']; // whose content counts, or each by itself
-  const shaping = Object.entries(shapingOptions(config));
+  const shaping = Object.entries(pickShaping(config));
   return Object.fromEntries(shaping.filter(([key]) => !elsewhere.includes(key))) as JsonObject;
 }

@@ -5,7 +5,7 @@ import { options } from '../config';
 import type { ConfigOf, Key } from '../config';
 import type { Run } from '../config/parse';
 import { resolveTraining } from '../config/resolve';
-import { savedOptions, shapingOptions } from '../config/saved';
+import { pickSaved, pickShaping } from '../config/saved';
 import { StoppedError } from '../errors';
 import type { JsonObject } from '../files';
 import { RunDirectory } from '../files/run/run-directory';
@@ -80,11 +80,11 @@ function createRun({ method, rate, seed, runDir }: Config): Promise<RunDirectory
 /** What the folder says of the run: its options as they were given, so that later versions resume it. */
 function describeRun(prepared: PreparedTraining, config: Config, engine: Engine): RunRecord {
   // Defaults are left out, so that a later version with more options resumes the run.
-  const shaping = Object.entries(shapingOptions(config)).filter(
+  const shaping = Object.entries(pickShaping(config)).filter(
     ([key, value]) => !isDeepStrictEqual(value, options.get(key as Key)?.default),
   );
   return {
-    config: savedOptions(config) as JsonObject,
+    config: pickSaved(config) as JsonObject,
     identity: identifyRun(prepared, Object.fromEntries(shaping) as JsonObject),
     environment: {
       backend: engine.packageName,

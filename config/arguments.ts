@@ -5,7 +5,7 @@ import { commandNames, options } from '../config';
 import { ConfigError } from './error';
 import { nearest } from './nearest';
 import type { Setting } from './settings';
-import { checked } from './settings';
+import { checkSetting } from './settings';
 
 /** What the command line asks for; `command` is null where none is named. */
 export interface Arguments {
@@ -176,7 +176,7 @@ function readOption(token: OptionToken, { key, option, sets }: Flag, command: Co
     return { key, value: sets, spelled, source: SOURCE };
   }
   const given = valueOf(token, option);
-  return checked({ key, value: option.format.read(given), spelled, source: SOURCE }, given);
+  return checkSetting({ key, value: option.format.read(given), spelled, source: SOURCE }, given);
 }
 
 /** The text after an option; an option in its place means that the value was forgotten. */

@@ -21,7 +21,7 @@ export function helpText({ command, program, version }: HelpTopic): string {
   const title =
     command === null ? `Secateur ${version}: ${ABOUT}` : `${command}: ${commands[command].summary}`;
   return [
-    ...wrapped(title, 0),
+    ...wrap(title, 0),
     '',
     `Usage: ${usage}`,
     ...(command === null ? commandLines(program) : []),
@@ -45,7 +45,7 @@ function commandLines(program: string): string[] {
     entry(name, `${commands[name].summary}${at === 0 ? ' (when no command is named)' : ''}`),
   );
   const more = `${program} prune --help shows the options of prune. Those of ${commandNames[0]!} follow.`;
-  return ['', 'Commands', ...lines, '', ...wrapped(more, 0)];
+  return ['', 'Commands', ...lines, '', ...wrap(more, 0)];
 }
 
 function groupLines(group: string, command: Command): string[] {
@@ -66,7 +66,7 @@ function optionLines(key: Key, option: Option, command: Command): string[] {
   const name = isSwitch(option)
     ? `--[no-]${option.arg}`
     : `--${option.arg} ${option.format.placeholder}`;
-  return [...entry(name, option.doc), ...wrapped(`[${facts.join('; ')}]`, NAME_COLUMNS)];
+  return [...entry(name, option.doc), ...wrap(`[${facts.join('; ')}]`, NAME_COLUMNS)];
 }
 
 function isSwitch(option: Option): boolean {
@@ -93,13 +93,13 @@ function footLines(): string[] {
     ...(others.length === 0 ? [] : ['', 'Other environment variables', ...others]),
     '',
     'Rules',
-    ...notes.flatMap((note) => wrapped(note, 2)),
+    ...notes.flatMap((note) => wrap(note, 2)),
   ];
 }
 
 function exampleLines(command: Command, start: string): string[] {
   const lines = commands[command].examples.flatMap(([given, meaning]) => [
-    ...wrapped(`# ${meaning}`, 2),
+    ...wrap(`# ${meaning}`, 2),
     `  ${start} ${given}`.trimEnd(),
   ]);
   return ['', 'Examples', ...lines];
@@ -107,14 +107,14 @@ function exampleLines(command: Command, start: string): string[] {
 
 /** A name and its description in two columns; a long name has a line of its own. */
 function entry(name: string, description: string): string[] {
-  const lines = wrapped(description, NAME_COLUMNS);
+  const lines = wrap(description, NAME_COLUMNS);
   const label = `  ${name}`;
   if (label.length >= NAME_COLUMNS) return [label, ...lines];
   return [label.padEnd(NAME_COLUMNS) + lines[0]!.trimStart(), ...lines.slice(1)];
 }
 
 /** The words of a text in lines of at most HELP_WIDTH columns, indented. */
-function wrapped(text: string, indent: number): string[] {
+function wrap(text: string, indent: number): string[] {
   const lines: string[] = [];
   let line = '';
   for (const word of text.split(' ')) {

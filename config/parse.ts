@@ -9,7 +9,7 @@ import { helpText } from './help';
 import { withNamedMethod } from './importance';
 import { withPatternRate } from './pattern-rate';
 import { checkTogether } from './check';
-import { savedOptions } from './saved';
+import { pickSaved } from './saved';
 import type { Setting } from './settings';
 import { readConfigFile, readEnvironment } from './settings';
 
@@ -100,7 +100,7 @@ function printConfig(run: Run): Print {
     .filter(([key, source]) => source !== 'default' && key !== 'printConfig')
     .map(([key, source]) => `${key} = ${JSON.stringify(values[key])} (${source})\n`);
   return {
-    ...print(`${JSON.stringify(savedOptions(run.config), null, 2)}\n`),
+    ...print(`${JSON.stringify(pickSaved(run.config), null, 2)}\n`),
     stderr: origins.join(''),
   };
 }

@@ -4,16 +4,16 @@ import type { Key } from '../config';
 import { options } from '../config';
 
 /** The options that describe the run, for its config.json; those of one call, such as --resume, are left out. */
-export function savedOptions(config: object): Record<string, unknown> {
+export function pickSaved(config: object): Record<string, unknown> {
   return Object.fromEntries(
     Object.entries(config).filter(([key]) => !(options.get(key as Key)?.isOfTheCall ?? false)),
   );
 }
 
 /** The options that the trained network depends on: what a resumed run may not change. */
-export function shapingOptions(config: object): Record<string, unknown> {
+export function pickShaping(config: object): Record<string, unknown> {
   return Object.fromEntries(
-    Object.entries(savedOptions(config)).filter(([key]) => !options.get(key as Key)?.mayChange),
+    Object.entries(pickSaved(config)).filter(([key]) => !options.get(key as Key)?.mayChange),
   );
 }
 
@@ -38,7 +38,7 @@ export function differences(
   saved: Readonly<Record<string, unknown>>,
   current: object,
 ): Difference[] {
-  const now = savedOptions(current);
+  const now = pickSaved(current);
   return [...new Set([...Object.keys(now), ...Object.keys(saved)])].flatMap((key) => {
     const option = options.get(key as Key);
     if (option?.mayChange === true || option?.isOfTheCall === true) return [];

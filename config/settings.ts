@@ -27,7 +27,7 @@ export function readEnvironment(env: NodeJS.ProcessEnv, command: Command): Map<K
       spelled: name,
       source: `environment variable ${name}`,
     };
-    settings.set(key, checked(setting, given));
+    settings.set(key, checkSetting(setting, given));
   }
   return settings;
 }
@@ -63,7 +63,7 @@ export function readConfigFile(path: string, command: Command): Map<Key, Setting
       const problem = 'belongs on the command line or in the environment, not in a file';
       throw new ConfigError({ key: name, problem, source });
     }
-    checked({ key, value, spelled: name, source }, value);
+    checkSetting({ key, value, spelled: name, source }, value);
     if (options.get(key)!.commands.includes(command))
       settings.set(key, { key, value, spelled: name, source });
   }
@@ -112,7 +112,7 @@ function parseJson(content: string, fault: (problem: string) => ConfigError): un
 }
 
 /** The setting, when its value has the format of its option; `received` is the value as it was given. */
-export function checked(setting: Setting, received: unknown): Setting {
+export function checkSetting(setting: Setting, received: unknown): Setting {
   const { format } = options.get(setting.key)!;
   if (format.accepts(setting.value)) return setting;
   throw new ConfigError({

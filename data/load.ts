@@ -4,7 +4,7 @@ import { DataError } from './data-error';
 import type { DataOptions, DataSet, DataSetEntry, FileDigest, ImageSet } from './data-set';
 import { sha256 } from './files';
 import { USUAL_FRACTION } from './recipe';
-import { balancedSubset, selectImages, stratifiedSplit } from './split';
+import { balanceSubset, selectImages, splitByClass } from './split';
 
 /**
  * Loads a data set from its entry: training images now, test images when first asked for.
@@ -52,7 +52,7 @@ function splitTraining(
   images: ImageSet,
   { seed, limitTrain, limitValidation, validationFraction = USUAL_FRACTION }: DataOptions,
 ): { train: ImageSet; validation: ImageSet } {
-  const { kept, heldOut } = stratifiedSplit(images.labels, {
+  const { kept, heldOut } = splitByClass(images.labels, {
     fraction: validationFraction,
     seed: seedOf('validation', seed),
   });
@@ -81,7 +81,7 @@ function limitImages(images: ImageSet, limit = 0, seed: number, option: string):
   }
   return limit === 0 || limit === images.count
     ? images
-    : selectImages(images, balancedSubset(images.labels, { limit, seed }));
+    : selectImages(images, balanceSubset(images.labels, { limit, seed }));
 }
 
 function checkOptions(options: DataOptions): void {

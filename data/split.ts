@@ -7,7 +7,7 @@ import type { ImageSet } from './data-set';
  * @param fraction in [0, 1).
  * @returns image indexes, ascending; disjoint, and together all of them.
  */
-export function stratifiedSplit(
+export function splitByClass(
   labels: Uint16Array,
   { fraction, seed }: { fraction: number; seed: number },
 ): { kept: Uint32Array; heldOut: Uint32Array } {
@@ -30,7 +30,7 @@ export function stratifiedSplit(
  * @param limit in [0, labels.length].
  * @returns image indexes, ascending.
  */
-export function balancedSubset(
+export function balanceSubset(
   labels: Uint16Array,
   { limit, seed }: { limit: number; seed: number },
 ): Uint32Array {

@@ -5,7 +5,7 @@ import { outputsBehind } from './behind';
 import type { ChannelClasses, Channels } from './channels';
 import { groupChannels, listKernels, listProducingLayers } from './grouping';
 import type { ChannelGroup } from './grouping';
-import { matchingLayers, selector } from './selection';
+import { matchPattern, selector } from './selection';
 import type { SelectableLayer, Selection } from './selection';
 import { traceModel } from './trace-model';
 import type { TracedCall } from './trace-model';
@@ -133,7 +133,7 @@ export function matchLayers(
   option: string,
   pattern: string,
 ): ReadonlySet<string> {
-  return matchingLayers(option, pattern, selectable);
+  return matchPattern(option, pattern, selectable);
 }
 
 /**

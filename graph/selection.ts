@@ -31,7 +31,7 @@ export interface SelectableLayer {
  * @param option what the pattern was given to, for the message: `skip`.
  * @throws {OptionError} when it matches none: a rule without effect is a mistake.
  */
-export function matchingLayers(
+export function matchPattern(
   option: string,
   pattern: string,
   layers: readonly SelectableLayer[],
@@ -64,7 +64,7 @@ export function selector(
   layers: readonly SelectableLayer[],
 ): (producers: readonly string[]) => string | null {
   const all = (option: string, patterns: readonly string[]): Set<string> =>
-    new Set(patterns.flatMap((pattern) => [...matchingLayers(option, pattern, layers)]));
+    new Set(patterns.flatMap((pattern) => [...matchPattern(option, pattern, layers)]));
   const selected = only && all('only', only);
   const left = all('skip', skip ?? []);
   return (producers) => {

@@ -1,7 +1,7 @@
 import { isJsonObject } from '../../files';
 import type { JsonObject, JsonValue } from '../../files';
 import { canPlay } from '../tfjs/layer-kind';
-import { behind, shown } from './draft';
+import { behind, show } from './draft';
 import type { Draft, Piece } from './draft';
 
 /** Classes of this library with an activation behind what they compute. */
@@ -116,5 +116,5 @@ function checkInner(draft: Draft): void {
 }
 
 function refuseUnknown(activation: JsonValue, { refuse }: Draft): never {
-  return refuse(`has the activation ${shown(activation)}, which TensorFlow.js does not compute`);
+  return refuse(`has the activation ${show(activation)}, which TensorFlow.js does not compute`);
 }

@@ -1,6 +1,6 @@
 import { isJsonObject } from '../../files';
 import type { JsonObject, JsonValue } from '../../files';
-import { shown } from './draft';
+import { show } from './draft';
 import type { Draft, LayerEntry } from './draft';
 
 /** One call of a layer as Keras 3 lists it: arguments by place and by name, tensors among them. */
@@ -26,7 +26,7 @@ const lines: Readonly<Record<string, Line>> = {
 };
 
 /** An operation of Keras 3 on a tensor and a number (`x / 255`) as the layer that computes it; others as they are. */
-export function rescaled(entry: LayerEntry): LayerEntry {
+export function asRescaling(entry: LayerEntry): LayerEntry {
   const { className, inboundNodes, config } = entry;
   const nodes = Array.isArray(inboundNodes) ? (inboundNodes as readonly JsonValue[]) : [];
   const [node] = nodes;
@@ -65,14 +65,14 @@ export function keras2Call(node: Call, draft: Draft): JsonValue[] {
     else if (other !== null) draft.refuse('is called with more arguments than its input');
   }
   const named = Object.entries(isJsonObject(node.kwargs) ? node.kwargs : {});
-  return named.reduce((all, argument) => [...all, ...namedTensors(argument, draft)], read);
+  return named.reduce((all, argument) => [...all, ...nameTensors(argument, draft)], read);
 }
 
 /** The tensors of an argument that is given by name; without effect are null, and false for `training`. */
-function namedTensors([name, value]: [string, JsonValue], draft: Draft): JsonValue[] {
+function nameTensors([name, value]: [string, JsonValue], draft: Draft): JsonValue[] {
   if (value === null || (name === 'training' && value === false)) return [];
   if (name === 'initialState' && recurrent.has(draft.className)) return tensorsOf(value, draft);
-  return draft.refuse(`is called with ${name} ${shown(value)}`);
+  return draft.refuse(`is called with ${name} ${show(value)}`);
 }
 
 function tensorsOf(value: JsonValue | undefined, draft: Draft): JsonValue[] {
@@ -81,7 +81,7 @@ function tensorsOf(value: JsonValue | undefined, draft: Draft): JsonValue[] {
   }
   const config = isJsonObject(value) && value.className === 'KerasTensor' ? value.config : null;
   const history = isJsonObject(config) ? config.kerasHistory : null;
-  if (!Array.isArray(history)) return draft.refuse(`is called with ${shown(value)}, no tensor`);
+  if (!Array.isArray(history)) return draft.refuse(`is called with ${show(value)}, no tensor`);
   return [[...(history as readonly JsonValue[]).slice(0, 3), {}]];
 }
 

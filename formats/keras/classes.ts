@@ -1,18 +1,18 @@
 import type { JsonValue } from '../../files';
 import { kindOf } from '../tfjs/layer-kind';
 import { withActivation } from './activations';
-import { shown } from './draft';
+import { show } from './draft';
 import type { Draft, Piece } from './draft';
 import {
   causal,
-  changed,
+  change,
   depthwise,
   isOne,
-  keptDims,
-  normalized,
+  keepDims,
+  normalize,
   outputPadded,
-  rectified,
-  standardized,
+  rectify,
+  standardize,
 } from './rules';
 
 /** Layers of Keras that pass on what they get, except in training. TensorFlow.js has none of them. */
@@ -78,28 +78,28 @@ const ignored: Readonly<Record<string, Readonly<Record<string, Harmless>>>> = {
 type Rule = (draft: Draft) => readonly Piece[];
 
 const rules: Readonly<Record<string, Rule>> = {
-  BatchNormalization: normalized,
+  BatchNormalization: normalize,
   Conv1D: causal,
   Conv2DTranspose: outputPadded,
   Conv3DTranspose: outputPadded,
   DepthwiseConv2D: depthwise,
-  GlobalAveragePooling1D: keptDims,
-  GlobalAveragePooling2D: keptDims,
-  GlobalMaxPooling1D: keptDims,
-  GlobalMaxPooling2D: keptDims,
+  GlobalAveragePooling1D: keepDims,
+  GlobalAveragePooling2D: keepDims,
+  GlobalMaxPooling1D: keepDims,
+  GlobalMaxPooling2D: keepDims,
   LeakyReLU(draft) {
     const { alpha, negativeSlope } = draft.config;
-    return [changed(draft, { alpha: alpha ?? negativeSlope })];
+    return [change(draft, { alpha: alpha ?? negativeSlope })];
   },
-  Normalization: standardized,
-  ReLU: rectified,
+  Normalization: standardize,
+  ReLU: rectify,
 };
 
 /** The stock layers that compute what one layer of the file does. */
 export function piecesOf(draft: Draft): readonly Piece[] {
   refuseIgnored(draft);
   const rule = Object.hasOwn(rules, draft.className) ? rules[draft.className] : undefined;
-  const pieces = rule ? rule(draft) : [changed(draft)];
+  const pieces = rule ? rule(draft) : [change(draft)];
   return withActivation(pieces, draft, piecesOf);
 }
 
@@ -108,7 +108,7 @@ function refuseIgnored({ className, config, refuse }: Draft): void {
   for (const [key, isHarmless] of Object.entries(keys)) {
     const value = config[key];
     if (value === undefined || isHarmless(value)) continue;
-    refuse(`has ${snake(key)} ${shown(value)}, which TensorFlow.js does not compute`);
+    refuse(`has ${snake(key)} ${show(value)}, which TensorFlow.js does not compute`);
   }
   for (const key of ['quantizationConfig', 'loraRank']) {
     if (config[key] !== undefined && config[key] !== null) {

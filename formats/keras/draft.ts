@@ -66,6 +66,6 @@ export function nameIn({ name }: JsonObject): string {
 }
 
 /** A value of a config as a message shows it. */
-export function shown(value: JsonValue | undefined): string {
+export function show(value: JsonValue | undefined): string {
   return value === undefined ? 'none' : JSON.stringify(value).slice(0, 80);
 }

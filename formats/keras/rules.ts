@@ -1,7 +1,7 @@
 import { isJsonObject } from '../../files';
 import type { JsonValue } from '../../files';
 import { canPlay, isRegistered } from '../tfjs/layer-kind';
-import { behind, shown } from './draft';
+import { behind, show } from './draft';
 import type { Draft, Piece } from './draft';
 
 /** Whether a value is 1, or one for each axis, or none at all. */
@@ -9,7 +9,7 @@ export const isOne = (value: JsonValue): boolean =>
   [value].flat().every((part) => part === null || part === 1);
 
 /** The layer itself with some keys changed. */
-export function changed(
+export function change(
   { className, config }: Draft,
   changes: Readonly<Record<string, JsonValue | undefined>> = {},
 ): Piece {
@@ -28,7 +28,7 @@ const numberOf = (value: JsonValue | undefined): number => (typeof value === 'nu
  * ReLU of Keras: x where it is above the threshold, min(x, max_value) at most, and negative_slope *
  * (x - threshold) elsewhere; in the layers of this library that have one of these keys each.
  */
-export function rectified(draft: Draft): readonly Piece[] {
+export function rectify(draft: Draft): readonly Piece[] {
   const { negativeSlope, threshold, maxValue = null, ...rest } = draft.config;
   const [slope, theta] = [numberOf(negativeSlope), numberOf(threshold)];
   if (theta === 0 && slope === 0) return [{ className: 'ReLU', config: { ...rest, maxValue } }];
@@ -51,29 +51,29 @@ export function rectified(draft: Draft): readonly Piece[] {
 }
 
 /** A global pooling that keeps its axes of space with length one. */
-export function keptDims(draft: Draft): readonly Piece[] {
+export function keepDims(draft: Draft): readonly Piece[] {
   const { className, config, refuse, shape, askShape } = draft;
-  if (config.keepdims !== true) return [changed(draft)];
+  if (config.keepdims !== true) return [change(draft)];
   if (config.dataFormat === 'channelsFirst') refuse('has keepdims with channels_first');
   const space = className.endsWith('1D') ? [1] : [1, 1];
   if (shape !== null) {
     const targetShape = [...space, shape.at(-1) ?? null];
-    return [changed(draft), behind(draft, 'keepdims', 'Reshape', { targetShape })];
+    return [change(draft), behind(draft, 'keepdims', 'Reshape', { targetShape })];
   }
   askShape();
   const repeat = { className: 'RepeatVector', config: { name: 'repeat', n: 1 } };
   const first = behind(draft, 'keepdims', 'RepeatVector', { n: 1 }); // [n, c] to [n, 1, c]
   const second = behind(draft, 'keepdims_2d', 'TimeDistributed', { layer: repeat }); // to [n, 1, 1, c]
-  return space.length === 1 ? [changed(draft), first] : [changed(draft), first, second];
+  return space.length === 1 ? [change(draft), first] : [change(draft), first, second];
 }
 
 /** Conv1D with causal padding: as many zeros as the kernel reaches back, before the first step. */
 export function causal(draft: Draft): readonly Piece[] {
   const { config, shape, askShape } = draft;
-  if (config.padding !== 'causal') return [changed(draft)];
+  if (config.padding !== 'causal') return [change(draft)];
   if (shape === null) {
     askShape();
-    return [changed(draft, { padding: 'same' })]; // as long
+    return [change(draft, { padding: 'same' })]; // as long
   }
   const [, steps = null, width = null] = shape;
   const [kernel, dilation] = [config.kernelSize, config.dilationRate].map((of) => numberIn(of, 1));
@@ -104,9 +104,9 @@ function numberIn(value: JsonValue | undefined, otherwise: number): number {
  * BatchNormalization: TensorFlow.js computes it up to rank 4. Of rank 5, the two axes behind the batch
  * become one for it.
  */
-export function normalized(draft: Draft): readonly Piece[] {
+export function normalize(draft: Draft): readonly Piece[] {
   const { shape, refuse } = draft;
-  const whole = changed(draft, { axis: alone(draft.config.axis) });
+  const whole = change(draft, { axis: alone(draft.config.axis) });
   if (shape === null || shape.length < 5) return [whole];
   const { axis = -1 } = whole.config;
   const sizes = shape.slice(1);
@@ -128,14 +128,14 @@ export function depthwise(draft: Draft): readonly Piece[] {
   const { config, isKeras3, note, refuse } = draft;
   const { dilationRate = null, depthwiseConstraint } = config;
   if (!isOne(dilationRate)) {
-    const words = `has dilation_rate ${shown(dilationRate)}, which TensorFlow.js does not compute`;
+    const words = `has dilation_rate ${show(dilationRate)}, which TensorFlow.js does not compute`;
     if (isKeras3) refuse(words);
     note(`${words}: it computes without`);
   }
   // TensorFlow.js writes the regularizer in the constraint's place, too.
   const className = isJsonObject(depthwiseConstraint) ? depthwiseConstraint.className : null;
   const isMistake = typeof className === 'string' && canPlay(className, 'regularizer');
-  return [changed(draft, isMistake ? { depthwiseConstraint: null } : {})];
+  return [change(draft, isMistake ? { depthwiseConstraint: null } : {})];
 }
 
 /** One axis of a transposed convolution. */
@@ -153,7 +153,7 @@ interface Stretch {
 export function outputPadded(draft: Draft): readonly Piece[] {
   const { config, refuse } = draft;
   const { outputPadding = null, ...rest } = config;
-  if (outputPadding === null) return [changed(draft)];
+  if (outputPadding === null) return [change(draft)];
   const axes = axesOf(draft);
   const isSame = config.padding === 'same';
   const plain = { className: draft.className, config: rest };
@@ -164,7 +164,7 @@ export function outputPadded(draft: Draft): readonly Piece[] {
   const isPossible = axes.every(({ kernel, stride }) => kernel >= stride);
   const isFlat = draft.className === 'Conv2DTranspose' && config.dataFormat !== 'channelsFirst';
   if (!isSame || !isFlat || !isPossible || crops.some((crop) => crop < 0)) {
-    refuse(`has output_padding ${shown(outputPadding)}, which TensorFlow.js does not compute`);
+    refuse(`has output_padding ${show(outputPadding)}, which TensorFlow.js does not compute`);
   }
   const cropping = crops.map((crop) => [Math.floor(crop / 2), Math.ceil(crop / 2)]);
   return [
@@ -187,9 +187,9 @@ function axesOf({ className, config }: Draft): Stretch[] {
 }
 
 /** Normalization with its numbers in the config: (x - mean) / deviation of each channel. */
-export function standardized(draft: Draft): readonly Piece[] {
+export function standardize(draft: Draft): readonly Piece[] {
   const { config, refuse } = draft;
-  if (isRegistered('Normalization')) return [changed(draft)];
+  if (isRegistered('Normalization')) return [change(draft)];
   const [mean, variance] = [numbersOf(config.mean), numbersOf(config.variance)];
   const axis = alone(config.axis) ?? null;
   const isPerChannel = axis === null || axis === -1;

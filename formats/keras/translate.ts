@@ -1,12 +1,12 @@
 import { isJsonObject } from '../../files';
 import type { JsonObject, JsonValue } from '../../files';
 import { kindOf } from '../tfjs/layer-kind';
-import { endsOf, isKeras3Call, keras2Call, rescaled } from './calls';
+import { endsOf, isKeras3Call, keras2Call, asRescaling } from './calls';
 import { isIdle, piecesOf } from './classes';
 import { isLayerEntry, nameIn } from './draft';
 import type { Draft, LayerEntry, Piece, Shape } from './draft';
 import { plainValues } from './values';
-import { functionalOf, shapedBy, wired } from './wiring';
+import { functionalOf, shapeBy, wire } from './wiring';
 import type { Translated } from './wiring';
 
 /** What a translation reports to. */
@@ -87,10 +87,10 @@ class Translator {
       };
       return {
         ...entry,
-        config: wired({ ...config, ...ends }, layers, isKeras3, refuse),
+        config: wire({ ...config, ...ends }, layers, isKeras3, refuse),
       };
     }
-    const shaped = shapedBy(layers, config.buildInputShape ?? null);
+    const shaped = shapeBy(layers, config.buildInputShape ?? null);
     if (shaped.some(({ entries }) => entries.some(({ reads }) => reads !== null))) {
       return functionalOf(entry, shaped, refuse);
     }
@@ -99,7 +99,7 @@ class Translator {
   }
 
   private layer(listed: JsonValue): Translated {
-    const json = isLayerEntry(listed) ? rescaled(listed) : listed;
+    const json = isLayerEntry(listed) ? asRescaling(listed) : listed;
     if (++this.layers > this.reader.layerLimit) {
       this.reader.refuse(`it has more than ${this.reader.layerLimit} layers`);
     }

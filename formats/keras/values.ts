@@ -2,7 +2,7 @@ import { isJsonObject } from '../../files';
 import type { JsonObject, JsonValue } from '../../files';
 import { canPlay, isRegistered, roleOf } from '../tfjs/layer-kind';
 import type { Draft } from './draft';
-import { shown } from './draft';
+import { show } from './draft';
 
 /** What Keras calls an activation, and what TensorFlow.js calls the same function. */
 const activationNames: Readonly<Record<string, string>> = { silu: 'swish' };
@@ -28,7 +28,7 @@ function plainValue(key: string, value: JsonValue, draft: Draft): JsonValue {
   if (role === 'activation') return activationOf(value);
   if (role === 'regularizer') return regularizerOf(key, value, draft);
   if (role === 'initializer') return initializerOf(value, draft);
-  return unwrapped(value);
+  return unwrap(value);
 }
 
 /** The name of a type, of which Keras also writes a policy. */
@@ -40,7 +40,7 @@ function dtypeOf(value: JsonValue, { refuse }: Draft): JsonValue {
     if (floats.test(policy)) return 'float32';
     if (/^u?int(8|16|32|64)$/.test(policy)) return 'int32';
   }
-  return refuse(`has the dtype ${shown(policy)}, in which TensorFlow.js cannot compute`);
+  return refuse(`has the dtype ${show(policy)}, in which TensorFlow.js cannot compute`);
 }
 
 /** An activation by name; a layer in its place stays an object. */
@@ -85,7 +85,7 @@ function initializerOf(value: JsonValue, { isKeras3 }: Draft): JsonValue {
 }
 
 /** Numbers that Keras wrote as an array of NumPy or a tensor. */
-function unwrapped(value: JsonValue): JsonValue {
+function unwrap(value: JsonValue): JsonValue {
   if (!isJsonObject(value)) return value;
   const { className, type, config } = value;
   const isArray = className === 'Numpy' || className === 'Tensor';

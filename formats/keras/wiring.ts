@@ -46,7 +46,7 @@ const nameOf = ({ entry }: Placed): string =>
 const firstCallOf = ({ kind }: Translated): number => (kind === 'layer' ? 0 : 1);
 
 /** The config of a functional model whose layers were translated: who read a layer reads what became of it. */
-export function wired(
+export function wire(
   config: JsonObject,
   layers: readonly Translated[],
   isKeras3: boolean,
@@ -171,7 +171,7 @@ export function functionalOf(
     inputLayers: [[input.name, 0, 0]],
     outputLayers: [[last.name, firstCallOf(last), 0]],
   };
-  const config = wired(
+  const config = wire(
     { name, trainable, ...ends },
     [{ ...input, calls: [] }, ...called],
     false,
@@ -180,12 +180,12 @@ export function functionalOf(
   return {
     ...entry,
     className: 'Model',
-    config: { ...config, layers: listOf(config.layers).map(listed) },
+    config: { ...config, layers: listOf(config.layers).map(listReferences) },
   };
 }
 
 /** Layers of a functional model have their names twice. */
-function listed(entry: JsonValue): JsonValue {
+function listReferences(entry: JsonValue): JsonValue {
   if (!isJsonObject(entry) || !isJsonObject(entry.config)) return entry;
   return { ...entry, name: entry.config.name ?? null };
 }
@@ -203,7 +203,7 @@ function inputOf(name: string, batchInputShape: JsonValue): Translated {
  *
  * @param built the shape that the model itself notes; null where it does not.
  */
-export function shapedBy(layers: readonly Translated[], built: JsonValue): readonly Translated[] {
+export function shapeBy(layers: readonly Translated[], built: JsonValue): readonly Translated[] {
   const [first, ...others] = layers;
   const shape = first?.shape ?? built;
   if (!first || shape === null) return layers;

@@ -1,5 +1,5 @@
 import type { Site, Value } from './site';
-import { storedAxis } from './site';
+import { mapAxis } from './site';
 
 /** Writes one activation function. */
 type ActivationWriter = (site: Site, x: Value) => Value;
@@ -18,7 +18,7 @@ const gated =
 const overChannels =
   (operator: string): ActivationWriter =>
   (site, { name, shape }) =>
-    site.node(operator, [name], shape, { axis: { int: storedAxis(-1, shape.length) } });
+    site.node(operator, [name], shape, { axis: { int: mapAxis(-1, shape.length) } });
 
 /** 0.5 x (1 + f): f is the error function of x / sqrt(2), or near to it. */
 const halfOfOnePlus = (site: Site, x: Value, f: Value): Value => {
@@ -59,7 +59,7 @@ const activations: Readonly<Record<string, ActivationWriter>> = {
 };
 
 /** Applies the activation function that the layer's config names. */
-export function activated(site: Site, x: Value): Value {
+export function activate(site: Site, x: Value): Value {
   const name = (site.config.activation ?? 'linear') as string;
   const write = Object.hasOwn(activations, name) ? activations[name] : undefined;
   return write ? write(site, x) : site.refuse(`has the activation ${name}, which is not written`);

@@ -1,6 +1,6 @@
 import type * as tf from '@tensorflow/tfjs';
 import type { HostWeight } from '../../layers/host-weights';
-import { activated } from './activations';
+import { activate } from './activations';
 import type { Attribute } from './messages';
 import type { OnnxWriter, Site, Value } from './site';
 
@@ -43,10 +43,10 @@ const isKnown = (lengths: tf.Shape): lengths is number[] => !lengths.includes(nu
 
 /** Conv2D: kernel [kh, kw, in, out] becomes [out, in, kh, kw]. */
 export const conv2d: OnnxWriter = (site) => {
-  const kernel = permuted(site.weight('kernel')!, [3, 2, 0, 1]);
+  const kernel = permuteAxes(site.weight('kernel')!, [3, 2, 0, 1]);
   const inputs = [site.input.name, site.floats('kernel', kernel), ...biasOf(site)];
-  const attributes = windowOf(site, dilatedWindow(site));
-  return [activated(site, site.node('Conv', inputs, site.outputShape, attributes))];
+  const attributes = windowOf(site, dilateWindow(site));
+  return [activate(site, site.node('Conv', inputs, site.outputShape, attributes))];
 };
 
 /**
@@ -56,24 +56,24 @@ export const conv2d: OnnxWriter = (site) => {
  */
 export const depthwiseConv2d: OnnxWriter = (site) => {
   const window = { ...kernelWindow(site), dilations: [1, 1] };
-  return [activated(site, depthwise(site, window, site.outputShape, biasOf(site)))];
+  return [activate(site, depthwise(site, window, site.outputShape, biasOf(site)))];
 };
 
 /** SeparableConv2D: a depthwise convolution and a 1x1 one behind it. */
 export const separableConv2d: OnnxWriter = (site) => {
   const { shape } = site.weight('depthwise_kernel')!;
   const between = [...site.outputShape.slice(0, 3), shape[2]! * shape[3]!];
-  const { name } = depthwise(site, dilatedWindow(site), between, []);
-  const pointwise = permuted(site.weight('pointwise_kernel')!, [3, 2, 0, 1]);
+  const { name } = depthwise(site, dilateWindow(site), between, []);
+  const pointwise = permuteAxes(site.weight('pointwise_kernel')!, [3, 2, 0, 1]);
   const inputs = [name, site.floats('pointwise_kernel', pointwise), ...biasOf(site)];
   const attributes = { kernel_shape: { ints: [1, 1] } };
-  return [activated(site, site.node('Conv', inputs, site.outputShape, attributes))];
+  return [activate(site, site.node('Conv', inputs, site.outputShape, attributes))];
 };
 
 function depthwise(site: Site, window: Window, shape: tf.Shape, bias: readonly string[]): Value {
   const kernel = site.weight('depthwise_kernel')!;
   const [height, width, channels, multiplier] = kernel.shape as [number, number, number, number];
-  const { values } = permuted(kernel, [2, 3, 0, 1]);
+  const { values } = permuteAxes(kernel, [2, 3, 0, 1]);
   const grouped = { shape: [channels * multiplier, 1, height, width], values };
   const inputs = [site.input.name, site.floats('depthwise_kernel', grouped), ...bias];
   const attributes = { ...windowOf(site, window), group: { int: channels } };
@@ -86,20 +86,20 @@ export const dense: OnnxWriter = (site) => {
   const kernel = site.weight('kernel')!;
   const [inputs, outputs] = kernel.shape as [number, number];
   if (input.shape.length === 4) {
-    const point = { shape: [outputs, inputs, 1, 1], values: permuted(kernel, [1, 0]).values };
+    const point = { shape: [outputs, inputs, 1, 1], values: permuteAxes(kernel, [1, 0]).values };
     const read = [input.name, site.floats('kernel', point), ...biasOf(site)];
     return [
-      activated(site, site.node('Conv', read, outputShape, { kernel_shape: { ints: [1, 1] } })),
+      activate(site, site.node('Conv', read, outputShape, { kernel_shape: { ints: [1, 1] } })),
     ];
   }
   const read = [input.name, site.floats('kernel', kernel)];
   if (input.shape.length === 2) {
-    return [activated(site, site.node('Gemm', [...read, ...biasOf(site)], outputShape))];
+    return [activate(site, site.node('Gemm', [...read, ...biasOf(site)], outputShape))];
   }
   const product = site.node('MatMul', read, outputShape);
   const [bias] = biasOf(site);
   const sum = bias === undefined ? product : site.node('Add', [product.name, bias], outputShape);
-  return [activated(site, sum)];
+  return [activate(site, sum)];
 };
 
 function biasOf(site: Site): string[] {
@@ -113,7 +113,7 @@ function kernelWindow({ config }: Site): Window {
 }
 
 /** The window of a convolution that uses its `dilationRate`, which tfjs does only where it has no strides. */
-function dilatedWindow(site: Site): Window {
+function dilateWindow(site: Site): Window {
   const window = kernelWindow(site);
   const { strides, dilations } = window;
   if (strides.some((step) => step !== 1) && dilations.some((step) => step !== 1)) {
@@ -131,7 +131,7 @@ export function pair(value: unknown): readonly [number, number] {
 }
 
 /** The weight with its axes in another order. */
-export function permuted({ shape, values }: HostWeight, order: readonly number[]): HostWeight {
+export function permuteAxes({ shape, values }: HostWeight, order: readonly number[]): HostWeight {
   const strides = shape.map((_, axis) =>
     shape.slice(axis + 1).reduce((n, length) => n * length, 1),
   );

@@ -1,16 +1,16 @@
 import type * as tf from '@tensorflow/tfjs';
 import type { HostWeight } from '../../layers/host-weights';
-import { activated } from './activations';
-import { pair, permuted, windowOf } from './kernel-layers';
+import { activate } from './activations';
+import { pair, permuteAxes, windowOf } from './kernel-layers';
 import type { Attribute } from './messages';
-import { PLAIN as plainShape, storedAxis } from './site';
+import { PLAIN as plainShape, mapAxis } from './site';
 import type { OnnxWriter, Site, Value } from './site';
 
 /** A layer that at inference does nothing. */
 export const identity: OnnxWriter = ({ inputs }) => [...inputs];
 
 /** Activation: the function by its name. */
-export const activation: OnnxWriter = (site) => [activated(site, site.input)];
+export const activation: OnnxWriter = (site) => [activate(site, site.input)];
 
 /** ReLU, up to a largest value where it has one. */
 export const relu: OnnxWriter = (site) => {
@@ -35,7 +35,7 @@ export const thresholdedReLU: OnnxWriter = withAlpha('ThresholdedRelu', 'theta')
 /** PReLU: alpha is [h, w, c], 1 along shared axes. */
 export const prelu: OnnxWriter = (site) => {
   const alpha = site.weight('alpha')!;
-  const slope = alpha.shape.length === 3 ? permuted(alpha, [2, 0, 1]) : alpha;
+  const slope = alpha.shape.length === 3 ? permuteAxes(alpha, [2, 0, 1]) : alpha;
   return [site.node('PRelu', [site.input.name, site.floats('alpha', slope)], site.input.shape)];
 };
 
@@ -55,10 +55,10 @@ export const softmax: OnnxWriter = (site) => {
     site.refuse(`has axis ${axis}, tfjs computes the last of one axis or a list of several`);
   }
   if (isLast) {
-    return [site.node('Softmax', [name], shape, { axis: { int: storedAxis(-1, shape.length) } })];
+    return [site.node('Softmax', [name], shape, { axis: { int: mapAxis(-1, shape.length) } })];
   }
   // exp(x - log(sum(exp(x)))), as tfjs has it
-  const along = { axes: { ints: axes.map((axis) => storedAxis(axis, shape.length)) } };
+  const along = { axes: { ints: axes.map((axis) => mapAxis(axis, shape.length)) } };
   const summed = shape.map((length, axis) => (axes.includes(axis) ? 1 : length));
   const total = site.node('ReduceLogSumExp', [name], summed, along);
   const difference = site.node('Sub', [name, total.name], shape);
@@ -242,11 +242,11 @@ function overLastAxes(site: Site, option: string, value: unknown): string {
   }
   const filled = [...Array<number>(input.length - own.length).fill(1), ...own];
   const plain = { shape: filled, values };
-  return site.floats(option, filled.length === 4 ? permuted(plain, [0, 3, 1, 2]) : plain);
+  return site.floats(option, filled.length === 4 ? permuteAxes(plain, [0, 3, 1, 2]) : plain);
 }
 
 /** All inputs at one rank: tfjs puts axes of length 1 behind the batch of those of lower rank. */
-function aligned(site: Site): Value[] {
+function align(site: Site): Value[] {
   const rank = Math.max(...site.inputs.map(({ shape }) => shape.length));
   return site.inputs.map((input) => {
     const missing = rank - input.shape.length;
@@ -262,7 +262,7 @@ const merge =
   (site) => [
     site.node(
       operator,
-      aligned(site).map(({ name }) => name),
+      align(site).map(({ name }) => name),
       site.outputShape,
     ),
   ];
@@ -274,7 +274,7 @@ export const minimum: OnnxWriter = merge('Min');
 
 /** Multiply: the product of two, times the next, and so on. */
 export const multiply: OnnxWriter = (site) => {
-  const [first, ...others] = aligned(site) as [Value, ...Value[]];
+  const [first, ...others] = align(site) as [Value, ...Value[]];
   const shape = site.outputShape;
   return [others.reduce((left, { name }) => site.node('Mul', [left.name, name], shape), first)];
 };
@@ -289,6 +289,6 @@ export const concatenate: OnnxWriter = (site) => {
   }
   if (given === 0) site.refuse('has axis 0, which joins samples');
   const names = site.inputs.map(({ name }) => name);
-  const axis = { int: storedAxis(given, rank) };
+  const axis = { int: mapAxis(given, rank) };
   return [site.node('Concat', names, site.outputShape, { axis })];
 };

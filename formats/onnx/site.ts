@@ -189,7 +189,7 @@ export const STORED = (shape: tf.Shape): Dimension[] => {
 };
 
 /** The axis of the file for an axis of tfjs, which may be negative. */
-export function storedAxis(axis: number, rank: number): number {
+export function mapAxis(axis: number, rank: number): number {
   const positive = axis < 0 ? axis + rank : axis;
   return rank === 4 ? [0, 2, 3, 1][positive]! : positive;
 }

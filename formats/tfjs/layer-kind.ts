@@ -21,7 +21,7 @@ const bases: Readonly<Record<string, Base>> = {
   initializer: parentOf(tf.initializers.zeros().constructor),
   constraint: parentOf(tf.constraints.nonNeg().constructor),
   regularizer: parentOf(tf.regularizers.l1().constructor),
-  activation: parentOf(registered('linear')),
+  activation: parentOf(findClass('linear')),
 };
 
 /**
@@ -44,16 +44,16 @@ export function canPlay(className: string, role: string): boolean {
 
 /** Whether TensorFlow.js knows a class of this name, whatever it is. */
 export function isRegistered(className: string): boolean {
-  return registered(className) !== null;
+  return findClass(className) !== null;
 }
 
-function registered(className: string): Base | null {
+function findClass(className: string): Base | null {
   const classes = tf.serialization.SerializationMap.getMap().classNameMap;
   return Object.hasOwn(classes, className) ? classes[className]![0] : null;
 }
 
 function isKindOf(className: string, base: Base): boolean {
-  const prototype = registered(className)?.prototype;
+  const prototype = findClass(className)?.prototype;
   if (prototype === undefined) return false;
   return (
     prototype === base.prototype || Object.prototype.isPrototypeOf.call(base.prototype, prototype)

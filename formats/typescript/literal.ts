@@ -1,7 +1,7 @@
 /** TypeScript text for values and names. */
 
 /** A string literal in single quotes. */
-export function quoted(text: string): string {
+export function quote(text: string): string {
   const inner = JSON.stringify(text).slice(1, -1).replaceAll('\\"', '"').replaceAll("'", "\\'");
   return `'${inner}'`;
 }
@@ -10,14 +10,14 @@ export function quoted(text: string): string {
 export function objectLiteral(properties: readonly (readonly [string, string])[]): string {
   if (properties.length === 0) return '{}';
   const text = properties.map(
-    ([key, value]) => `${isIdentifier(key) ? key : quoted(key)}: ${value}`,
+    ([key, value]) => `${isIdentifier(key) ? key : quote(key)}: ${value}`,
   );
   return `{ ${text.join(', ')} }`;
 }
 
 /** The literal of plain data: numbers, strings, flags, null, lists and objects of them. */
 export function literal(value: unknown): string {
-  if (typeof value === 'string') return quoted(value);
+  if (typeof value === 'string') return quote(value);
   if (Array.isArray(value)) return `[${value.map(literal).join(', ')}]`;
   if (typeof value !== 'object' || value === null) return String(value);
   return objectLiteral(Object.entries(value).map(([key, held]) => [key, literal(held)]));

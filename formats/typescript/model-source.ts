@@ -5,7 +5,7 @@ import { BlockTree } from './block-tree';
 import type { SourceBlock } from './block-tree';
 import { layerExpression } from './layer-expression';
 import type { ExpressionOptions } from './layer-expression';
-import { identifier, literal, Names, objectLiteral, quoted } from './literal';
+import { identifier, literal, Names, objectLiteral, quote } from './literal';
 
 /** How the functions of a source file are written. */
 export interface FunctionOptions extends ExpressionOptions {
@@ -64,7 +64,7 @@ export class ModelSource {
     const layers = config.layers.map((entry) => `    ${this.layer(model, entry, prefix)},`);
     return [
       'return tf.sequential({',
-      `  name: ${quoted(config.name)},`,
+      `  name: ${quote(config.name)},`,
       '  layers: [',
       ...layers,
       '  ],',
@@ -94,7 +94,7 @@ export class ModelSource {
         : `[${keys.map((key) => tensors.get(key)!).join(', ')}]`;
     const inputs = listed(config.inputLayers!.map(([name]) => tensorKey(name, 0)));
     lines.push(
-      `return tf.model({ name: ${quoted(config.name)}, inputs: ${inputs}, outputs: ${listed(ends)} });`,
+      `return tf.model({ name: ${quote(config.name)}, inputs: ${inputs}, outputs: ${listed(ends)} });`,
     );
     return lines;
   }
@@ -223,10 +223,10 @@ function inputExpression({ config }: LayerConfig): string {
       ? (['shape', literal(batchInputShape.slice(1))] as const)
       : (['batchShape', literal(batchInputShape)] as const);
   const others = [
-    ...(dtype && dtype !== 'float32' ? [['dtype', quoted(dtype)] as const] : []),
+    ...(dtype && dtype !== 'float32' ? [['dtype', quote(dtype)] as const] : []),
     ...(sparse ? [['sparse', 'true'] as const] : []),
   ];
-  return `tf.input(${objectLiteral([['name', quoted(name)], shape, ...others])})`;
+  return `tf.input(${objectLiteral([['name', quote(name)], shape, ...others])})`;
 }
 
 /** The calls as single ones and blocks, each after what it reads; a block in a cycle is dissolved. */

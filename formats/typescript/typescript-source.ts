@@ -1,7 +1,7 @@
 import type * as tf from '@tensorflow/tfjs';
 import { configOf, forEachLayer, layerOf, weightsByName } from '../../layers';
 import { UnsupportedLayerError } from '../unsupported-layer-error';
-import { quoted } from './literal';
+import { quote } from './literal';
 import { ModelSource } from './model-source';
 import type { SourceBlock } from './block-tree';
 
@@ -161,6 +161,6 @@ function weightsOf(
 
 /** The weights in the order of the files: float32, little-endian, one behind the other. */
 const weightOrder: readonly string[] = [
-${wrapped(order.map((name) => `${quoted(name)},`))}
+${wrapped(order.map((name) => `${quote(name)},`))}
 ];`;
 }

@@ -96,7 +96,7 @@ export class SensitivityLog {
     const content = await nodeFiles.read(this.target, LIMIT);
     const lines = content.toString().split('\n').slice(0, -1); // after the last LF: torn or nothing
     return lines.map((line, index) => {
-      const value = parsed(line);
+      const value = parseLine(line);
       if (isJsonObject(value)) return value;
       throw new MalformedFileError(this.target, `line ${index + 1} is damaged`);
     });
@@ -131,7 +131,7 @@ function keyOf(group: string | null, rate: number): string {
   return `${rate} ${group === null ? '' : `of ${group}`}`;
 }
 
-function parsed(line: string): JsonValue | undefined {
+function parseLine(line: string): JsonValue | undefined {
   try {
     return JSON.parse(line) as JsonValue;
   } catch {

@@ -3,7 +3,7 @@ import { parse } from '../../config/parse';
 import type { Run } from '../../config/parse';
 import { resolveImages, resolveTraining } from '../../config/resolve';
 import type { TrainingConfig } from '../../config/resolve';
-import { savedOptions } from '../../config/saved';
+import { pickSaved } from '../../config/saved';
 import { dataSets } from '../../data';
 
 function training(...argv: string[]): TrainingConfig {
@@ -51,6 +51,6 @@ describe('the recipe', () => {
   it('leaves the options as they are saved', () => {
     const { config } = parse(['train'], {}) as Run<'train'>;
     resolveTraining(config);
-    expect(savedOptions(config)).toMatchObject({ epochs: null, batchSize: null, milestones: null });
+    expect(pickSaved(config)).toMatchObject({ epochs: null, batchSize: null, milestones: null });
   });
 });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { parse } from '../../config/parse';
-import { differences, savedOptions } from '../../config/saved';
+import { differences, pickSaved } from '../../config/saved';
 
 function config(...argv: string[]): object {
   const invocation = parse(argv, {});
@@ -15,7 +15,7 @@ function reloaded(saved: object): Record<string, unknown> {
 
 describe('savedOptions', () => {
   it('keeps what describes the run and leaves out what belongs to one call', () => {
-    const saved = savedOptions(config('--rate', '0.4', '--run-dir', 'x', '--resume', '--json'));
+    const saved = pickSaved(config('--rate', '0.4', '--run-dir', 'x', '--resume', '--json'));
     expect(saved).toMatchObject({ rate: 0.4, arch: 'resnet20', epochs: null, threads: null });
     for (const key of ['runDir', 'resume', 'json', 'quiet', 'progress', 'config', 'printConfig']) {
       expect(saved).not.toHaveProperty(key);
@@ -25,7 +25,7 @@ describe('savedOptions', () => {
 
 describe('differences', () => {
   const saved = reloaded(
-    savedOptions(config('--rate', '0.4', '--milestones', '2,4', '--skip', 'conv1')),
+    pickSaved(config('--rate', '0.4', '--milestones', '2,4', '--skip', 'conv1')),
   );
 
   it('finds none between a run and itself', () => {
@@ -60,7 +60,7 @@ describe('differences', () => {
     '--download',
     '--backend wasm',
   ])('lets a resumed run change %s', (given) => {
-    expect(differences(savedOptions(config()), config(...given.split(' ')))).toEqual([]);
+    expect(differences(pickSaved(config()), config(...given.split(' ')))).toEqual([]);
   });
 
   it.each([
@@ -72,20 +72,20 @@ describe('differences', () => {
     '--limit-train 9',
     '--no-nesterov',
   ])('does not let it change %s', (given) => {
-    expect(differences(savedOptions(config()), config(...given.split(' ')))).toHaveLength(1);
+    expect(differences(pickSaved(config()), config(...given.split(' ')))).toHaveLength(1);
   });
 
   it('takes an option that the saved run does not know for its default', () => {
-    const older = savedOptions(config());
+    const older = pickSaved(config());
     delete older.merge;
     expect(differences(older, config())).toEqual([]);
     expect(differences(older, config('--merge', 'max')).map(({ key }) => key)).toEqual(['merge']);
   });
 
   it('names a saved option that no longer exists', () => {
-    expect(differences({ ...savedOptions(config()), gone: 1 }, config())).toEqual([
+    expect(differences({ ...pickSaved(config()), gone: 1 }, config())).toEqual([
       { key: 'gone', flag: '--gone', saved: 1, current: undefined },
     ]);
-    expect(differences({ ...savedOptions(config()), constructor: 1 }, config())).toHaveLength(1);
+    expect(differences({ ...pickSaved(config()), constructor: 1 }, config())).toHaveLength(1);
   });
 });

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { balancedSubset, selectImages, stratifiedSplit } from '../../data/split';
+import { balanceSubset, selectImages, splitByClass } from '../../data/split';
 import { numberedImages } from './fixtures';
 
 const labelsOf = fc
@@ -18,7 +18,7 @@ describe('stratifiedSplit', () => {
     fc.assert(
       fc.property(labelsOf, fc.integer(), fc.integer({ min: 0, max: 99 }), (labels, seed, cent) => {
         const fraction = cent / 100;
-        const { kept, heldOut } = stratifiedSplit(labels, { fraction, seed });
+        const { kept, heldOut } = splitByClass(labels, { fraction, seed });
         const both = [...kept, ...heldOut].sort((one, other) => one - other);
         expect(both).toEqual([...labels.keys()]);
         const all = countsOf(labels, Uint32Array.from(labels.keys()));
@@ -30,7 +30,7 @@ describe('stratifiedSplit', () => {
 
   it('holds out other images for another seed', () => {
     const labels = new Uint16Array(100);
-    const heldOut = (seed: number) => stratifiedSplit(labels, { fraction: 0.1, seed }).heldOut;
+    const heldOut = (seed: number) => splitByClass(labels, { fraction: 0.1, seed }).heldOut;
     expect(heldOut(1)).toEqual(heldOut(1));
     expect(heldOut(1)).not.toEqual(heldOut(2));
   });
@@ -41,7 +41,7 @@ describe('balancedSubset', () => {
     fc.assert(
       fc.property(labelsOf, fc.integer(), fc.nat(), (labels, seed, draw) => {
         const limit = draw % (labels.length + 1);
-        const indexes = balancedSubset(labels, { limit, seed });
+        const indexes = balanceSubset(labels, { limit, seed });
         expect(new Set(indexes).size).toBe(limit);
         expect([...indexes]).toEqual([...indexes].sort((one, other) => one - other));
         const counts = countsOf(labels, indexes);
@@ -62,16 +62,16 @@ describe('balancedSubset', () => {
       ...Array<number>(9).fill(1),
       ...Array<number>(9).fill(2),
     ]);
-    const indexes = balancedSubset(labels, { limit: 10, seed: 3 });
+    const indexes = balanceSubset(labels, { limit: 10, seed: 3 });
     expect(countsOf(labels, indexes)).toEqual([2, 4, 4, 0, 0]);
   });
 
   it('grows with its limit', () => {
     const labels = Uint16Array.from({ length: 60 }, (_, index) => index % 5);
-    const small = balancedSubset(labels, { limit: 13, seed: 1 });
-    const large = new Set(balancedSubset(labels, { limit: 31, seed: 1 }));
+    const small = balanceSubset(labels, { limit: 13, seed: 1 });
+    const large = new Set(balanceSubset(labels, { limit: 31, seed: 1 }));
     expect(small.every((index) => large.has(index))).toBe(true);
-    expect(small).not.toEqual(balancedSubset(labels, { limit: 13, seed: 2 }));
+    expect(small).not.toEqual(balanceSubset(labels, { limit: 13, seed: 2 }));
   });
 });
 

@@ -10,7 +10,7 @@ const MOST_LINES = 350;
 /** Lines that all sources of trainer/ may have together. */
 const MOST_TRAINER_LINES = 2_000;
 
-/** Sources that may be longer, because they are tables of data and no code. None is today. */
+/** Sources that may be longer, because they are tables of data and no code. */
 const dataTables: readonly string[] = ['index.ts']; // the list of what is public
 /** Sources outside the rooms that every room may import. */
 const everybodys = ['errors.ts', 'stopping.ts'];

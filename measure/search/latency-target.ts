@@ -36,7 +36,7 @@ export interface LatencySearch {
 }
 
 /** Passes of a network; near the target four times as many decide. */
-const RUNS = 30;
+const PASSES = 30;
 
 /** Times networks by the keep sets they come from; none is timed twice. */
 export type Stopwatch = (keep: KeepSet, runs: number) => Promise<Latency>;
@@ -64,7 +64,7 @@ export async function solveLatency(
   }: LatencySearch = {},
 ): Promise<SolvedRate & { readonly target: Target }> {
   const time = stopwatch(amount.kind === 'share');
-  const whole = (await time(keepAll, RUNS)).medianMs;
+  const whole = (await time(keepAll, PASSES)).medianMs;
   const most = amount.kind === 'share' ? amount.value * whole : amount.value;
   const target: Target = { option, asked, most, show };
   const known: { readonly keep: KeepSet; readonly ms: number }[] = [{ keep: keepAll, ms: whole }];
@@ -103,9 +103,9 @@ async function timeDecisively(
   time: (runs: number) => Promise<Latency>,
   most: number,
 ): Promise<number> {
-  const first = await time(RUNS);
+  const first = await time(PASSES);
   if (Math.abs(first.medianMs - most) > first.spreadMs) return first.medianMs;
-  return (await time(4 * RUNS)).medianMs;
+  return (await time(4 * PASSES)).medianMs;
 }
 
 /** Times small networks beside the whole one; as a share of its first time, or as they are. */

@@ -69,8 +69,11 @@ export function keepDims(draft: Draft): readonly Piece[] {
 
 /** Conv1D with causal padding: as many zeros as the kernel reaches back, before the first step. */
 export function causal(draft: Draft): readonly Piece[] {
-  const { config, shape, askShape } = draft;
+  const { config, shape, askShape, refuse } = draft;
   if (config.padding !== 'causal') return [change(draft)];
+  if (config.dataFormat === 'channelsFirst') {
+    refuse('has padding causal with data_format channels_first, which no stock layer computes');
+  }
   if (shape === null) {
     askShape();
     return [change(draft, { padding: 'same' })]; // as long

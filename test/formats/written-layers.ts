@@ -206,16 +206,14 @@ async function sourcesOf(name: string, of: readonly Tried[], parent: string): Pr
 }
 
 /**
- * Whether the weights of a case are read as they are written: the reader makes gelu_new of layers with weights of their
- * own, and brings a BatchNormalization of rank 5 down to the 4 that the library computes, but for several free lengths.
+ * Whether a case is read as it is written: the reader makes gelu_new of layers with weights of their own, and brings a
+ * BatchNormalization of rank 5, which the library does not compute, down to 4 where it can.
  */
 function isReadable({ className, entry, shapes }: LayerCase): boolean {
-  if (JSON.stringify(entry).includes('gelu_new')) return false;
-  const isFree = (shape: tf.Shape): boolean => shape.filter((length) => length === null).length > 1;
-  return (
-    className !== 'BatchNormalization' ||
-    !shapes.some((shape) => shape.length === 4 && isFree(shape))
-  );
+  const { padding, dataFormat } = entry.config;
+  if (padding === 'causal' && dataFormat === 'channelsFirst') return false; // refused
+  const isTooDeep = className === 'BatchNormalization' && shapes.some(({ length }) => length > 3);
+  return !isTooDeep && !JSON.stringify(entry).includes('gelu_new');
 }
 
 /** Runs a compiled source with its weights, and says of each case whether it computes the same. */

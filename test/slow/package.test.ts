@@ -39,7 +39,7 @@ export class SumFilter extends Methodology {
   }
 }
 
-export type Model = TrainerOptions['model'];
+export type Trained = TrainerOptions['network'];
 
 export async function unpacked(bytes: Uint8Array): Promise<number> {
   return (await unpackSparse(bytes, [])).byteLength;

@@ -9,8 +9,11 @@ import { startNamedEngine } from './engine';
 import type { Terminal } from './terminal';
 
 /** Writes a network as a stock model, proved on its files: one from a file, or one that is freshly initialised. */
-export async function exportModel({ config }: Run<'export'>, terminal: Terminal): Promise<number> {
-  const { verifySamples, format, json } = config;
+export async function exportModel(
+  { config, sources }: Run<'export'>,
+  terminal: Terminal,
+): Promise<number> {
+  const { format, json, force } = config;
   const out = config.out!; // the rules: export needs it
   await requireFree(out);
   await startNamedEngine(config, terminal);
@@ -19,7 +22,10 @@ export async function exportModel({ config }: Run<'export'>, terminal: Terminal)
   using loaded = await loadModel({ ...config, note });
   const { source } = loaded;
   const pruning = config.model === null ? null : await readPruning(config.model);
-  const stock = { folder: out, format, pruning, verifySamples, progress };
+  const place = { read: [config.model], source, force };
+  const samples =
+    sources.verifySamples === 'default' ? {} : { verifySamples: config.verifySamples };
+  const stock = { folder: out, place, format, pruning, progress, ...samples };
   const { model, dropped } = await writeStock(loaded.model, stock);
   const graph = ChannelGraph.of(model);
   const result = { source, out, macs: countMacs(graph), params: countParams(graph) };

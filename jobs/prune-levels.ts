@@ -1,5 +1,5 @@
 import type * as tf from '@tensorflow/tfjs';
-import { levelPath, modelBytes, requireFree, writeForms, writeLevel } from '../formats';
+import { levelPath, modelBytes, writeForms, writeLevel } from '../formats';
 import type { LevelFiles, LevelPlace } from '../formats';
 import type { KeepSet } from '../graph';
 import { blockLayers } from '../models';
@@ -8,8 +8,9 @@ import type { Verification } from '../surgery';
 import { nameMethod } from './choose-method';
 import { drawInputs, keepAtRate, settleStatistics } from './choose-removal';
 import type { ScoredNetwork } from './choose-removal';
-import { describePruning, withScored } from './prune-once';
+import { describePlace, describePruning, withScored } from './prune-once';
 import type { PruneOptions } from './prune-once';
+import { requirePlace } from './require-place';
 import { writeProven } from './write-proven';
 
 /** Several networks from one. */
@@ -63,7 +64,7 @@ export function pruneLevels(options: LevelsOptions): Promise<PrunedLevels> {
       const planned = [];
       for (const rate of rates) {
         const place: LevelPlace = { modelPath: out, dataset, subset, network, rate };
-        await requireFree(levelPath(place).folder);
+        await requirePlace(levelPath(place).folder, describePlace(options));
         planned.push({ place, keep: keepAtRate(scored, rate, { source, option: 'rates' }) });
       }
       const levels: PrunedLevel[] = [];

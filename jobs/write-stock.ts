@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { isJsonObject } from '../files';
-import type { JsonValue } from '../files';
+import type { JsonObject, JsonValue } from '../files';
 import { writeChecked, writeForms } from '../formats';
 import type { Extras, FormatId } from '../formats';
 import { droppedConstraints } from '../layers';
@@ -11,15 +11,19 @@ import type { Progress } from '../report/progress';
 import { compareModels, strip } from '../surgery';
 import type { Verification } from '../surgery';
 import { proveWritten } from './prove-written';
+import { requirePlace } from './require-place';
+import type { PlaceOptions } from './require-place';
 
 /** Where a network goes as it is, and in which forms. */
 export interface StockOptions {
   readonly folder: string;
+  /** What was read, and where the network comes from. */
+  readonly place: Omit<PlaceOptions, 'model'>;
   /** Default tfjs. */
   readonly format?: readonly FormatId[];
   /** The pruning.json of the network, which goes along; null where it has none. */
   readonly pruning?: string | null;
-  /** Inputs of the proof. Default 64. */
+  /** Inputs of the proof, on top of which every weight is compared. Default 2. */
   readonly verifySamples?: number;
   readonly progress?: Progress | undefined;
 }
@@ -42,14 +46,17 @@ const FREE_SIZE = 32;
  * what the network does.
  *
  * @param model borrowed.
- * @throws {VerificationError} when they compute something else. @throws {ReadBackError} when a file is not as it should be.
+ * @throws {FolderInUseError} as `requirePlace`. @throws {VerificationError} when they compute something else.
+ * @throws {ReadBackError} when a file is not as it should be.
  */
 export async function writeStock(
   model: tf.LayersModel,
-  { folder, format = ['tfjs'], pruning = null, verifySamples = 64, progress }: StockOptions,
+  { folder, place, format = ['tfjs'], pruning = null, verifySamples = 2, progress }: StockOptions,
 ): Promise<WrittenStock> {
   const plain = strip(model);
   try {
+    const source = (pruning === null ? null : sourceIn(pruning)) ?? place.source;
+    await requirePlace(folder, { ...place, source, model: plain });
     const dropped = droppedConstraints(model, plain);
     const beside: Extras =
       pruning === null ? {} : { 'pruning.json': withDropped(pruning, dropped) };
@@ -77,11 +84,26 @@ export async function writeStock(
   }
 }
 
+/** Where a pruning.json says that its network comes from; null where it does not. */
+function sourceIn(text: string): string | null {
+  const { source } = parseObject(text) ?? {};
+  return typeof source === 'string' ? source : null;
+}
+
+function parseObject(text: string): JsonObject | null {
+  try {
+    const value = JSON.parse(text) as JsonValue;
+    return isJsonObject(value) ? value : null;
+  } catch {
+    return null; // it goes along as it is
+  }
+}
+
 /** A pruning.json that also says which constraints are gone; the text itself where none are. */
 function withDropped(text: string, dropped: readonly DroppedConstraint[]): string {
   if (dropped.length === 0) return text;
-  const manifest = JSON.parse(text) as JsonValue;
-  if (!isJsonObject(manifest)) return text;
+  const manifest = parseObject(text);
+  if (manifest === null) return text;
   const { droppedConstraints: earlier } = manifest;
   const known = Array.isArray(earlier) ? (earlier as readonly JsonValue[]) : [];
   const all = [...known, ...dropped];

@@ -7,7 +7,7 @@ import { nodeFiles } from '../../files';
 import { readPlainly, writeModel } from '../../formats';
 import { Network } from '../../graph';
 import { assignWeight, dropActingConstraints, droppedConstraints } from '../../layers';
-import { pruneOnce } from '../../jobs';
+import { pruneLevels, pruneOnce } from '../../jobs';
 import { writeStock } from '../../jobs/write-stock';
 import { chooseUnits, GeometricMedian } from '../../methods';
 import { harden, mask, strip } from '../../surgery';
@@ -225,13 +225,26 @@ describeOn(['cpu'], 'constraints that act when a file is opened', () => {
       },
     );
 
+    it('pruneLevels says so of each level, and proves its files', async () => {
+      const model = build('dense kernel and bias', 'UnitNorm');
+      const options = { model, out: join(scratch, 'levels'), dataset: 'none', rates: [0.25, 0.5] };
+      const { levels } = await pruneLevels(options);
+      for (const { folder, verification } of levels) {
+        expect(verification).toMatchObject({ samples: 64, maxAbsDiff: 0 });
+        expect(readFileSync(join(folder, 'model.json'), 'utf8')).not.toContain('UnitNorm');
+        const text = readFileSync(join(folder, 'pruning.json'), 'utf8');
+        expect(JSON.parse(text)).toMatchObject({ verification, droppedConstraints: [{}, {}, {}] });
+      }
+    });
+
     it('writeStock says so in the pruning.json that goes along', async () => {
       const model = build('dense kernel and bias', 'MinMaxNorm');
       const folder = join(scratch, 'stock');
       const pruning = '{"format":"secateur-pruning/1"}';
-      const { dropped, verification } = await writeStock(model, { folder, pruning });
+      const place = { read: [model], source: 'toy' };
+      const { dropped, verification } = await writeStock(model, { folder, place, pruning });
       expect(dropped).toHaveLength(3);
-      expect(verification).toMatchObject({ samples: 64, maxAbsDiff: 0 });
+      expect(verification).toMatchObject({ samples: 2, maxAbsDiff: 0 });
       const manifest = JSON.parse(readFileSync(join(folder, 'pruning.json'), 'utf8')) as object;
       expect(manifest).toEqual({ format: 'secateur-pruning/1', droppedConstraints: dropped });
     });

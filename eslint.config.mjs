@@ -26,8 +26,8 @@ export const mayImport = {
   ],
   config: ['measure', 'methods', 'formats', 'data', 'models'],
   commands: [
-    ...['config', 'jobs', 'trainer', 'measure', 'methods', 'surgery', 'formats', 'models'],
-    ...['graph', 'report', 'backend', 'files'],
+    ...['config', 'jobs', 'trainer', 'measure', 'methods', 'formats', 'graph', 'report'],
+    ...['backend', 'files'],
   ],
 };
 

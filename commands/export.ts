@@ -1,43 +1,50 @@
 import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
 import type { Run } from '../config/parse';
-import { strip } from '../surgery';
-import { modelPlace, requireFree, writeForms, writeModel } from '../formats';
-import { blockLayers } from '../models';
+import { modelPlace, requireFree } from '../formats';
 import { ChannelGraph, countMacs, countParams } from '../graph';
 import { formatMacs } from '../report/table';
-import { loadModel } from '../jobs';
+import { loadModel, writeStock } from '../jobs';
 import { startNamedEngine } from './engine';
 import type { Terminal } from './terminal';
 
-/** Writes a network as a stock model: one from a file, or one that is freshly initialised. */
-export async function exportModel({ config }: Run<'export'>, terminal: Terminal): Promise<number> {
+/** Writes a network as a stock model, proved on its files: one from a file, or one that is freshly initialised. */
+export async function exportModel(
+  { config, sources }: Run<'export'>,
+  terminal: Terminal,
+): Promise<number> {
+  const { format, json, force } = config;
   const out = config.out!; // the rules: export needs it
   await requireFree(out);
   await startNamedEngine(config, terminal);
-  const note = terminal.progress.note.bind(terminal.progress);
+  const { progress } = terminal;
+  const note = progress.note.bind(progress);
   using loaded = await loadModel({ ...config, note });
   const { source } = loaded;
-  const plain = strip(loaded.model); // a masked network in a file is exported as it computes
-  const graph = ChannelGraph.of(plain);
-  const pruning = config.model === null ? {} : await readPruning(config.model);
-  await writeModel(plain, out, {
-    ...writeForms(plain, config.format, { blocksOf: blockLayers }),
-    ...pruning,
-  });
+  const pruning = config.model === null ? null : await readPruning(config.model);
+  const place = { read: [config.model], source, force };
+  const samples =
+    sources.verifySamples === 'default' ? {} : { verifySamples: config.verifySamples };
+  const stock = { folder: out, place, format, pruning, progress, ...samples };
+  const { model, dropped } = await writeStock(loaded.model, stock);
+  const graph = ChannelGraph.of(model);
   const result = { source, out, macs: countMacs(graph), params: countParams(graph) };
+  for (const { layer, weight, constraint } of dropped) {
+    note(
+      `the file has no ${constraint} of ${layer}/${weight}: it would change the weights when it is opened`,
+    );
+  }
   terminal.print(
-    config.json
-      ? JSON.stringify(result)
+    json
+      ? JSON.stringify({ ...result, ...(dropped.length > 0 && { droppedConstraints: dropped }) })
       : `${source} written to ${out}: ${formatMacs(result.macs)}, ${result.params} parameters`,
   );
-  plain.dispose();
+  model.dispose();
   return 0;
 }
 
-/** The pruning.json beside a model, which goes along with it. */
-async function readPruning(model: string): Promise<Record<string, string>> {
+/** The pruning.json beside a model, which goes along with it; null where there is none. */
+async function readPruning(model: string): Promise<string | null> {
   const beside = path.join(path.dirname(await modelPlace(model)), 'pruning.json');
-  const text = await fs.readFile(beside, 'utf8').catch(() => null);
-  return text === null ? {} : { 'pruning.json': text };
+  return fs.readFile(beside, 'utf8').catch(() => null);
 }

@@ -23,7 +23,7 @@ export function describeFailure(error: unknown): Failure {
     return { text: spellOption(error), exitCode: error.exitCode };
   }
   if ('exitCode' in error && typeof error.exitCode === 'number') {
-    return { text: error.message, exitCode: error.exitCode };
+    return { text: spellNames(error.message), exitCode: error.exitCode };
   }
   if ('code' in error && typeof error.code === 'string' && refusedByDisk.has(error.code)) {
     return { text: error.message, exitCode: 4 };
@@ -44,4 +44,12 @@ const renamed: Readonly<Record<string, Key>> = {
 function spellOption({ option, problem, message }: OptionError): string {
   const known = options.get(renamed[option] ?? (option as Key));
   return known ? `--${known.arg} ${problem}` : message;
+}
+
+/** An option that a message names as a way out: `the option force` is `--force`. */
+function spellNames(message: string): string {
+  return message.replace(/\bthe option (\w+)/g, (words, key: string) => {
+    const known = options.get(key as Key);
+    return known ? `--${known.arg}` : words;
+  });
 }

@@ -2,16 +2,25 @@ export { formatCatalogue, formatIds } from './catalogue';
 export type { FormatId } from './catalogue';
 export { ModelFileError } from './model-file-error';
 export { onnxModel } from './onnx/onnx';
+export { openOnnx } from './onnx/run-onnx';
 export { fileFormats, requireWritable, writeForms } from './registry';
 export type { FileFormat, WriteOptions } from './registry';
 export { readSparse, sparseWeights, weightFileSizes } from './sparse/sparse';
 export type { WeightFileSizes } from './sparse/sparse';
 export { SPARSE_FILE, unpackSparse } from './sparse/sparse-unpack';
 export type { SparseEntry } from './sparse/sparse-unpack';
-export { FolderInUseError, modelBytes, requireFree, writeModel } from './tfjs/model-files';
-export type { Extras } from './tfjs/model-files';
+export {
+  FolderInUseError,
+  modelBytes,
+  requireFree,
+  writeChecked,
+  writeModel,
+} from './tfjs/model-files';
+export type { CheckedWrite, Extras } from './tfjs/model-files';
 export { modelPlace } from './tfjs/model-place';
 export { readModel } from './tfjs/read-model';
+export { readPlainly } from './tfjs/read-plainly';
+export type { PlainlyRead } from './tfjs/read-plainly';
 export { weightBytes } from './tfjs/weight-bytes';
 export { levelPath, writeLevel, writeLevels } from './typescript/levels';
 export type { Level, LevelFiles, LevelPlace } from './typescript/levels';

@@ -1,9 +1,9 @@
 import type * as tf from '@tensorflow/tfjs';
 import { evaluationBatches } from '../data';
 import type { DataSet, ImageSet } from '../data';
-import { harden, mask, pruningManifest, verify, withoutTrainingLayers } from '../surgery';
-import { modelBytes, weightFileSizes, writeModel } from '../formats';
-import type { ManifestFacts, Verification } from '../surgery';
+import { harden, mask, withoutTrainingLayers } from '../surgery';
+import { modelBytes, weightFileSizes, writeChecked } from '../formats';
+import type { Verification } from '../surgery';
 import type { Extras } from '../formats';
 import { keepAll } from '../graph';
 import type { KeepSet, Network } from '../graph';
@@ -12,6 +12,9 @@ import type { Progress } from '../report/progress';
 import type { Measures } from '../report/table';
 import { evaluate } from '../measure/accuracy';
 import { breathe } from '../stopping';
+import { writeProven } from './write-proven';
+import type { Pruned } from './write-proven';
+import type { FileLayer } from '../files';
 
 /** A network and what stays of it. */
 export interface HandOver {
@@ -22,17 +25,19 @@ export interface HandOver {
   readonly whole?: tf.LayersModel | null;
   /** Where the small network goes. */
   readonly folder: string;
-  readonly facts: Omit<ManifestFacts, 'verification'>;
+  readonly facts: Pruned['facts'];
   /** Further files of the small network, which is borrowed; none without it. */
   readonly extras?: (hard: tf.LayersModel) => Extras;
-  /** Inputs for the proof, borrowed one by one. */
-  readonly samples: () => AsyncIterable<tf.Tensor> | Iterable<tf.Tensor>;
+  /** Inputs for the proof, borrowed one by one; asked for once for each form that is written. */
+  readonly samples: Pruned['samples'];
   /** Measures accuracy and loss of a network; null where there is nothing to measure them on. */
   readonly classify:
     ((model: tf.LayersModel) => Promise<Pick<Measures, 'accuracy' | 'loss'>>) | null;
   readonly progress: Progress;
   /** Ends the hand-over between two pieces of work. */
   readonly signal?: AbortSignal | undefined;
+  /** The disk; a test may give one that fails. */
+  readonly files?: FileLayer | undefined;
 }
 
 /** What was handed over: the network at full width (see `whole`) and the small one. */
@@ -45,28 +50,28 @@ export interface HandedOver {
 }
 
 /**
- * Makes the small network, proves that it computes what the masked one computes, writes it and
+ * Makes the small network, writes it, proves that the files compute what the masked network computes, and
  * measures both.
  *
- * Nothing is written unless the proof holds.
+ * Nothing takes its place unless the proof holds: it is of the files, read back by plain tfjs.
  *
- * @throws {VerificationError} when the two networks part.
+ * @throws {VerificationError} when the two networks part. @throws {ReadBackError} when a file is not as it should be.
  * @throws {StoppedError} once the signal has been aborted; what was written by then is whole.
  */
 export async function handOver(options: HandOver): Promise<HandedOver> {
   const { network, keep, folder, facts, progress, signal } = options;
-  const { model, graph } = network;
   const hard = dropTrainingLayers(harden(network, keep));
   const masked = mask(network, keep);
   try {
-    progress.note('verify: the small network against the masked one');
-    const verification = await verify({ model, graph, keep, hard }, options.samples(), signal);
-    const manifest = pruningManifest(graph, keep, { ...facts, verification });
+    progress.note('verify: the small network, as it is read back, against the masked one');
     await breathe(signal);
-    await writeModel(hard, folder, {
-      ...options.extras?.(hard),
-      'pruning.json': `${JSON.stringify(manifest, null, 2)}\n`,
-    });
+    const { verification, manifest } = await writeProven(
+      { network, keep, hard, facts, samples: options.samples, progress, signal },
+      (check) =>
+        writeChecked(hard, folder, {
+          ...{ extras: options.extras?.(hard) ?? {}, check, files: options.files },
+        }),
+    );
     const whole = options.whole ?? masked;
     const [slow, fast] = await measureLatency([whole, hard], { signal });
     const measure = async (

@@ -17,7 +17,12 @@ export type { LevelsOptions, NetworkSize, PrunedLevel, PrunedLevels } from './pr
 export { scanSensitivity } from './scan-sensitivity';
 export type { ScanOptions } from './scan-sensitivity';
 
+// writing a network as it is
+export { writeStock } from './write-stock';
+export type { StockOptions, WrittenStock } from './write-stock';
+
 // the parts that jobs share
+export { ReadBackError } from './prove-written';
 export { createClassifier, handOver, sampleImages } from './hand-over';
 export type { HandedOver, HandOver } from './hand-over';
 export { chooseMethod, traceNetwork } from './choose-method';

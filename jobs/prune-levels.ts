@@ -1,14 +1,17 @@
-import { levelPath, modelBytes, requireFree, writeForms, writeLevel } from '../formats';
+import type * as tf from '@tensorflow/tfjs';
+import { levelPath, modelBytes, writeForms, writeLevel } from '../formats';
 import type { LevelFiles, LevelPlace } from '../formats';
 import type { KeepSet } from '../graph';
 import { blockLayers } from '../models';
-import { harden, pruningManifest, verify } from '../surgery';
+import { harden } from '../surgery';
 import type { Verification } from '../surgery';
 import { nameMethod } from './choose-method';
 import { drawInputs, keepAtRate, settleStatistics } from './choose-removal';
 import type { ScoredNetwork } from './choose-removal';
-import { describePruning, withScored } from './prune-once';
+import { describePlace, describePruning, withScored } from './prune-once';
 import type { PruneOptions } from './prune-once';
+import { requirePlace } from './require-place';
+import { writeProven } from './write-proven';
 
 /** Several networks from one. */
 export interface LevelsOptions extends Omit<PruneOptions, 'rate'> {
@@ -44,7 +47,8 @@ export interface PrunedLevels {
 }
 
 /**
- * Prunes a network at several rates, each from the whole network; each is proven before it is written.
+ * Prunes a network at several rates, each from the whole network; the files of each are proved before they
+ * take their place.
  *
  * A rate that removes nothing, a bad name or a folder in use comes to light before the first is written.
  *
@@ -60,7 +64,7 @@ export function pruneLevels(options: LevelsOptions): Promise<PrunedLevels> {
       const planned = [];
       for (const rate of rates) {
         const place: LevelPlace = { modelPath: out, dataset, subset, network, rate };
-        await requireFree(levelPath(place).folder);
+        await requirePlace(levelPath(place).folder, describePlace(options));
         planned.push({ place, keep: keepAtRate(scored, rate, { source, option: 'rates' }) });
       }
       const levels: PrunedLevel[] = [];
@@ -81,28 +85,29 @@ async function storeLevel(
   place: LevelPlace,
   options: LevelsOptions & { readonly source: string },
 ): Promise<PrunedLevel> {
-  const { source, seed = 1, verifySamples = 64, format = ['tfjs'], signal } = options;
+  const { source, seed = 1, verifySamples = 64, format = ['tfjs'], progress, signal } = options;
   const { network } = scored;
   const { rate } = place;
   using settled = await settleStatistics(keep, scored, options, signal);
   const pruned = { model: settled?.model ?? network.model, graph: network.graph };
   const hard = harden(pruned, keep);
   try {
-    const inputs = drawInputs(pruned.model, verifySamples, seed);
-    const verification = await verify({ ...pruned, keep, hard }, inputs, signal);
-    const facts = { ...describePruning(options, rate, source), verification };
-    const written = await writeLevel({
-      model: hard,
-      place,
-      source: {
-        blocks: blockLayers(hard),
-        notes: [`Pruned from ${source}: ${nameMethod(options)}, rate ${rate}.`],
-      },
-      extras: {
-        ...writeForms(hard, format, { blocksOf: blockLayers }),
-        'pruning.json': `${JSON.stringify(pruningManifest(network.graph, keep, facts), null, 2)}\n`,
-      },
-    });
+    const samples = (): Generator<tf.Tensor> => drawInputs(pruned.model, verifySamples, seed);
+    const facts = describePruning(options, rate, source);
+    const { verification, written } = await writeProven(
+      { network: pruned, keep, hard, facts, samples, progress, signal },
+      (check) =>
+        writeLevel({
+          model: hard,
+          place,
+          source: {
+            blocks: blockLayers(hard),
+            notes: [`Pruned from ${source}: ${nameMethod(options)}, rate ${rate}.`],
+          },
+          extras: writeForms(hard, format, { blocksOf: blockLayers }),
+          check,
+        }),
+    );
     const costs = network.costs(keep);
     return { rate, ...costs, bytes: await modelBytes(hard), ...written, verification };
   } finally {

@@ -2,7 +2,7 @@ import type * as tf from '@tensorflow/tfjs';
 import { countImages } from '../data';
 import type { ImageCounts } from '../data';
 import { OptionError } from '../errors';
-import { requireFree, writeForms } from '../formats';
+import { writeForms } from '../formats';
 import { keepAll, Network } from '../graph';
 import type { Methodology } from '../methods';
 import { blockLayers } from '../models';
@@ -27,6 +27,8 @@ import { loadImages } from './load-images';
 import type { ImageOptions } from './load-images';
 import { loadModel, requireFit } from './load-model';
 import type { LoadedModel } from './load-model';
+import { requirePlace } from './require-place';
+import type { PlaceOptions } from './require-place';
 import { findTarget, HIGHEST_RATE } from './targets';
 
 /** What is pruned without training, and by what. */
@@ -38,6 +40,8 @@ export interface PruneOptions
   readonly data?: ImageOptions['data'];
   /** Inputs of the proof. Default 64. */
   readonly verifySamples?: number;
+  /** Whether an export of another network may be replaced; the network itself never is. Default false. */
+  readonly force?: boolean;
   /** Shows how far the work is. Default nobody. */
   readonly progress?: Progress | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -52,9 +56,10 @@ export interface PrunedOnce extends HandedOver, Removed {
 /**
  * Prunes a trained network in one go, proves that the small network computes the same, and writes it.
  *
- * @param options.out folder of the small network: new, empty or an earlier export.
+ * @param options.out folder of the small network: new, empty or an earlier export of the same one.
  * @throws {OptionError} naming the option, when nothing would go or an option does not fit the network.
- * @throws {ModelFileError} when the file cannot be read. @throws {FolderInUseError} when the folder holds other things.
+ * @throws {ModelFileError} when the file cannot be read. @throws {FolderInUseError} when the folder holds other things, an
+ *   export of another network, or the network that is pruned.
  * @throws {VerificationError} when the two networks part; nothing is written then.
  * @throws {StoppedError} once the signal has been aborted.
  */
@@ -62,7 +67,7 @@ export async function pruneOnce(
   options: PruneOptions & { readonly out: string },
 ): Promise<PrunedOnce> {
   const { out, verifySamples = 64, seed = 1 } = options;
-  await requireFree(out);
+  await requirePlace(out, describePlace(options));
   return withScored(options, async (scored, watch) => {
     const { network, images } = scored;
     const removed = await chooseRemoval(scored, options, watch);
@@ -79,6 +84,11 @@ export async function pruneOnce(
     }).finally(() => whole?.dispose());
     return { ...handedOver, ...removed, isSettled: settled !== null };
   });
+}
+
+/** What is read and written, for the check of a folder. */
+export function describePlace({ model, force }: PruneOptions): PlaceOptions {
+  return { read: [model], source: typeof model === 'string' ? model : model.name, force };
 }
 
 /** What pruning.json says of how a network was pruned. */

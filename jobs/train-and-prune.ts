@@ -21,6 +21,7 @@ import { pickGiven } from './pick-given';
 import { prepareTraining } from './prepare-training';
 import type { PreparedTraining, TrainingOptions } from './prepare-training';
 import { choosePruningTimes, chooseSchedule } from './pruning-times';
+import { requireNotRead } from './require-place';
 import { countTarget, findTarget } from './targets';
 
 /** A training with its folder. */
@@ -103,6 +104,8 @@ export async function runTraining(
   { config, identity, environment }: RunRecord,
   options: RunOptions & { readonly resume: boolean },
 ): Promise<TrainedAndPruned> {
+  const { model, teacher } = prepared.options;
+  await requireNotRead(run.export, [model, teacher]);
   try {
     await run.writeConfig(config);
     await run.writeEnvironment(environment);

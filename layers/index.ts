@@ -9,6 +9,10 @@ export { SeededDropout } from './dropout';
 // the weights of a model, by name
 export { assignWeight, copyWeights, layerOf, weightReader, weightsByName } from './rebuild';
 
+// what would act on them when a file is opened
+export { dropActingConstraints, droppedConstraints } from './acting-constraints';
+export type { DroppedConstraint } from './acting-constraints';
+
 // a model as its config, its layers and their calls
 export { configOf, forEachLayer, isModel, modelOf } from './rebuild';
 export type { InboundNode, InboundReference, LayerConfig, ModelConfig } from './rebuild';

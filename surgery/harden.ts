@@ -1,7 +1,7 @@
 import type * as tf from '@tensorflow/tfjs';
 import type { ChannelGraph, KeepSet, Network, Remainder } from '../graph';
 import { layerHandler, projectCalls, projectClasses, projectIndices } from '../graph';
-import { modelOf, stockConfigOf, weightsByName } from '../layers';
+import { dropActingConstraints, modelOf, stockConfigOf, weightsByName } from '../layers';
 import type { LayerConfig, ModelConfig } from '../layers';
 import { insertExpansions } from './expansion';
 import {
@@ -18,7 +18,8 @@ export type ModelAndGraph = Pick<Network, 'model' | 'graph'>;
 
 /**
  * The masked network as a stock model of full width: every removed filter silenced together with
- * its bias, gamma, beta and moving mean, every removed single weight zero.
+ * its bias, gamma, beta and moving mean, every removed single weight zero. Constraints that would change
+ * the weights that are left are dropped: their effect is in the weights already.
  *
  * It is what `harden` must reproduce. `model` is untouched; the caller owns the result.
  *
@@ -29,6 +30,7 @@ export function mask({ model, graph }: ModelAndGraph, keep: KeepSet): tf.LayersM
   const weights = maskedWeights(model, graph, keep);
   const masked = modelOf(stockConfigOf(model), model);
   assignWeights(masked, weights);
+  dropActingConstraints(masked);
   return masked;
 }
 
@@ -36,7 +38,8 @@ export function mask({ model, graph }: ModelAndGraph, keep: KeepSet): tf.LayersM
  * The really smaller network: stock layers, only the channels that `keep` leaves.
  *
  * Plans everything first and then builds a new model; `model` is untouched, the caller owns the
- * result. It computes what `mask(network, keep)` computes.
+ * result. It computes what `mask(network, keep)` computes, and has no constraint that would change its
+ * weights when a file of it is opened.
  *
  * @throws {OptionError} when the keep set does not fit the graph. @throws {NotPrunableError} when it removes from a frozen group.
  */
@@ -76,6 +79,7 @@ export function planHard({ model, graph }: ModelAndGraph, keep: KeepSet): HardPl
 export function buildHard({ config, weights }: HardPlan, like: tf.LayersModel): tf.LayersModel {
   const hard = modelOf(config, like);
   assignWeights(hard, weights);
+  dropActingConstraints(hard);
   return hard;
 }
 

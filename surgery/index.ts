@@ -6,5 +6,5 @@ export type { ManifestFacts } from './manifest';
 export { PruningManager } from './pruning-manager';
 export type { PrunedChannel } from './pruning-manager';
 export { strip } from './strip';
-export { holds, TOLERANCE, VerificationError, verify } from './verify';
-export type { Comparison, Verification } from './verify';
+export { compareModels, holds, TOLERANCE, VerificationError, verify } from './verify';
+export type { Comparison, Verification, VerificationBatch } from './verify';

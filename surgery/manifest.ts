@@ -1,5 +1,6 @@
 import type { ChannelGraph, KeepSet } from '../graph';
 import { projectLayers, countMacs, countParams } from '../graph';
+import type { DroppedConstraint } from '../layers';
 import type { Verification } from './verify';
 
 /** What pruning.json says besides the network itself. */
@@ -13,6 +14,8 @@ export interface ManifestFacts {
   readonly seed: number;
   /** Where the network came from: an architecture's name or a file's. */
   readonly source: string;
+  /** Constraints that the small network has no more, since they would act when its file is opened. Default none. */
+  readonly droppedConstraints?: readonly DroppedConstraint[];
   readonly verification: Verification;
 }
 
@@ -25,6 +28,7 @@ export interface ManifestFacts {
  */
 export function pruningManifest(graph: ChannelGraph, keep: KeepSet, facts: ManifestFacts): object {
   const { method, rate, layerRates = [], pattern = 'none', seed, source, verification } = facts;
+  const { droppedConstraints = [] } = facts;
   const keptOf = (id: string, channels: number): number[] => {
     const kept = keep.groups.get(id);
     return Array.from({ length: channels }, (_, index) => index).filter((at) => kept?.[at] ?? 1);
@@ -62,6 +66,7 @@ export function pruningManifest(graph: ChannelGraph, keep: KeepSet, facts: Manif
       .map(({ id, frozen }) => ({ id, reason: frozen })),
     macs: { before: countMacs(graph), after: countMacs(graph, keep) },
     params: { before: countParams(graph), after: countParams(graph, keep) },
+    ...(droppedConstraints.length > 0 && { droppedConstraints }),
     verification,
   };
 }

@@ -1,10 +1,11 @@
 import type * as tf from '@tensorflow/tfjs';
-import { maskedWeights, stock, weightsByName } from '../layers';
+import { dropActingConstraints, maskedWeights, stock, weightsByName } from '../layers';
 import { assignWeights, hostWeight, silenceSingly } from '../layers/host-weights';
 
 /**
  * A stock copy of a model with its masks applied to the weights and dropped: it computes what the
- * masked model computes, and holds zeros where the masks removed.
+ * masked model computes, and holds zeros where the masks removed. Constraints that would change its weights
+ * when a file of it is opened are dropped.
  *
  * A model without masks is copied as it is; `stock` leaves the masks behind instead.
  *
@@ -24,5 +25,6 @@ export function strip(model: tf.LayersModel): tf.LayersModel {
   );
   const plain = stock(model);
   assignWeights(plain, weights);
+  dropActingConstraints(plain);
   return plain;
 }

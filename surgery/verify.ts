@@ -26,10 +26,11 @@ export class VerificationError extends SecateurError {
     readonly verification: Verification,
     /** The first layer whose outputs part; null when only the outputs of the model do. */
     readonly layer: string | null,
+    subject = 'hard and masked network',
   ) {
     const { maxAbsDiff, maxAbsOutput, backend } = verification;
     super(
-      `hard and masked network differ by ${maxAbsDiff} (largest output ${maxAbsOutput}) on ${backend}` +
+      `${subject} differ by ${maxAbsDiff} (largest output ${maxAbsOutput}) on ${backend}` +
         (layer === null ? '' : `, first at layer ${layer}`),
     );
   }
@@ -60,31 +61,51 @@ export async function verify(
   batches: Iterable<VerificationBatch> | AsyncIterable<VerificationBatch>,
   signal?: AbortSignal,
 ): Promise<Verification> {
-  sumWithoutBlocks();
-  const masked = mask({ model: comparison.model, graph: comparison.graph }, comparison.keep);
+  const { model, graph, keep, hard } = comparison;
+  const masked = mask({ model, graph }, keep);
+  const namePlace = (batch: VerificationBatch): string | null =>
+    partingLayer(comparison, masked, batch);
   try {
-    let verification: Verification = {
-      samples: 0,
-      maxAbsDiff: 0,
-      maxAbsOutput: 0,
-      backend: tf.getBackend(),
-    };
-    for await (const batch of batches) {
-      await breathe(signal);
-      verification = addBatch(verification, difference(masked, comparison.hard, batch), batch);
-      if (!holds(verification)) {
-        throw new VerificationError(verification, partingLayer(comparison, masked, batch));
-      }
-    }
-    if (verification.samples > 0) return verification;
-    throw new OptionError({
-      option: 'batches',
-      problem: 'must hold at least one sample',
-      received: 0,
-    });
+    return await compareModels(masked, hard, batches, { signal, namePlace });
   } finally {
     masked.dispose();
   }
+}
+
+/** How two models are compared. */
+export interface CompareOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** Names the layer where they part on a batch. Default nobody does. */
+  readonly namePlace?: (batch: VerificationBatch) => string | null;
+  /** What differs, in the words of an error. Default the hard and the masked network. */
+  readonly subject?: string | undefined;
+}
+
+/** Measures that `after` computes what `before` computes; both are borrowed. Throws as `verify`. */
+export async function compareModels(
+  before: tf.LayersModel,
+  after: tf.LayersModel,
+  batches: Iterable<VerificationBatch> | AsyncIterable<VerificationBatch>,
+  { signal, namePlace = () => null, subject }: CompareOptions = {},
+): Promise<Verification> {
+  sumWithoutBlocks();
+  let verification: Verification = {
+    samples: 0,
+    maxAbsDiff: 0,
+    maxAbsOutput: 0,
+    backend: tf.getBackend(),
+  };
+  for await (const batch of batches) {
+    await breathe(signal);
+    verification = addBatch(verification, difference(before, after, batch), batch);
+    if (!holds(verification)) throw new VerificationError(verification, namePlace(batch), subject);
+  }
+  if (verification.samples > 0) return verification;
+  throw new OptionError({
+    option: 'batches',
+    problem: 'must hold at least one sample',
+    received: 0,
+  });
 }
 
 /** Whether a measurement obeys the law. */
@@ -181,6 +202,7 @@ function firstParting(
     const [name, ...inner] = call.path.slice(prefix.length).split('/') as [string, ...string[]];
     if (compared.has(name)) continue;
     compared.add(name);
+    if (!narrow.model.layers.some((layer) => layer.name === name)) continue; // it only trains
     if (inner.length === 0) {
       if (parts(outputsOf(wide, name), outputsOf(narrow, name), outputs)) return call.path;
       continue;

@@ -31,6 +31,14 @@ export const runOptions = {
     commands: ['prune', 'export', 'sensitivity'],
     isOfTheCall: true,
   }),
+  force: option({
+    doc: 'write to --out even where an export of another network is; a network that is read is never replaced',
+    group: 'Run',
+    format: flag,
+    default: false,
+    commands: ['prune', 'export'],
+    isOfTheCall: true,
+  }),
   format: option({
     doc: `what is written: ${formatIds.map((id) => `${id}, ${formatCatalogue[id].doc}`).join('; ')}`,
     group: 'Run',
@@ -44,6 +52,7 @@ export const runOptions = {
     group: 'Run',
     format: whole({ from: 1 }),
     default: 64,
+    defaultDoc: '64; in export 2, which takes nothing away',
     commands: ['train', 'prune', 'export'],
     mayChange: true,
   }),

@@ -49,11 +49,33 @@ export class FolderInUseError extends SecateurError {
  * @throws {DiskError} when the disk is full or failing; an earlier export is still there.
  * @throws {ModelFileError} when two weights have one name, so that no loader could tell them apart.
  */
-export async function writeModel(
+export function writeModel(
   model: tf.LayersModel,
   folder: string,
   extras: Extras = {},
   files: FileLayer = nodeFiles,
+): Promise<void> {
+  return writeChecked(model, folder, { extras, files });
+}
+
+/** What goes with a network that is written, and who looks at it first. */
+export interface CheckedWrite {
+  /** Further files by name. Default none. */
+  readonly extras?: Extras;
+  /**
+   * Looks at the files, which lie in a folder of another name, before they take their place: where it throws,
+   * nothing takes it. It answers files that go along, such as what it found. Default nobody looks.
+   */
+  readonly check?: ((draft: string, files: FileLayer) => Promise<Extras>) | undefined;
+  /** The disk; a test may give one that fails. */
+  readonly files?: FileLayer | undefined;
+}
+
+/** Writes as `writeModel` does, once the written files have passed a check; throws what the check throws. */
+export async function writeChecked(
+  model: tf.LayersModel,
+  folder: string,
+  { extras = {}, check, files = nodeFiles }: CheckedWrite,
 ): Promise<void> {
   const target = await placeOf(folder);
   const weights = weightsOf(model, target);
@@ -67,6 +89,11 @@ export async function writeModel(
     await ensureFolder(parent, files);
     await files.makeFolder(place);
     await writeFiles(model, weights, place, extras, files);
+    if (check) {
+      const found = await check(place, files);
+      checkExtras(found);
+      await writeExtras(found, place, files);
+    }
     await files.syncFolder(place);
     await swapIn(place, target, files);
   } catch (error) {
@@ -191,7 +218,11 @@ async function writeFiles(
     await writeNewFile(path.join(folder, names.shift()!), shard, files);
   }
   const others: Extras = { ...extras, [formatCatalogue.tfjs.file]: modelJson(model, weights) };
-  for (const [name, content] of Object.entries(others)) {
+  await writeExtras(others, folder, files);
+}
+
+async function writeExtras(extras: Extras, folder: string, files: FileLayer): Promise<void> {
+  for (const [name, content] of Object.entries(extras)) {
     const bytes = typeof content === 'string' ? Buffer.from(content) : content;
     await writeNewFile(path.join(folder, name), bytes, files);
   }

@@ -3,8 +3,8 @@ import type * as tf from '@tensorflow/tfjs';
 import { OptionError } from '../../errors';
 import { ensureFolder, nodeFiles, replaceFile } from '../../files';
 import type { FileLayer } from '../../files';
-import { writeModel } from '../tfjs/model-files';
-import type { Extras } from '../tfjs/model-files';
+import { writeChecked } from '../tfjs/model-files';
+import type { CheckedWrite, Extras } from '../tfjs/model-files';
 import { typescriptSource } from './typescript-source';
 import type { SourceOptions } from './typescript-source';
 
@@ -35,6 +35,8 @@ export interface Level {
   readonly source?: SourceOptions;
   /** Further files beside model.json by name, such as pruning.json. */
   readonly extras?: Extras;
+  /** Looks at the written folder before it takes its place (`CheckedWrite`). Default nobody. */
+  readonly check?: CheckedWrite['check'];
 }
 
 /**
@@ -68,17 +70,17 @@ export function levelPath({ modelPath, dataset, subset, network, rate }: LevelPl
  *
  * @throws {FolderInUseError} when the folder holds anything but an earlier export.
  * @throws {UnsupportedLayerError} when the network cannot be written as source; nothing is written.
- * @throws {DiskError} when the disk is full or failing.
+ * @throws {DiskError} when the disk is full or failing; what `check` throws, when nothing is written.
  */
 export async function writeLevel(level: Level, files: FileLayer = nodeFiles): Promise<LevelFiles> {
-  const { model, place, source = {}, extras = {} } = level;
+  const { model, place, source = {}, extras = {}, check } = level;
   const target = levelPath(place);
   const notes = [
     ...(source.notes ?? []),
     `Its weights: the .bin files of ${path.basename(target.folder)}/, first to last.`,
   ];
   const text = typescriptSource(model, { ...source, notes });
-  await writeModel(model, target.folder, extras, files);
+  await writeChecked(model, target.folder, { extras, check, files });
   await ensureFolder(path.dirname(target.source), files);
   await replaceFile(target.source, Buffer.from(text), files);
   return target;

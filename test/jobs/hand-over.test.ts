@@ -2,7 +2,11 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { expect, it } from 'vitest';
+import { nodeFiles } from '../../files';
+import type { FileLayer } from '../../files';
+import { writeForms } from '../../formats';
 import { Network } from '../../graph';
+import { ReadBackError } from '../../jobs';
 import { handOver, sampleImages } from '../../jobs/hand-over';
 import type { HandedOver, HandOver } from '../../jobs/hand-over';
 import { describeOn } from '../engines';
@@ -37,6 +41,27 @@ async function handOverInto(folder: string, options: Partial<HandOver> = {}): Pr
   }
 }
 
+/** The files of a folder. */
+function contentOf(folder: string): string[] {
+  return readdirSync(folder).map((name) => readFileSync(join(folder, name), 'latin1'));
+}
+
+/** A disk on which one file comes to hold another bit than was written: of a value, at its first or in the middle. */
+function flipping(name: string): FileLayer {
+  return {
+    ...nodeFiles,
+    async open(target, flags) {
+      const file = await nodeFiles.open(target, flags);
+      const write = (bytes: Uint8Array): Promise<number> => {
+        const flipped = Uint8Array.from(bytes);
+        flipped[name.endsWith('.bin') ? 3 : Math.floor(bytes.length / 2)]! ^= 0x40;
+        return file.write(flipped);
+      };
+      return target.endsWith(`/${name}`) ? { ...file, write } : file;
+    },
+  };
+}
+
 describeOn(['cpu'], 'handOver', () => {
   it('writes the network with its manifest, measures both and leaves no tensor behind', async () => {
     const folder = join(scratchFolder(), 'export');
@@ -64,6 +89,29 @@ describeOn(['cpu'], 'handOver', () => {
     ]);
     expect(readFileSync(join(folder, 'model.json'), 'utf8')).toContain('layers-model');
   });
+
+  it.each([
+    ['group1-shard1of1.bin', 'model.json was read back and has another weight conv0/kernel'],
+    ['weights.sparse', 'weights.sparse was read back and'],
+    ['network.onnx', 'network.onnx was read back and'],
+    ['model.json', 'model.json was read back and cannot be opened'],
+  ])(
+    'leaves an earlier export as it was when %s comes back as something else',
+    async (file, told) => {
+      const scratch = scratchFolder();
+      const folder = join(scratch, 'export');
+      const extras: HandOver['extras'] = (hard) => writeForms(hard, ['tfjs', 'sparse', 'onnx']);
+      await handOverInto(folder, { extras });
+      const earlier = contentOf(folder);
+      const tensors = tf.memory().numTensors;
+      await expect(handOverInto(folder, { extras, files: flipping(file) })).rejects.toThrow(told);
+      const others = join(scratch, 'new');
+      await expect(handOverInto(others, { extras, files: flipping(file) })).rejects.toThrow(ReadBackError); // prettier-ignore
+      expect(contentOf(folder)).toEqual(earlier);
+      expect(readdirSync(scratch)).toEqual(['export']);
+      expect(tf.memory().numTensors).toBe(tensors);
+    },
+  );
 
   it('writes nothing when it is stopped before, and frees everything', async () => {
     const folder = join(scratchFolder(), 'export');

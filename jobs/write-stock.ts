@@ -1,0 +1,144 @@
+import * as tf from '@tensorflow/tfjs';
+import { isJsonObject } from '../files';
+import type { JsonObject, JsonValue } from '../files';
+import { writeChecked, writeForms } from '../formats';
+import type { Extras, FormatId } from '../formats';
+import { droppedConstraints } from '../layers';
+import type { DroppedConstraint } from '../layers';
+import { blockLayers } from '../models';
+import { seedOf } from '../random/seeds';
+import type { Progress } from '../report/progress';
+import { compareModels, strip } from '../surgery';
+import type { Verification } from '../surgery';
+import { proveWritten } from './prove-written';
+import { requirePlace } from './require-place';
+import type { PlaceOptions } from './require-place';
+
+/** Where a network goes as it is, and in which forms. */
+export interface StockOptions {
+  readonly folder: string;
+  /** What was read, and where the network comes from. */
+  readonly place: Omit<PlaceOptions, 'model'>;
+  /** Default tfjs. */
+  readonly format?: readonly FormatId[];
+  /** The pruning.json of the network, which goes along; null where it has none. */
+  readonly pruning?: string | null;
+  /** Inputs of the proof, on top of which every weight is compared. Default 2. */
+  readonly verifySamples?: number;
+  readonly progress?: Progress | undefined;
+}
+
+/** What was written. */
+export interface WrittenStock {
+  /** The stock network; the caller owns it. */
+  readonly model: tf.LayersModel;
+  /** What it no longer asks of its weights. */
+  readonly dropped: readonly DroppedConstraint[];
+  /** Null where the network computes nothing on inputs in [0, 1): its weights were compared then. */
+  readonly verification: Verification | null;
+}
+
+/** Height and width of an input that has none of its own. */
+const FREE_SIZE = 32;
+
+/**
+ * Writes a network as a stock model, masks applied; nothing takes its place before the files, read back, compute
+ * what the network does.
+ *
+ * @param model borrowed.
+ * @throws {FolderInUseError} as `requirePlace`. @throws {VerificationError} when they compute something else.
+ * @throws {ReadBackError} when a file is not as it should be.
+ */
+export async function writeStock(
+  model: tf.LayersModel,
+  { folder, place, format = ['tfjs'], pruning = null, verifySamples = 2, progress }: StockOptions,
+): Promise<WrittenStock> {
+  const plain = strip(model);
+  try {
+    const source = (pruning === null ? null : sourceIn(pruning)) ?? place.source;
+    await requirePlace(folder, { ...place, source, model: plain });
+    const dropped = droppedConstraints(model, plain);
+    const beside: Extras =
+      pruning === null ? {} : { 'pruning.json': withDropped(pruning, dropped) };
+    const draw = (): Generator<tf.Tensor[]> => drawPositive(plain, verifySamples);
+    const samples = computes(plain, progress) ? draw : null;
+    let verification: Verification | null = null;
+    await writeChecked(plain, folder, {
+      extras: { ...writeForms(plain, format, { blocksOf: blockLayers }), ...beside },
+      check: async (draft, files) => {
+        const subject = 'the network and its file';
+        const compare = (readBack: tf.LayersModel): Promise<Verification> | null =>
+          samples && compareModels(plain, readBack, samples(), { subject });
+        verification = await proveWritten(
+          draft,
+          { written: plain, samples, compare, progress },
+          files,
+        );
+        return {};
+      },
+    });
+    return { model: plain, dropped, verification };
+  } catch (error) {
+    plain.dispose();
+    throw error;
+  }
+}
+
+/** Where a pruning.json says that its network comes from; null where it does not. */
+function sourceIn(text: string): string | null {
+  const { source } = parseObject(text) ?? {};
+  return typeof source === 'string' ? source : null;
+}
+
+function parseObject(text: string): JsonObject | null {
+  try {
+    const value = JSON.parse(text) as JsonValue;
+    return isJsonObject(value) ? value : null;
+  } catch {
+    return null; // it goes along as it is
+  }
+}
+
+/** A pruning.json that also says which constraints are gone; the text itself where none are. */
+function withDropped(text: string, dropped: readonly DroppedConstraint[]): string {
+  if (dropped.length === 0) return text;
+  const manifest = parseObject(text);
+  if (manifest === null) return text;
+  const { droppedConstraints: earlier } = manifest;
+  const known = Array.isArray(earlier) ? (earlier as readonly JsonValue[]) : [];
+  const all = [...known, ...dropped];
+  return `${JSON.stringify({ ...manifest, droppedConstraints: all }, null, 2)}\n`;
+}
+
+/** Whether the network computes on inputs of ours; a network of words or of a size of its own may not. */
+function computes(model: tf.LayersModel, progress?: Progress): boolean {
+  try {
+    for (const inputs of drawPositive(model, 1)) tf.dispose(tf.tidy(() => model.predict(inputs)));
+    return true;
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    progress?.note(
+      `only the weights are compared with the file: no inputs can be drawn (${reason})`,
+    );
+    return false;
+  }
+}
+
+/**
+ * Uniform inputs in [0, 1), one tensor for each input of the model, which as indexes are those of the first word;
+ * in batches of at most 16, each freed when the next is asked for.
+ */
+function* drawPositive(model: tf.LayersModel, count: number): Generator<tf.Tensor[]> {
+  for (let done = 0; done < count; done += 16) {
+    const batch = model.inputs.map(({ shape }, index) => {
+      const sizes = shape.slice(1).map((size) => size ?? FREE_SIZE);
+      const drawn = [Math.min(16, count - done), ...sizes];
+      return tf.randomUniform(drawn, 0, 1, 'float32', seedOf('verify', index, done));
+    });
+    try {
+      yield batch;
+    } finally {
+      tf.dispose(batch);
+    }
+  }
+}

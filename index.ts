@@ -205,6 +205,7 @@ export type { PrunedCopyOptions } from './measure/pruned-copy';
 export { solveRate, TargetedRate, UnreachableTargetError } from './measure/search/target';
 export type { CountedTarget, FinalRate, SolvedRate, Target } from './measure/search/target';
 export { evaluate } from './measure/accuracy';
+export type { Head, LossChoice } from './measure/head';
 export type { Evaluation, EvaluationOptions } from './measure/accuracy';
 export {
   Adam,

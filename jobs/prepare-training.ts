@@ -9,6 +9,7 @@ import type { KeepSet, Network } from '../graph';
 import { BatchStatistics, prunable } from '../layers';
 import { choose, scoreKernels } from '../methods';
 import type { Scores } from '../methods';
+import type { LossChoice } from '../measure/head';
 import { observationBatches, withEvidence } from '../measure/observe/evidence';
 import { blockLayers } from '../models';
 import type { Optimizer } from '../trainer';
@@ -48,6 +49,8 @@ export interface TrainingOptions
   readonly augment?: 'auto' | 'on' | 'off';
   /** In [0, 1). Default 0. */
   readonly labelSmoothing?: number;
+  /** What the network answers. Default auto: read from how it ends. */
+  readonly loss?: LossChoice | undefined;
   /** Batches that a method that observes sees before each event. Default 10. */
   readonly observeBatches?: number;
   /** Batches on which BatchNormalization is measured anew before the network is written. Default 0. */
@@ -167,7 +170,7 @@ async function loadDense(options: TrainingOptions, data: DataSet): Promise<Loade
   const size = { inputShape: [height, width, channels], classes: data.classes.length };
   const dense = await loadModel({ ...options, ...size });
   try {
-    requireFit(dense, data.train, data.classes.length);
+    requireFit(dense, data.train, data.classes.length, { loss: options.loss });
     requireWritable(dense.model, options.format ?? ['tfjs'], { blocksOf: blockLayers });
     return dense;
   } catch (error) {
@@ -236,11 +239,11 @@ async function plan(
 function scoreOnce(
   network: Network,
   data: DataSet,
-  { seed = 1, batchSize }: TrainingOptions & { readonly batchSize: number },
+  { seed = 1, batchSize, loss }: TrainingOptions & { readonly batchSize: number },
   { method, policy }: MethodChoice,
 ): Promise<Scores> {
   return withEvidence(
-    network,
+    { model: network.model, graph: network.graph, loss },
     method,
     () => observationBatches(data, { seed, epoch: 0, batchSize }, 1),
     (evidence) => scoreKernels(method, network, { evidence, counting: policy.counting }),

@@ -75,7 +75,7 @@ export async function pruneOnce(
       facts: describePruning(options, rate, watch.source),
       extras: (hard) => writeForms(hard, options.format ?? ['tfjs'], { blocksOf: blockLayers }),
       samples: () => drawInputs(network.model, verifySamples, seed),
-      classify: images && classifyBy(images, watch),
+      classify: images && classifyBy(images, options, watch),
     }).finally(() => whole?.dispose());
     return { ...handedOver, ...removed, isSettled: settled !== null };
   });
@@ -97,9 +97,10 @@ export function describePruning(
 
 function classifyBy(
   { data, batchSize }: Images,
+  { loss }: RemovalOptions,
   { progress, signal }: Watch,
 ): ReturnType<typeof createClassifier> {
-  return createClassifier(() => data.test, data, batchSize, progress, signal);
+  return createClassifier(() => data.test, data, batchSize, progress, { loss, signal });
 }
 
 /**
@@ -145,7 +146,7 @@ async function loadImagesFor(
     return null;
   }
   const data = await loadImages({ ...others, data: chosen });
-  requireFit(loaded, data.train, data.classes.length);
+  requireFit(loaded, data.train, data.classes.length, { loss: options.loss });
   progress.note(
     `images of ${data.name}: ${data.train.count} training, ${data.validation.count} validation`,
   );

@@ -1,3 +1,3 @@
 export { batchNormalizeTraining } from './batch-normalization';
-export { softmaxCrossEntropy } from './cross-entropy';
+export { sigmoidCrossEntropy, softmaxCrossEntropy } from './cross-entropy';
 export { installFusedGradients } from './gradients';

@@ -1,6 +1,8 @@
 import * as tf from '@tensorflow/tfjs';
 import { OptionError } from '../../errors';
 import { stateHash } from '../../files/run/encode-checkpoint';
+import { readHead } from '../../measure/head';
+import type { Head, LossChoice } from '../../measure/head';
 import { logitsOf } from '../../measure/logits';
 import type { LossContext, LossTerm } from './loss';
 import { captureWeights } from '../training-state';
@@ -10,6 +12,8 @@ export interface DistillationOptions {
   readonly weight?: number;
   /** Above 0; a high one shows how the teacher ranks the classes that it rejects. Default 4. */
   readonly temperature?: number;
+  /** What the teacher answers. Default auto. */
+  readonly loss?: LossChoice | undefined;
 }
 
 /**
@@ -21,17 +25,18 @@ export interface DistillationOptions {
  *   Deviates: the cross entropy with the teacher's answers less their entropy, a constant: the same
  *   gradient, and 0 where the two agree. Label smoothing acts on the labels only.
  *
- * The teacher sees each batch as the network does, augmented. It is borrowed and never changed; its
+ * Logits of sigmoids are compared as those of a softmax. The teacher sees each batch as the network does, augmented. It is borrowed and never changed; its
  * forward pass is freed before the network's begins.
  */
 export class Distillation implements LossTerm {
   readonly crossEntropyShare: number;
-  readonly options: Required<DistillationOptions>;
+  readonly options: Required<Omit<DistillationOptions, 'loss'>>;
+  private readonly head: Head;
 
-  /** @throws {OptionError} when an option is outside its range. */
+  /** @throws {OptionError} when an option is outside its range, or see `readHead`. */
   constructor(
     private readonly teacher: tf.LayersModel,
-    { weight = 0.5, temperature = 4 }: DistillationOptions = {},
+    { weight = 0.5, temperature = 4, loss }: DistillationOptions = {},
   ) {
     if (!(weight > 0 && weight <= 1)) {
       const problem = 'of the distillation must be in (0, 1]';
@@ -41,13 +46,14 @@ export class Distillation implements LossTerm {
       const allowed = 'above 0 and finite';
       throw new OptionError({ option: 'temperature', allowed, received: temperature });
     }
+    this.head = readHead(teacher, loss);
     this.options = { weight, temperature };
     this.crossEntropyShare = 1 - weight;
   }
 
   onBatch({ images }: Pick<LossContext, 'images'>): (context: LossContext) => tf.Scalar {
     const { weight, temperature } = this.options;
-    const answers = tf.tidy(() => logitsOf(this.teacher, images, false)); // [n, classes]
+    const answers = tf.tidy(() => logitsOf(this.teacher, images, false, this.head)); // [n, classes]
     return ({ logits }) => {
       const divergences = distillationLoss(logits, answers, temperature);
       return tf.mul(tf.mean(divergences), weight);

@@ -41,7 +41,7 @@ export async function sensitivity(
 }
 
 /** Options that scans of the first version do not know, at the values that change nothing for them. */
-const laterDefaults: Readonly<Record<string, unknown>> = { loss: 'auto' };
+const laterDefaults: Readonly<Record<string, unknown>> = { loss: 'auto', pruneFrozen: false };
 
 /** The options that decide every measurement; the rates do not, and the network counts, not its place. */
 function identify(config: Run<'sensitivity'>['config']): JsonObject {

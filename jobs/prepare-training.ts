@@ -13,7 +13,7 @@ import type { LossChoice } from '../measure/head';
 import { observationBatches, withEvidence } from '../measure/observe/evidence';
 import { blockLayers } from '../models';
 import type { Optimizer } from '../trainer';
-import { chooseMethod, traceNetwork } from './choose-method';
+import { chooseMethod, noteFrozen, traceNetwork } from './choose-method';
 import type { MethodChoice, PruningOptions } from './choose-method';
 import { createOptimizer } from './learning';
 import type { SgdChoice } from './learning';
@@ -127,6 +127,8 @@ async function prepare(
   });
   const network = traceNetwork(makePrunable(dense, options, owned), options);
   if (teacher) owned.push(teacher);
+  requireTrained(network);
+  if (options.note && options.method !== 'none') noteFrozen(network, options.note);
   requireStatistics(network, options);
   const met = isResumed ? null : await findRate(network, data, options, batchSize);
   const chosen = met ? { ...options, rate: met.rate } : options;
@@ -192,6 +194,15 @@ function makePrunable(
   return model;
 }
 
+/** @throws {OptionError} when the network has no weight that a step could change. */
+function requireTrained({ model }: Network): void {
+  if (model.trainableWeights.length > 0) return;
+  throw new OptionError({
+    option: 'model',
+    problem: 'has nothing to train: all layers are frozen (trainable: false)',
+  });
+}
+
 /** @throws {OptionError} when there are no statistics that `bnBatches` could measure. */
 function requireStatistics({ model }: Network, { bnBatches = 0 }: TrainingOptions): void {
   if (!bnBatches || new BatchStatistics(model).count > 0) return;
@@ -227,10 +238,10 @@ async function plan(
   const scores = await scoreOnce(network, data, options, { method, policy });
   const { keep } = choose(network.graph, scores, policy);
   if (removedUnits(keep) > 0) return keep;
-  const largest = Math.max(...network.graph.prunable.map(({ channels }) => channels));
+  const largest = Math.max(0, ...network.graph.prunable.map(({ channels }) => channels));
   throw new OptionError({
     option: 'rate',
-    problem: `removes nothing from this network (its largest group has ${largest} channels)`,
+    problem: `removes nothing from this network (its largest prunable group has ${largest} channels)`,
     received: policy.rate,
   });
 }

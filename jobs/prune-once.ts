@@ -9,7 +9,13 @@ import { blockLayers } from '../models';
 import { createProgress } from '../report/progress';
 import type { Progress } from '../report/progress';
 import { mask } from '../surgery';
-import { chooseMethod, describeLayerRate, nameMethod, USUAL_RATE } from './choose-method';
+import {
+  chooseMethod,
+  describeLayerRate,
+  nameMethod,
+  noteFrozen,
+  USUAL_RATE,
+} from './choose-method';
 import type { MethodChoice } from './choose-method';
 import {
   chooseRemoval,
@@ -119,6 +125,7 @@ export async function withScored<T>(
   const note = progress.note.bind(progress);
   using loaded = await loadModel({ model: options.model, note });
   const network = await traceUnderSchema(loaded.model, options);
+  noteFrozen(network, note);
   const images = await loadImagesFor(options, choice.method, loaded, progress);
   const scored = await scoreNetwork(network, choice, images, options, signal);
   return await act(scored, { progress, signal, source: loaded.source });

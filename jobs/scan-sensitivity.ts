@@ -15,7 +15,7 @@ import { createProgress } from '../report/progress';
 import type { Progress } from '../report/progress';
 import type { Sensitivity } from '../report/sensitivity';
 import { weightsHash } from '../trainer';
-import { chooseMethod, describeOptions } from './choose-method';
+import { chooseMethod, describeOptions, noteFrozen } from './choose-method';
 import { scoreNetwork, traceUnderSchema } from './choose-removal';
 import type { RemovalOptions } from './choose-removal';
 import { loadImages, requireValidation } from './load-images';
@@ -83,6 +83,7 @@ async function scan(
 ): Promise<Sensitivity> {
   const { rates, progress, signal, loss } = options;
   const network = await traceUnderSchema(model, options);
+  noteFrozen(network, progress.note.bind(progress));
   // Each group loses the rate, whatever else a policy could say.
   const choice = chooseMethod({ ...options, rate: Math.max(...rates), regrowth: 'hard' });
   if (!choice) {

@@ -8,6 +8,7 @@ export { SeededDropout } from './dropout';
 
 // the weights of a model, by name
 export { assignWeight, copyWeights, layerOf, weightReader, weightsByName } from './rebuild';
+export { frozenLayers } from './frozen';
 
 // a model as its config, its layers and their calls
 export { configOf, forEachLayer, isModel, modelOf } from './rebuild';

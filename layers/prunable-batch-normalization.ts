@@ -80,14 +80,7 @@ export class PrunableBatchNormalization extends BatchNormalization implements Pr
     const rows = x.rank > 4 ? tf.reshape(x, [-1, x.shape.at(-1)!]) : x;
     const mean = timesMask(movingMean.read(), mask) as tf.Tensor1D;
     const variance = movingVariance.read() as tf.Tensor1D;
-    const y = tf.batchNorm(
-      rows,
-      mean,
-      variance,
-      offset,
-      scale,
-      epsilon,
-    );
+    const y = tf.batchNorm(rows, mean, variance, offset, scale, epsilon);
     return x.rank > 4 ? tf.reshape(y, x.shape) : y;
   }
 

@@ -104,9 +104,12 @@ export function traceNetwork(model: tf.LayersModel, options: PruningOptions): Ne
 
 /** Says once which layers are left whole because the network does not train them. */
 export function noteFrozen({ graph }: Network, note: (words: string) => void): void {
-  const layers = graph.groups.flatMap(({ producers, frozen }) =>
-    producers.map(({ layer }) => layer).filter((layer) => frozen === frozenReason(layer)),
+  const left = graph.groups.filter(({ producers, frozen }) =>
+    producers.some(({ layer }) => frozen === frozenReason(layer)),
   );
+  const layers = left
+    .flatMap(({ producers }) => producers.map(({ layer }) => layer))
+    .filter((layer) => graph.selection.frozen?.has(layer));
   const { size } = new Set(layers);
   if (size === 0) return;
   const are = size === 1 ? '1 layer is' : `${size} layers are`;

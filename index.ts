@@ -275,6 +275,7 @@ export { solveRate, TargetedRate, UnreachableTargetError } from './measure/searc
 export type { CountedTarget, FinalRate, SolvedRate, Target } from './measure/search/target';
 export { evaluate } from './measure/accuracy';
 export type { Evaluation, EvaluationOptions } from './measure/accuracy';
+export type { Head, LossChoice } from './measure/head';
 
 // data: images and batches
 export {

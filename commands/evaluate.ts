@@ -18,9 +18,10 @@ export async function evaluate(
   const data = await loadImages({ ...config, data: config.dataset });
   using loaded = await loadModel({ model: file, note: progress.note.bind(progress) });
   const images = config.split === 'test' ? data.test : data.validation;
-  requireFit(loaded, images, data.classes.length);
+  requireFit(loaded, images, data.classes.length, { loss: config.loss });
   progress.start(images.count, config.split);
   const result = await measure(loaded.model, images, data, config.batchSize, {
+    loss: config.loss,
     onProgress: (done) => {
       progress.update(done);
     },

@@ -15,6 +15,7 @@ const ofImages = [
   'limitValidation',
   'limitTest',
   'batchSize',
+  'loss',
 ] as const satisfies readonly (keyof ConfigOf<'prune'>)[];
 
 /**

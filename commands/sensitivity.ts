@@ -40,9 +40,14 @@ export async function sensitivity(
   }
 }
 
+/** Options that scans of the first version do not know, at the values that change nothing for them. */
+const laterDefaults: Readonly<Record<string, unknown>> = { loss: 'auto', pruneFrozen: false };
+
 /** The options that decide every measurement; the rates do not, and the network counts, not its place. */
 function identify(config: Run<'sensitivity'>['config']): JsonObject {
   const elsewhere = ['model', 'rates', 'schemaFile']; // whose content counts, or each by itself
-  const shaping = Object.entries(pickShaping(config));
-  return Object.fromEntries(shaping.filter(([key]) => !elsewhere.includes(key))) as JsonObject;
+  const shaping = Object.entries(pickShaping(config)).filter(
+    ([key, value]) => !elsewhere.includes(key) && laterDefaults[key] !== value,
+  );
+  return Object.fromEntries(shaping) as JsonObject;
 }

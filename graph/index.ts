@@ -14,6 +14,7 @@ export {
 } from './channel-graph';
 export type { Constraints, GraphOptions } from './channel-graph';
 export type { ChannelGroup, Producer } from './grouping';
+export { frozenReason } from './selection';
 export type { Selection } from './selection';
 export type { Residual, Role, WeightSlice } from './tracer';
 export { NotPrunableError } from './not-prunable-error';

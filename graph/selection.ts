@@ -14,6 +14,8 @@ export interface Selection {
   readonly skip?: readonly string[] | undefined;
   /** By layer path what a layer is to its block, for the patterns `role:...`. Default none. */
   readonly roles?: ReadonlyMap<string, string> | undefined;
+  /** Paths of layers that the network does not train: groups with such a producer are not prunable. Default none. */
+  readonly frozen?: ReadonlySet<string> | undefined;
 }
 
 /** What a pattern may ask of a layer that has filters. */
@@ -54,13 +56,18 @@ export function matchPattern(
 
 const fields = { path: 'path', class: 'className', role: 'role' } as const;
 
+/** Why a group with a producer that the network does not train is left whole. */
+export function frozenReason(layer: string): string {
+  return `${layer} is frozen in the network (trainable: false)`;
+}
+
 /**
  * A question for each group, asked with its producing layers: why the selection excludes it, or null.
  *
  * @throws {OptionError} when a pattern matches no layer.
  */
 export function selector(
-  { only, skip }: Selection,
+  { only, skip, frozen }: Selection,
   layers: readonly SelectableLayer[],
 ): (producers: readonly string[]) => string | null {
   const all = (option: string, patterns: readonly string[]): Set<string> =>
@@ -70,6 +77,8 @@ export function selector(
   return (producers) => {
     const skipped = producers.find((layer) => left.has(layer));
     if (skipped !== undefined) return `${skipped} is skipped (skip)`;
+    const still = frozen && producers.find((layer) => frozen.has(layer));
+    if (still !== undefined) return frozenReason(still);
     const isSelected = !selected || producers.some((layer) => selected.has(layer));
     return isSelected ? null : 'not selected (only)';
   };

@@ -1,7 +1,8 @@
 import * as tf from '@tensorflow/tfjs';
 import type { JsonObject } from '../files';
-import { Network } from '../graph';
+import { frozenReason, Network } from '../graph';
 import type { Residual } from '../graph';
+import { frozenLayers } from '../layers';
 import { completePolicy, createMethod, Methodology, patternOf, pickOwn } from '../methods';
 import type { LayerRate, MethodId, OwnValues, Policy, PolicyOptions } from '../methods';
 import { blockLayers } from '../models';
@@ -21,6 +22,8 @@ export interface PruningOptions extends OwnValues, Partial<Omit<PolicyOptions, '
   readonly only?: readonly string[];
   /** Leaves these layers whole. */
   readonly skip?: readonly string[];
+  /** Prunes layers that the network freezes (`trainable: false`) as well. Default false, which leaves them whole. */
+  readonly pruneFrozen?: boolean;
   /** `paper` chooses and masks exactly as the published code does. Default none. */
   readonly compat?: 'none' | 'paper';
   /** Of methods that draw. Default 1. */
@@ -87,14 +90,30 @@ export function describeLayerRate({ pattern, rate }: LayerRate): string {
  */
 export function traceNetwork(model: tf.LayersModel, options: PruningOptions): Network {
   const { compat, residual = 'coupled', only = [], skip = [], layerRates = [] } = options;
+  const { pruneFrozen = false } = options;
   const isPaper = compat === 'paper';
   const patterns = [...only, ...skip, ...layerRates.map(({ pattern }) => pattern)];
   return Network.of(model, {
     residual: isPaper ? 'stream' : residual,
     only: only.length > 0 ? only : undefined,
     roles: rolesOf(model, patterns),
+    frozen: pruneFrozen ? undefined : frozenLayers(model),
     skip: [...skip, ...(isPaper ? projectionsOf(model) : [])],
   });
+}
+
+/** Says once which layers are left whole because the network does not train them. */
+export function noteFrozen({ graph }: Network, note: (words: string) => void): void {
+  const left = graph.groups.filter(({ producers, frozen }) =>
+    producers.some(({ layer }) => frozen === frozenReason(layer)),
+  );
+  const layers = left
+    .flatMap(({ producers }) => producers.map(({ layer }) => layer))
+    .filter((layer) => graph.selection.frozen?.has(layer));
+  const { size } = new Set(layers);
+  if (size === 0) return;
+  const are = size === 1 ? '1 layer is' : `${size} layers are`;
+  note(`${are} left whole, frozen in the network (trainable: false)`);
 }
 
 /** What layers are to their blocks, read where a pattern asks for it. */

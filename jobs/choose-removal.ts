@@ -8,6 +8,7 @@ import type { FormatId } from '../formats';
 import { Network, readSchema, removedUnits } from '../graph';
 import type { KeepSet } from '../graph';
 import { evaluate } from '../measure/accuracy';
+import type { LossChoice } from '../measure/head';
 import { observationBatches, withEvidence } from '../measure/observe/evidence';
 import { PrunedCopy } from '../measure/pruned-copy';
 import { highestRate } from '../measure/search/max-drop';
@@ -29,6 +30,8 @@ export interface RemovalOptions extends PruningOptions, TargetOptions {
   readonly bnBatches?: number | null;
   /** Batches that a method that observes sees. Default 10. */
   readonly observeBatches?: number;
+  /** What the network answers. Default auto: read from how it ends. */
+  readonly loss?: LossChoice | undefined;
   /** A hand-edited dependency schema to respect: a file. */
   readonly schemaFile?: string | null;
   readonly format?: readonly FormatId[];
@@ -109,7 +112,7 @@ export async function scoreNetwork(
   network: Network,
   { method, policy }: MethodChoice,
   images: Images | null,
-  { seed = 1, observeBatches = 10 }: RemovalOptions,
+  { seed = 1, observeBatches = 10, loss }: RemovalOptions,
   signal?: AbortSignal,
 ): Promise<ScoredNetwork> {
   const score = (evidence: Evidence | null): Scores =>
@@ -118,7 +121,8 @@ export async function scoreNetwork(
   const order = { seed, epoch: 0, batchSize: images.batchSize };
   const batches = (): ReturnType<typeof observationBatches> =>
     observationBatches(images.data, order, observeBatches, signal);
-  return { network, policy, images, scores: await withEvidence(network, method, batches, score) };
+  const observed = { model: network.model, graph: network.graph, loss };
+  return { network, policy, images, scores: await withEvidence(observed, method, batches, score) };
 }
 
 /**
@@ -178,7 +182,9 @@ async function searchByDrop(
   const { data, batchSize } = requireImages(scored, 'maxDrop');
   using copy = createCopy(scored, options, signal);
   const percent = (accuracy: number): string => `${(100 * accuracy).toFixed(2)} %`;
-  const { top1 } = await evaluate(network.model, data.validation, data, batchSize, { signal });
+  const { top1 } = await evaluate(network.model, data.validation, data, batchSize, {
+    ...{ loss: options.loss, signal },
+  });
   progress.note(`validation, ${data.validation.count} images: ${percent(top1)} before pruning`);
   const macs = network.costs().macs;
   const best = await highestRate({
@@ -229,10 +235,10 @@ function createCopy(
   signal: AbortSignal | undefined,
 ): PrunedCopy {
   const images = requireImages(scored, options.maxDrop == null ? 'bnBatches' : 'maxDrop');
-  const { seed = 1 } = options;
+  const { seed = 1, loss } = options;
   const bnBatches = countBnBatches(options);
   const copy = new PrunedCopy(scored.network, scored.scores.unit, {
-    ...{ ...images, seed, bnBatches, signal },
+    ...{ ...images, seed, bnBatches, loss, signal },
   });
   if (copy.hasStatistics || !options.bnBatches) return copy;
   copy[Symbol.dispose]();

@@ -11,6 +11,7 @@ import { measureLatency } from '../measure/latency';
 import type { Progress } from '../report/progress';
 import type { Measures } from '../report/table';
 import { evaluate } from '../measure/accuracy';
+import type { EvaluationOptions } from '../measure/accuracy';
 import { breathe } from '../stopping';
 import { writeProven } from './write-proven';
 import type { Pruned } from './write-proven';
@@ -135,19 +136,20 @@ export function createClassifier(
   data: DataSet,
   batchSize: number,
   progress: Progress,
-  signal?: AbortSignal,
+  { loss, signal }: Pick<EvaluationOptions, 'loss' | 'signal'> = {},
 ): NonNullable<HandOver['classify']> {
   return async (model) => {
     const images = split();
     progress.start(images.count, 'test');
     try {
-      const { top1, loss } = await evaluate(model, images, data, batchSize, {
+      const found = await evaluate(model, images, data, batchSize, {
+        loss,
         signal,
         onProgress: (done) => {
           progress.update(done);
         },
       });
-      return { accuracy: top1, loss };
+      return { accuracy: found.top1, loss: found.loss };
     } finally {
       progress.stop();
     }

@@ -1,6 +1,8 @@
 import * as tf from '@tensorflow/tfjs';
 import { OptionError } from '../errors';
 import { readModel } from '../formats';
+import { readHead } from '../measure/head';
+import type { LossChoice } from '../measure/head';
 import { architectures, publishedSize } from '../models';
 import type { ArchitectureId, Shortcut } from '../models';
 
@@ -67,14 +69,19 @@ export interface ImageSize {
 /**
  * Refuses a network that does not fit the images and classes of a data set.
  *
- * @param option that named the network. Default model.
+ * Answers may have more axes of length 1 ([n, 1, 1, classes]); one number may speak for two classes.
+ *
+ * @param option that named the network. Default model. @param loss what it answers. Default auto.
  * @throws {OptionError}
  */
 export function requireFit(
   { model, source }: Pick<LoadedModel, 'model' | 'source'>,
   { height, width, channels }: ImageSize,
   classes: number,
-  option = 'model',
+  {
+    option = 'model',
+    loss,
+  }: { readonly option?: string; readonly loss?: LossChoice | undefined } = {},
 ): void {
   const image = [height, width, channels];
   const input = model.inputs[0]!.shape.slice(1);
@@ -84,13 +91,47 @@ export function requireFit(
     model.outputs.length === 1 &&
     input.length === image.length &&
     input.every((size, axis) => size === null || size === image[axis]) &&
-    output.length === 2 &&
-    output[1] === classes;
-  if (fits) return;
+    countAnswers(output, classes) === classes;
+  if (fits) {
+    requireAnswers(model, source, classes, { option, loss });
+    return;
+  }
   throw new OptionError({
     option,
     problem:
       `must take images of ${image.join(' x ')} and answer ${classes} classes; ${source} takes ` +
       `${input.join(' x ')} and answers [${output.slice(1).join()}] (the data set)`,
+  });
+}
+
+/** The classes that an output [n, ...] tells apart of `classes`; NaN where no axis is theirs alone. */
+function countAnswers(output: tf.Shape, classes: number): number {
+  const sizes = output.slice(1).filter((size) => size !== 1);
+  if (sizes.length === 0) return classes === 2 ? 2 : 1;
+  return sizes.length === 1 ? (sizes[0] ?? NaN) : NaN;
+}
+
+/** Refuses an output that is not known to answer classes. */
+function requireAnswers(
+  model: tf.LayersModel,
+  source: string,
+  classes: number,
+  { option, loss }: { readonly option: string; readonly loss: LossChoice | undefined },
+): void {
+  const isTeacher = option !== 'model';
+  try {
+    const { isBinary } = readHead(model, loss);
+    const isOne = model.outputs[0]!.shape.slice(1).every((size) => size === 1);
+    if (!isOne || isBinary || classes !== 2) return;
+  } catch (error) {
+    if (!isTeacher || !(error instanceof OptionError)) throw error;
+    const problem = 'must end in logits, a softmax or sigmoids';
+    throw new OptionError({ option, problem, received: source }, { cause: error });
+  }
+  throw new OptionError({
+    option: isTeacher ? option : 'loss',
+    problem:
+      `must be sigmoid or logits, what the one number is that ${source} answers for two classes, unless ` +
+      'the network ends in a sigmoid',
   });
 }

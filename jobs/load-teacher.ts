@@ -2,6 +2,7 @@ import type * as tf from '@tensorflow/tfjs';
 import type { DataSet } from '../data';
 import { OptionError } from '../errors';
 import { CheckpointStateError } from '../files/run/checkpoint-errors';
+import type { LossChoice } from '../measure/head';
 import { Distillation, weightsHash } from '../trainer';
 import type { LossTerm } from '../trainer';
 import { loadModel, requireFit } from './load-model';
@@ -15,6 +16,8 @@ export interface TeacherOptions {
   readonly distillWeight?: number;
   /** Default 4. */
   readonly temperature?: number;
+  /** What the network before pruning answers. Default auto. */
+  readonly loss?: LossChoice | undefined;
 }
 
 /** The network that the trained one also learns from; to be disposed. */
@@ -32,19 +35,21 @@ export interface Teacher extends Disposable {
  * @throws {OptionError} when it takes other images, answers other classes or has a weight that is not finite.
  */
 export async function loadTeacher(
-  { teacher = null, distillWeight, temperature }: TeacherOptions,
+  { teacher = null, distillWeight, temperature, loss: given }: TeacherOptions,
   dense: LoadedModel,
   data: DataSet,
 ): Promise<Teacher | null> {
   if (teacher === null) return null;
   const isDense = teacher === 'dense';
+  const loss = isDense ? given : 'auto';
   const loaded = isDense ? dense : await loadModel({ model: teacher });
   const dispose = (): void => {
     if (!isDense) loaded[Symbol.dispose]();
   };
   try {
-    requireFit(loaded, data.train, data.classes.length, 'teacher');
+    requireFit(loaded, data.train, data.classes.length, { option: 'teacher', loss });
     const term = new Distillation(loaded.model, {
+      loss,
       ...(distillWeight !== undefined && { weight: distillWeight }),
       ...(temperature !== undefined && { temperature }),
     });

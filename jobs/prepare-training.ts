@@ -9,10 +9,11 @@ import type { KeepSet, Network } from '../graph';
 import { BatchStatistics, prunable } from '../layers';
 import { choose, scoreKernels } from '../methods';
 import type { Scores } from '../methods';
+import type { LossChoice } from '../measure/head';
 import { observationBatches, withEvidence } from '../measure/observe/evidence';
 import { blockLayers } from '../models';
 import type { LearningRate, Optimizer } from '../trainer';
-import { chooseMethod, traceNetwork } from './choose-method';
+import { chooseMethod, noteFrozen, traceNetwork } from './choose-method';
 import type { MethodChoice, PruningOptions } from './choose-method';
 import { createLearningRate, createOptimizer } from './learning';
 import type { SgdChoice } from './learning';
@@ -48,6 +49,8 @@ export interface TrainingOptions
   readonly augment?: 'auto' | 'on' | 'off';
   /** In [0, 1). Default 0. */
   readonly labelSmoothing?: number;
+  /** What the network answers. Default auto: read from how it ends. */
+  readonly loss?: LossChoice | undefined;
   /** Batches that a method that observes sees before each event. Default 10. */
   readonly observeBatches?: number;
   /** Batches on which BatchNormalization is measured anew before the network is written. Default 0. */
@@ -128,6 +131,8 @@ async function prepare(
   });
   const network = traceNetwork(makePrunable(dense, options, owned), options);
   if (teacher) owned.push(teacher);
+  requireTrained(network);
+  if (options.note && options.method !== 'none') noteFrozen(network, options.note);
   requireStatistics(network, options);
   const met = isResumed ? null : await findRate(network, data, options, batchSize);
   const chosen = met ? { ...options, rate: met.rate } : options;
@@ -185,7 +190,7 @@ async function loadDense(options: TrainingOptions, data: DataSet): Promise<Loade
   const size = { inputShape: [height, width, channels], classes: data.classes.length };
   const dense = await loadModel({ ...options, ...size });
   try {
-    requireFit(dense, data.train, data.classes.length);
+    requireFit(dense, data.train, data.classes.length, { loss: options.loss });
     requireWritable(dense.model, options.format ?? ['tfjs'], { blocksOf: blockLayers });
     return dense;
   } catch (error) {
@@ -205,6 +210,15 @@ function makePrunable(
   if (teacher === 'dense') owned.push(dense);
   else dense[Symbol.dispose]();
   return model;
+}
+
+/** @throws {OptionError} when the network has no weight that a step could change. */
+function requireTrained({ model }: Network): void {
+  if (model.trainableWeights.length > 0) return;
+  throw new OptionError({
+    option: 'model',
+    problem: 'has nothing to train: all layers are frozen (trainable: false)',
+  });
 }
 
 /** @throws {OptionError} when there are no statistics that `bnBatches` could measure. */
@@ -242,10 +256,10 @@ async function plan(
   const scores = await scoreOnce(network, data, options, { method, policy });
   const { keep } = choose(network.graph, scores, policy);
   if (removedUnits(keep) > 0) return keep;
-  const largest = Math.max(...network.graph.prunable.map(({ channels }) => channels));
+  const largest = Math.max(0, ...network.graph.prunable.map(({ channels }) => channels));
   throw new OptionError({
     option: 'rate',
-    problem: `removes nothing from this network (its largest group has ${largest} channels)`,
+    problem: `removes nothing from this network (its largest prunable group has ${largest} channels)`,
     received: policy.rate,
   });
 }
@@ -254,11 +268,11 @@ async function plan(
 function scoreOnce(
   network: Network,
   data: DataSet,
-  { seed = 1, batchSize }: TrainingOptions & { readonly batchSize: number },
+  { seed = 1, batchSize, loss }: TrainingOptions & { readonly batchSize: number },
   { method, policy }: MethodChoice,
 ): Promise<Scores> {
   return withEvidence(
-    network,
+    { model: network.model, graph: network.graph, loss },
     method,
     () => observationBatches(data, { seed, epoch: 0, batchSize }, 1),
     (evidence) => scoreKernels(method, network, { evidence, counting: policy.counting }),

@@ -9,7 +9,13 @@ import { blockLayers } from '../models';
 import { createProgress } from '../report/progress';
 import type { Progress } from '../report/progress';
 import { mask } from '../surgery';
-import { chooseMethod, describeLayerRate, nameMethod, USUAL_RATE } from './choose-method';
+import {
+  chooseMethod,
+  describeLayerRate,
+  nameMethod,
+  noteFrozen,
+  USUAL_RATE,
+} from './choose-method';
 import type { MethodChoice } from './choose-method';
 import {
   chooseRemoval,
@@ -80,7 +86,7 @@ export async function pruneOnce(
       facts: describePruning(options, rate, watch.source),
       extras: (hard) => writeForms(hard, options.format ?? ['tfjs'], { blocksOf: blockLayers }),
       samples: () => drawInputs(network.model, verifySamples, seed),
-      classify: images && classifyBy(images, watch),
+      classify: images && classifyBy(images, options, watch),
     }).finally(() => whole?.dispose());
     return { ...handedOver, ...removed, isSettled: settled !== null };
   });
@@ -107,9 +113,10 @@ export function describePruning(
 
 function classifyBy(
   { data, batchSize }: Images,
+  { loss }: RemovalOptions,
   { progress, signal }: Watch,
 ): ReturnType<typeof createClassifier> {
-  return createClassifier(() => data.test, data, batchSize, progress, signal);
+  return createClassifier(() => data.test, data, batchSize, progress, { loss, signal });
 }
 
 /**
@@ -128,6 +135,7 @@ export async function withScored<T>(
   const note = progress.note.bind(progress);
   using loaded = await loadModel({ model: options.model, note });
   const network = await traceUnderSchema(loaded.model, options);
+  noteFrozen(network, note);
   const images = await loadImagesFor(options, choice.method, loaded, progress);
   const scored = await scoreNetwork(network, choice, images, options, signal);
   return await act(scored, { progress, signal, source: loaded.source });
@@ -155,7 +163,7 @@ async function loadImagesFor(
     return null;
   }
   const data = await loadImages({ ...others, data: chosen });
-  requireFit(loaded, data.train, data.classes.length);
+  requireFit(loaded, data.train, data.classes.length, { loss: options.loss });
   progress.note(
     `images of ${data.name}: ${data.train.count} training, ${data.validation.count} validation`,
   );

@@ -15,7 +15,7 @@ import { createProgress } from '../report/progress';
 import type { Progress } from '../report/progress';
 import type { Sensitivity } from '../report/sensitivity';
 import { weightsHash } from '../trainer';
-import { chooseMethod, describeOptions } from './choose-method';
+import { chooseMethod, describeOptions, noteFrozen } from './choose-method';
 import { scoreNetwork, traceUnderSchema } from './choose-removal';
 import type { RemovalOptions } from './choose-removal';
 import { loadImages, requireValidation } from './load-images';
@@ -55,7 +55,7 @@ export async function scanSensitivity(options: ScanOptions): Promise<Sensitivity
   const { progress = createProgress({ quiet: true }) } = options;
   const data = await loadImages(options);
   requireValidation(data, 'on which the network is measured');
-  const { model, fileHash } = await loadMaskable(options.model, data, progress);
+  const { model, fileHash } = await loadMaskable(options, data, progress);
   try {
     const identity: JsonObject = {
       network: hash([fileHash, weightsHash(model)]),
@@ -81,8 +81,9 @@ async function scan(
   log: SensitivityLog,
   options: ScanOptions & { readonly rates: readonly number[]; readonly progress: Progress },
 ): Promise<Sensitivity> {
-  const { rates, progress, signal } = options;
+  const { rates, progress, signal, loss } = options;
   const network = await traceUnderSchema(model, options);
+  noteFrozen(network, progress.note.bind(progress));
   // Each group loses the rate, whatever else a policy could say.
   const choice = chooseMethod({ ...options, rate: Math.max(...rates), regrowth: 'hard' });
   if (!choice) {
@@ -101,7 +102,7 @@ async function scan(
     keepAt: proposeByRate(network.graph, scores, policy),
     images: data.validation.count,
     measure: async (masked) => {
-      const found = await evaluate(masked, data.validation, data, batchSize, { signal });
+      const found = await evaluate(masked, data.validation, data, batchSize, { loss, signal });
       return { loss: found.loss, accuracy: found.top1 };
     },
   });
@@ -117,12 +118,12 @@ function requireBatchSize({ batchSize }: ScanOptions, { name, recipe }: DataSet)
  * The network with masks of its own, which are full; masks that it came with are in its weights. The caller owns it.
  */
 async function loadMaskable(
-  given: ScanOptions['model'],
+  { model: given, loss }: ScanOptions,
   data: DataSet,
   progress: Progress,
 ): Promise<{ model: tf.LayersModel; fileHash: string | Uint8Array }> {
   using loaded = await loadModel({ model: given, note: progress.note.bind(progress) });
-  requireFit(loaded, data.validation, data.classes.length);
+  requireFit(loaded, data.validation, data.classes.length, { loss });
   if (given instanceof tf.LayersModel) {
     return { model: prunable(given), fileHash: JSON.stringify(given.toJSON(null, false)) };
   }

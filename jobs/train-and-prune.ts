@@ -157,7 +157,7 @@ function createTrainer(
   return new Trainer({
     ...{ network, data, optimizer, run, epochs, batchSize, learningRate, seed },
     ...{ identity, observers, signal },
-    ...pickGiven(options, ['labelSmoothing', 'observeBatches']),
+    ...pickGiven(options, ['labelSmoothing', 'observeBatches', 'loss']),
     ...pickGiven(options, ['checkpointEvery', 'keepCheckpoints']),
     method: pruning?.method ?? null,
     policy: pruning?.policy ?? null,
@@ -202,7 +202,7 @@ function handOverBest(
   { progress, signal }: { readonly progress: Progress; readonly signal: AbortSignal | undefined },
 ): Promise<HandedOver> {
   const { rate = USUAL_RATE, layerRates = [], pattern, seed = 1 } = options;
-  const { format = ['tfjs'], verifySamples = 64 } = options;
+  const { format = ['tfjs'], verifySamples = 64, loss } = options;
   const attained = chooseFinalRate(options, network) ? measureRemoved(keep) : rate;
   return handOver({
     ...{ network, keep, progress, signal, folder: run.export },
@@ -213,7 +213,7 @@ function handOverBest(
     },
     extras: (hard) => writeForms(hard, format, { blocksOf: blockLayers }),
     samples: () => sampleImages(data.validation, data, verifySamples),
-    classify: createClassifier(() => data.test, data, batchSize, progress, signal),
+    classify: createClassifier(() => data.test, data, batchSize, progress, { loss, signal }),
   });
 }
 

@@ -13,7 +13,8 @@ interface RunningMean {
  * Averages what the BatchNormalization layers of a prunable model see, over any number of batches.
  *
  * The mean is cumulative: each call of a layer counts the same, whatever the layer's momentum. The
- * variance of a batch is the one that the layer itself takes in training, the unbiased one.
+ * variance of a batch is the one that the layer itself takes in training, the unbiased one. Frozen layers keep
+ * what they have.
  */
 export class BatchStatistics {
   private readonly layers: readonly PrunableBatchNormalization[];
@@ -23,7 +24,7 @@ export class BatchStatistics {
   constructor(model: tf.LayersModel) {
     const layers: PrunableBatchNormalization[] = [];
     forEachLayer(model, (layer) => {
-      if (layer instanceof PrunableBatchNormalization) layers.push(layer);
+      if (layer instanceof PrunableBatchNormalization && !layer.isFrozen) layers.push(layer);
     });
     this.layers = layers;
   }

@@ -21,7 +21,7 @@ import {
   DepthwiseConv2D,
   SeparableConv2D,
 } from './stock';
-import { configOf, copyWeights, modelOf, weightsByName } from './rebuild';
+import { configOf, copyWeights, forEachLayer, isModel, modelOf, weightsByName } from './rebuild';
 import type { LayerConfig, ModelConfig } from './rebuild';
 
 /** The prunable twin of each stock layer. */
@@ -72,12 +72,27 @@ export function stock(model: tf.LayersModel): tf.LayersModel {
 function convert(model: tf.LayersModel, rename: (className: string) => string): tf.LayersModel {
   const copy = modelOf(renameClasses(model, rename), model);
   copyWeights(model, copy);
+  freezeAlike(model, copy);
   const weights = weightsByName(copy);
   for (const [name, { trainable }] of weightsByName(model)) {
     const weight = weights.get(name);
     if (weight) weight.trainable = trainable; // a frozen nested model's config does not say so
   }
   return copy;
+}
+
+/** Freezes the models of a copy that are frozen in the original, whose config does not say so. */
+function freezeAlike(from: tf.LayersModel, to: tf.LayersModel): void {
+  if (!from.trainable) {
+    to.trainable = false;
+    forEachLayer(to, (layer) => {
+      if (layer instanceof PrunableBatchNormalization) layer.isWithinFrozen = true;
+    });
+  }
+  for (const layer of from.layers) {
+    const twin = to.getLayer(layer.name);
+    if (isModel(layer) && isModel(twin)) freezeAlike(layer, twin);
+  }
 }
 
 /** The model's config in stock layers, free to be changed. */

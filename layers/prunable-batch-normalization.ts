@@ -11,13 +11,23 @@ import { BatchNormalization } from './stock';
  *
  * Inference is the stock layer's own. Training uses the engine's fused operation and follows Keras
  * and PyTorch: the moving variance takes the batch's unbiased variance (n / (n - 1)), where the
- * stock tfjs layer takes the biased one.
+ * stock tfjs layer takes the biased one. A frozen layer computes in training as in inference, and its averages
+ * stay: Keras' rule, which tfjs lacks.
  */
 export class PrunableBatchNormalization extends BatchNormalization implements Prunable {
   static override className = 'PrunableBatchNormalization';
   masked: readonly MaskedWeight[] = [];
   outputChannels = 0;
+  /** Whether a model around the layer is frozen, which no flag of the layer says. */
+  isWithinFrozen = false;
   private mask!: tf.LayerVariable; // [c], of all three weights
+
+  /** Whether the layer is not trained: it normalizes by its averages, always. */
+  get isFrozen(): boolean {
+    const own = [this.gamma, this.beta].filter((weight) => weight !== undefined);
+    const isOwnFrozen = own.length > 0 && own.every((weight) => !weight.trainable);
+    return this.isWithinFrozen || !this.trainable || isOwnFrozen;
+  }
 
   override build(inputShape: tf.Shape | tf.Shape[]): void {
     super.build(inputShape);
@@ -40,7 +50,8 @@ export class PrunableBatchNormalization extends BatchNormalization implements Pr
   override call(inputs: tf.Tensor | tf.Tensor[], kwargs: Record<string, unknown>): tf.Tensor {
     return tf.tidy(() => {
       const x = Array.isArray(inputs) ? inputs[0]! : inputs;
-      return kwargs.training ? this.normalizeBatch(x) : this.normalizeByAverages(x, kwargs);
+      if (!kwargs.training) return this.normalizeByAverages(x, kwargs);
+      return this.isFrozen ? this.normalizeFrozen(x) : this.normalizeBatch(x);
     });
   }
 
@@ -59,6 +70,18 @@ export class PrunableBatchNormalization extends BatchNormalization implements Pr
         movingVariance.write(variance);
       },
     });
+  }
+
+  /** x [..., c] by the averages, with a gamma and a beta in any case: tfjs has no gradient without them. */
+  private normalizeFrozen(x: tf.Tensor): tf.Tensor {
+    const { mask, gamma, beta, movingMean, movingVariance, epsilon } = this;
+    const scale = gamma ? timesMask(gamma.read(), mask) : mask.read();
+    const offset = beta ? timesMask(beta.read(), mask) : tf.zerosLike(mask.read());
+    const rows = x.rank > 4 ? tf.reshape(x, [-1, x.shape.at(-1)!]) : x;
+    const mean = timesMask(movingMean.read(), mask) as tf.Tensor1D;
+    const variance = movingVariance.read() as tf.Tensor1D;
+    const y = tf.batchNorm(rows, mean, variance, offset, scale, epsilon);
+    return x.rank > 4 ? tf.reshape(y, x.shape) : y;
   }
 
   /** The stock layer's own computation; without a gamma the mask acts on x [..., c]. */

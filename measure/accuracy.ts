@@ -1,10 +1,11 @@
 import * as tf from '@tensorflow/tfjs';
-import { softmaxCrossEntropy } from '../backend/fused';
 import { OptionError } from '../errors';
 import { evaluationBatches } from '../data';
 import type { DataSet, ImageSet } from '../data';
 import { breathe } from '../stopping';
-import { logitsOf } from './logits';
+import { readHead } from './head';
+import type { Head, LossChoice } from './head';
+import { answersOf, crossEntropy, toLogits } from './logits';
 
 /** How well a network classifies a split. */
 export interface Evaluation {
@@ -20,15 +21,17 @@ export interface Evaluation {
 /** How an evaluation is watched and stopped. */
 export interface EvaluationOptions {
   readonly signal?: AbortSignal | undefined;
+  /** What the network answers. Default auto. */
+  readonly loss?: LossChoice | undefined;
   /** Told after each batch how many images have been measured. */
   readonly onProgress?: (images: number) => void;
 }
 
 /**
- * Measures a classifier that ends in logits or a softmax on a split.
+ * Measures a classifier on a split; see `readHead` for how it may answer.
  *
  * @param normalization mean and deviation per channel of the data set the network was trained on.
- * @throws {OptionError} when the split has no image.
+ * @throws {OptionError} when the split has no image, or the network answers nothing that is known (`loss`).
  * @throws {StoppedError} after the batch in which the signal was aborted.
  */
 export async function evaluate(
@@ -36,13 +39,14 @@ export async function evaluate(
   split: ImageSet,
   normalization: Pick<DataSet, 'mean' | 'deviation'>,
   batchSize: number,
-  { signal, onProgress }: EvaluationOptions = {},
+  { signal, loss, onProgress }: EvaluationOptions = {},
 ): Promise<Evaluation> {
+  const head = readHead(model, loss);
   const sums = { loss: 0, top1: 0, top5: 0, images: 0 };
   for await (const batch of evaluationBatches(split, normalization, batchSize)) {
     try {
-      const [loss, top1, top5] = sumsOf(model, batch.images, batch.labels);
-      sums.loss += loss!;
+      const [entropy, top1, top5] = sumsOf(model, head, batch.images, batch.labels);
+      sums.loss += entropy!;
       sums.top1 += top1!;
       sums.top5 += top5!;
       sums.images += batch.images.shape[0];
@@ -65,10 +69,11 @@ export async function evaluate(
 
 function sumsOf(
   model: tf.LayersModel,
+  head: Head,
   images: tf.Tensor,
   labels: tf.Tensor1D,
 ): tf.DataTypeMap['float32'] {
-  const sums = tf.tidy(() => batchSums(model, images, labels));
+  const sums = tf.tidy(() => batchSums(model, head, images, labels));
   try {
     return sums.dataSync<'float32'>();
   } finally {
@@ -77,17 +82,25 @@ function sumsOf(
 }
 
 /** [3]: summed loss, right top-1 answers, right top-5 answers. */
-function batchSums(model: tf.LayersModel, images: tf.Tensor, labels: tf.Tensor1D): tf.Tensor1D {
-  const logits = logitsOf(model, images, false); // [n, classes]
+function batchSums(
+  model: tf.LayersModel,
+  head: Head,
+  images: tf.Tensor,
+  labels: tf.Tensor1D,
+): tf.Tensor1D {
+  const answers = answersOf(model, images, false);
+  const logits = toLogits(answers, head); // [n, classes]
+  // The logarithm ends at the smallest probability, where many sigmoids may be.
+  const scores = head.kind === 'sigmoid' && !head.isBinary ? answers : logits;
   const classes = logits.shape[1];
   const column = tf.expandDims(labels, 1); // [n, 1]
   const index = tf.range(0, classes, 1, 'int32'); // [classes]
   const isLabel = tf.equal(index, column); // [n, classes]
-  const own = tf.sum(tf.where(isLabel, logits, tf.zerosLike(logits)), 1, true); // [n, 1]
-  const equalAfter = tf.logicalAnd(tf.equal(logits, own), tf.greater(index, column));
-  const behind = tf.logicalOr(tf.less(logits, own), equalAfter); // never, where a logit is NaN
+  const own = tf.sum(tf.where(isLabel, scores, tf.zerosLike(scores)), 1, true); // [n, 1]
+  const equalAfter = tf.logicalAnd(tf.equal(scores, own), tf.greater(index, column));
+  const behind = tf.logicalOr(tf.less(scores, own), equalAfter); // never, where a score is NaN
   const ahead = tf.sub(classes - 1, tf.sum(tf.cast(behind, 'float32'), 1)); // [n]
   const within = (count: number): tf.Tensor => tf.sum(tf.cast(tf.less(ahead, count), 'float32'));
-  const loss = tf.sum(softmaxCrossEntropy(logits, labels));
+  const loss = tf.sum(crossEntropy(logits, labels, head));
   return tf.stack([loss, within(1), within(5)]) as tf.Tensor1D;
 }

@@ -5,6 +5,7 @@ import type { ChannelGraph, KeepSet, Network, Unit } from '../graph';
 import { BatchStatistics, clearMasks, prunable, setMasks } from '../layers';
 import { reestimate, sampleBatches } from './batch-statistics';
 import { evaluate } from './accuracy';
+import type { LossChoice } from './head';
 
 /** How a copy is settled and judged. */
 export interface PrunedCopyOptions {
@@ -14,6 +15,8 @@ export interface PrunedCopyOptions {
   readonly seed: number;
   /** Training batches on which BatchNormalization is measured anew; 0 leaves its averages. */
   readonly bnBatches: number;
+  /** What the network answers. Default auto. */
+  readonly loss?: LossChoice | undefined;
   /** Asks the work to stop; it does before the next batch. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -64,11 +67,11 @@ export class PrunedCopy {
 
   /** Top-1 on the validation images of what `keep` leaves, once it is settled; in [0, 1]. Throws as `settle`. */
   async accuracyOf(keep: KeepSet): Promise<number> {
-    const { data, batchSize, signal } = this.options;
+    const { data, batchSize, loss, signal } = this.options;
     await this.settle(keep);
     setMasks(this.model, projectLayers(this.graph, keep), 'unit');
     try {
-      return (await evaluate(this.model, data.validation, data, batchSize, { signal })).top1;
+      return (await evaluate(this.model, data.validation, data, batchSize, { loss, signal })).top1;
     } finally {
       clearMasks(this.model);
     }

@@ -4,6 +4,7 @@ import type { JsonObject } from '../files';
 import type { RunDirectory } from '../files/run/run-directory';
 import type { Network } from '../graph';
 import type { MaskExtent } from '../layers';
+import type { LossChoice } from '../measure/head';
 import type { FinalRate } from '../measure/search/target';
 import type { Methodology, PolicyOptions, RateSchedule } from '../methods';
 import type { TrainingObserver } from './events';
@@ -15,7 +16,7 @@ import type { StepFactory } from './step/step';
 
 /** The parts of a run; the Trainer borrows them all. */
 export interface TrainerOptions {
-  /** Of a prunable model (layers/prunable) that ends in logits. */
+  /** Of a prunable model (layers/prunable); see `readHead` for how it may answer. */
   readonly network: Network;
   /** Null trains without pruning. */
   readonly method: Methodology | null;
@@ -32,6 +33,8 @@ export interface TrainerOptions {
   readonly augment: boolean;
   /** Default 0. */
   readonly labelSmoothing?: number;
+  /** What the network answers. Default auto: read from how it ends. */
+  readonly loss?: LossChoice | undefined;
   /** What the loss holds beside the cross entropy and the penalty of the method. Default none. */
   readonly terms?: readonly LossTerm[];
   /** Default: at the end of every epoch, not before the first. */

@@ -216,11 +216,12 @@ export class Trainer {
   }
 
   private async measure(name: PhaseName, { model }: Network): Promise<Evaluation> {
-    const { data, batchSize, signal } = this.options;
+    const { data, batchSize, loss, signal } = this.options;
     this.tell({ kind: 'phase', name, total: data.validation.count, done: 0 });
     try {
       return await evaluate(model, data.validation, data, batchSize, {
         signal,
+        loss,
         onProgress: (images) => {
           this.tell({ kind: 'measured', images });
         },
@@ -257,12 +258,12 @@ export class Trainer {
 
   /** An event with what the method wants to see before it. */
   private async prune(pruning: Pruning, signal?: AbortSignal): Promise<PruningEvent> {
-    const { data, seed, batchSize, observeBatches = 10 } = this.options;
+    const { data, seed, batchSize, loss, observeBatches = 10 } = this.options;
     const order = { seed, epoch: this.state.position.epoch, batchSize };
     const network = this.state.readNetwork();
     const time = this.state.findLastDone(pruning.timetable);
     const event = await withEvidence(
-      network,
+      { model: network.model, graph: network.graph, loss },
       this.options.method!,
       () => observationBatches(data, order, observeBatches, signal),
       (evidence) => pruning.event(time, evidence),

@@ -61,3 +61,35 @@ function composite(logits: tf.Tensor2D, targets: tf.Tensor): LossAndGradient {
   const loss = tf.neg(tf.sum(tf.mul(targets, logProbabilities), 1));
   return [loss, tf.sub(tf.exp(logProbabilities), targets)];
 }
+
+/**
+ * Cross entropy of each sample between its label and one sigmoid per class, the mean over the classes, in
+ * nats: Keras' binary_crossentropy of a one-hot label.
+ *
+ * Formula: mean_k of max(z_k, 0) - z_k q_k + log(1 + exp(-|z_k|)), q = (1 - s) onehot(label) + s / 2;
+ *   gradient by z_k: (sigmoid(z_k) - q_k) / classes.
+ *
+ * @param logits    [n, classes]
+ * @param labels    [n] int32, each in [0, classes)
+ * @param smoothing s, in [0, 1)
+ * @returns [n]; the caller owns it. The gradient reaches the logits.
+ */
+export function sigmoidCrossEntropy(
+  logits: tf.Tensor2D,
+  labels: tf.Tensor1D,
+  smoothing = 0,
+): tf.Tensor1D {
+  const classes = logits.shape[1];
+  const loss = tf.customGrad((...args) => {
+    const [z, save] = args as unknown as [tf.Tensor2D, (kept: tf.Tensor[]) => void];
+    const own = tf.cast(tf.oneHot(labels, classes), 'float32');
+    const targets = smoothing === 0 ? own : tf.add(tf.mul(own, 1 - smoothing), smoothing / 2);
+    const surprise = tf.log1p(tf.exp(tf.neg(tf.abs(z))));
+    save([tf.div(tf.sub(tf.sigmoid(z), targets), classes)]);
+    return {
+      value: tf.mean(tf.add(tf.sub(tf.relu(z), tf.mul(z, targets)), surprise), 1),
+      gradFunc: (dy: tf.Tensor, [saved]: tf.Tensor[]) => tf.mul(tf.expandDims(dy, 1), saved!),
+    };
+  });
+  return loss(logits) as tf.Tensor1D;
+}

@@ -1,3 +1,4 @@
 export { batchNormalizeTraining } from './batch-normalization';
-export { softmaxCrossEntropy } from './cross-entropy';
+export { sigmoidCrossEntropy, softmaxCrossEntropy } from './cross-entropy';
+export { distillationLoss } from './distillation';
 export { installFusedGradients } from './gradients';

@@ -1,6 +1,6 @@
 /** The options of pruning that say how the choice is made: where, in which pieces, in which widths. */
 import { factsOf, methodIds } from '../../methods/catalogue';
-import { choice, list, optional, real, text, weightPattern, whole } from '../formats';
+import { choice, flag, list, optional, real, text, weightPattern, whole } from '../formats';
 import { option, whereChosen, wherePruned } from '../option';
 import { isFilled, isGiven, isOneOf } from '../rule';
 import type { Rule, Values } from '../rule';
@@ -102,6 +102,13 @@ export const choiceOptions = {
     format: list(text('PATTERN'), 'patterns of layer names', 'PATTERNS'),
     default: [],
     defaultDoc: 'all layers',
+    commands: whereChosen,
+  }),
+  pruneFrozen: option({
+    doc: 'prune the layers that the network freezes (trainable: false) too; they are left whole otherwise',
+    group: 'Pruning',
+    format: flag,
+    default: false,
     commands: whereChosen,
   }),
   schemaFile: option({

@@ -101,6 +101,15 @@ export const trainingOptions = {
     default: 0,
     commands: ['train'],
   }),
+  loss: option({
+    doc:
+      'what the network answers: softmax or sigmoid for probabilities, of one class of all or of each class by ' +
+      'itself, logits for numbers before a softmax; auto reads it from how the network ends',
+    group: 'Training',
+    format: choice(['auto', 'softmax', 'sigmoid', 'logits']),
+    default: 'auto',
+    commands: [...whereData, 'sensitivity'],
+  }),
   teacher: option({
     doc:
       'network that the trained one also learns from: dense, which is that of --model before pruning, or the ' +

@@ -1,5 +1,4 @@
 import * as tf from '@tensorflow/tfjs';
-import { softmaxCrossEntropy } from '../../backend/fused';
 import type { Batch, LabelledBatch } from '../../data';
 import { OptionError } from '../../errors';
 import type { Channels, Network } from '../../graph';
@@ -9,11 +8,16 @@ import type { WatchedCall } from '../../layers';
 import { filterAxes, filtersLast } from '../../methods';
 import type { Evidence, Methodology } from '../../methods';
 import { Gathered } from './gathered';
-import { logitsOf } from '../logits';
+import { readHead } from '../head';
+import type { LossChoice } from '../head';
+import { answersOf, crossEntropy, logitsOf } from '../logits';
 import { TracedTensors } from './traced-pass';
 
 /** The network that is observed; borrowed. */
-export type Observed = Pick<Network, 'model' | 'graph'>;
+export type Observed = Pick<Network, 'model' | 'graph'> & {
+  /** What it answers. Default auto. */
+  readonly loss?: LossChoice | undefined;
+};
 
 /** What was gathered for a method, until it is disposed. */
 export interface GatheredEvidence extends Disposable {
@@ -86,13 +90,15 @@ class ObservedKernels {
   private readonly readers = new Map<Channels, string[]>();
 
   private readonly model: tf.LayersModel;
+  private readonly loss: LossChoice | undefined;
 
   constructor(
-    { model, graph }: Observed,
+    { model, graph, loss }: Observed,
     private readonly method: Methodology,
     private readonly gathered: Gathered,
   ) {
     this.model = model;
+    this.loss = loss;
     const weights = weightsByName(model);
     this.axes = filterAxes(graph);
     this.kernels = new Map(graph.kernels.map((name) => [name, weights.get(name)!.read()]));
@@ -107,8 +113,9 @@ class ObservedKernels {
 
   observeGradients({ images, labels }: LabelledBatch): void {
     tf.tidy(() => {
+      const head = readHead(this.model, this.loss);
       const loss = (): tf.Scalar =>
-        tf.mean(softmaxCrossEntropy(logitsOf(this.model, images, false), labels));
+        tf.mean(crossEntropy(logitsOf(this.model, images, false, head), labels, head));
       // Not variableGrads, which leaves out what a network does not train.
       const gradients = tf.grads(loss)([...this.kernels.values()]);
       [...this.kernels.keys()].forEach((name, index) => {
@@ -126,7 +133,7 @@ class ObservedKernels {
       }
     };
     tf.tidy(() => {
-      watchingCalls(this.model, onCall, () => logitsOf(this.model, images, false));
+      watchingCalls(this.model, onCall, () => answersOf(this.model, images, false));
     });
   }
 

@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 import { expect, it } from 'vitest';
 import type { ImageSet } from '../../data';
 import { weightsByName } from '../../layers';
-import { endsInSoftmax } from '../../measure/logits';
+import { readHead } from '../../measure/head';
 import { evaluate } from '../../measure/accuracy';
 import { describeOn } from '../engines';
 import { toyData, toyImages, toyModel } from '../trainer/fixtures/toy-run';
@@ -91,7 +91,7 @@ describeOn(['cpu', 'tensorflow'], 'evaluate', () => {
       ],
     );
     const [plain, soft] = [reader(4), reader(4, 'softmax')];
-    expect([endsInSoftmax(plain), endsInSoftmax(soft)]).toEqual([false, true]);
+    expect([readHead(plain).kind, readHead(soft).kind]).toEqual(['logits', 'softmax']);
     const results = [
       await evaluate(plain, split, normalization, 2),
       await evaluate(soft, split, normalization, 2),
@@ -106,7 +106,7 @@ describeOn(['cpu', 'tensorflow'], 'evaluate', () => {
     const inner = reader(4, 'softmax');
     const outer = tf.sequential();
     outer.add(inner);
-    expect(endsInSoftmax(outer)).toBe(true);
+    expect(readHead(outer).kind).toBe('softmax');
     outer.dispose();
   });
 

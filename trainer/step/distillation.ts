@@ -1,6 +1,9 @@
 import * as tf from '@tensorflow/tfjs';
+import { distillationLoss } from '../../backend/fused';
 import { OptionError } from '../../errors';
 import { stateHash } from '../../files/run/encode-checkpoint';
+import { readHead } from '../../measure/head';
+import type { Head, LossChoice } from '../../measure/head';
 import { logitsOf } from '../../measure/logits';
 import type { LossContext, LossTerm } from './loss';
 import { captureWeights } from '../training-state';
@@ -10,6 +13,8 @@ export interface DistillationOptions {
   readonly weight?: number;
   /** Above 0; a high one shows how the teacher ranks the classes that it rejects. Default 4. */
   readonly temperature?: number;
+  /** What the teacher answers. Default auto. */
+  readonly loss?: LossChoice | undefined;
 }
 
 /**
@@ -21,17 +26,18 @@ export interface DistillationOptions {
  *   Deviates: the cross entropy with the teacher's answers less their entropy, a constant: the same
  *   gradient, and 0 where the two agree. Label smoothing acts on the labels only.
  *
- * The teacher sees each batch as the network does, augmented. It is borrowed and never changed; its
- * forward pass is freed before the network's begins.
+ * Logits of sigmoids are compared as those of a softmax. The teacher sees each batch as the network does,
+ * augmented. It is borrowed and never changed; its forward pass is freed before the network's begins.
  */
 export class Distillation implements LossTerm {
   readonly crossEntropyShare: number;
-  readonly options: Required<DistillationOptions>;
+  readonly options: Required<Omit<DistillationOptions, 'loss'>>;
+  private readonly head: Head;
 
-  /** @throws {OptionError} when an option is outside its range. */
+  /** @throws {OptionError} when an option is outside its range, or see `readHead`. */
   constructor(
     private readonly teacher: tf.LayersModel,
-    { weight = 0.5, temperature = 4 }: DistillationOptions = {},
+    { weight = 0.5, temperature = 4, loss }: DistillationOptions = {},
   ) {
     if (!(weight > 0 && weight <= 1)) {
       const problem = 'of the distillation must be in (0, 1]';
@@ -41,48 +47,19 @@ export class Distillation implements LossTerm {
       const allowed = 'above 0 and finite';
       throw new OptionError({ option: 'temperature', allowed, received: temperature });
     }
+    this.head = readHead(teacher, loss);
     this.options = { weight, temperature };
     this.crossEntropyShare = 1 - weight;
   }
 
   onBatch({ images }: Pick<LossContext, 'images'>): (context: LossContext) => tf.Scalar {
     const { weight, temperature } = this.options;
-    const answers = tf.tidy(() => logitsOf(this.teacher, images, false)); // [n, classes]
+    const answers = tf.tidy(() => logitsOf(this.teacher, images, false, this.head)); // [n, classes]
     return ({ logits }) => {
       const divergences = distillationLoss(logits, answers, temperature);
       return tf.mul(tf.mean(divergences), weight);
     };
   }
-}
-
-/**
- * How far a network's answers are from its teacher's, per sample, in nats.
- *
- * Formula: T^2 KL(p || q), p = softmax(teacher / T), q = softmax(student / T);
- *   gradient by the student's logits: T (q - p), of about the same size at every T.
- *
- * @param student [n, classes], logits; the gradient reaches them.
- * @param teacher [n, classes], logits; constants.
- * @param temperature T, above 0.
- * @returns [n], 0 where the two agree; the caller owns it.
- */
-export function distillationLoss(
-  student: tf.Tensor2D,
-  teacher: tf.Tensor2D,
-  temperature: number,
-): tf.Tensor1D {
-  const loss = tf.customGrad((...args) => {
-    const [logits, save] = args as unknown as [tf.Tensor2D, (kept: tf.Tensor[]) => void];
-    const logP = tf.logSoftmax(tf.div(teacher, temperature));
-    const logQ = tf.logSoftmax(tf.div(logits, temperature));
-    const p = tf.exp(logP);
-    save([tf.mul(tf.sub(tf.exp(logQ), p), temperature)]);
-    return {
-      value: tf.mul(tf.sum(tf.mul(p, tf.sub(logP, logQ)), 1), temperature ** 2),
-      gradFunc: (dy: tf.Tensor, [saved]: tf.Tensor[]) => tf.mul(tf.expandDims(dy, 1), saved!),
-    };
-  });
-  return loss(student) as tf.Tensor1D;
 }
 
 /**

@@ -1,10 +1,11 @@
 import * as tf from '@tensorflow/tfjs';
-import { softmaxCrossEntropy } from '../../backend/fused';
 import { OptionError } from '../../errors';
 import type { Network } from '../../graph';
 import { maskedReader } from '../../layers';
 import type { Methodology } from '../../methods';
-import { logitsOf } from '../../measure/logits';
+import { readHead } from '../../measure/head';
+import type { Head, LossChoice } from '../../measure/head';
+import { crossEntropy, logitsOf } from '../../measure/logits';
 
 /** What a term may look at, on the gradient tape; all of it is borrowed. */
 export interface LossContext {
@@ -40,6 +41,8 @@ export interface LossOptions {
   readonly labelSmoothing?: number;
   /** Default none. */
   readonly terms?: readonly LossTerm[];
+  /** What the network answers. Default auto. */
+  readonly loss?: LossChoice | undefined;
 }
 
 /**
@@ -52,11 +55,13 @@ export class TrainingLoss {
   private readonly labelSmoothing: number;
   private readonly terms: readonly LossTerm[];
   private readonly share: number;
+  private readonly loss: LossChoice | undefined;
+  private head: Head;
 
-  /** @throws {OptionError} when labelSmoothing is outside [0, 1) or a share outside [0, 1]. */
+  /** @throws {OptionError} when labelSmoothing is outside [0, 1) or a share outside [0, 1], or see `readHead`. */
   constructor(
     private model: tf.LayersModel,
-    { labelSmoothing = 0, terms = [] }: LossOptions = {},
+    { labelSmoothing = 0, terms = [], loss }: LossOptions = {},
   ) {
     if (!(labelSmoothing >= 0 && labelSmoothing < 1)) {
       const allowed = 'in [0, 1)';
@@ -68,6 +73,8 @@ export class TrainingLoss {
       const problem = 'of a term must be in [0, 1]';
       throw new OptionError({ option: 'crossEntropyShare', problem, received: wrong });
     }
+    this.loss = loss;
+    this.head = readHead(model, loss);
     this.labelSmoothing = labelSmoothing;
     this.terms = terms;
     this.share = shares.reduce((product, share) => product * share, 1);
@@ -76,6 +83,7 @@ export class TrainingLoss {
   /** Goes on with another network, and so do its terms. */
   rebind(network: Network): void {
     this.model = network.model;
+    this.head = readHead(network.model, this.loss);
     for (const term of this.terms) term.rebind?.(network);
   }
 
@@ -99,8 +107,8 @@ export class TrainingLoss {
     { images, labels }: Pick<LossContext, 'images' | 'labels'>,
     values: readonly ((context: LossContext) => tf.Scalar)[],
   ): tf.Scalar {
-    const { model } = this;
-    const logits = logitsOf(model, images, true);
+    const { model, head } = this;
+    const logits = logitsOf(model, images, true, head);
     const entropy = this.crossEntropy(logits, labels);
     const added = values.map((value) => value({ logits, labels, images, model }));
     const penalties = model.calculateLosses(); // of the layers' regularizers
@@ -108,7 +116,7 @@ export class TrainingLoss {
   }
 
   private crossEntropy(logits: tf.Tensor2D, labels: tf.Tensor1D): tf.Scalar {
-    const mean = tf.mean<tf.Scalar>(softmaxCrossEntropy(logits, labels, this.labelSmoothing));
+    const mean = tf.mean<tf.Scalar>(crossEntropy(logits, labels, this.head, this.labelSmoothing));
     return this.share === 1 ? mean : tf.mul(mean, this.share);
   }
 }

@@ -18,11 +18,11 @@ export const mayImport = {
   report: [],
   surgery: ['graph', 'layers', 'backend', 'files'],
   formats: ['graph', 'layers', 'files'],
-  measure: ['methods', 'surgery', 'data', 'report', 'graph', 'layers', 'backend', 'files'],
+  measure: ['methods', 'surgery', 'data', 'report', 'graph', 'layers', 'backend', 'files', 'random'],
   trainer: ['measure', 'methods', 'data', 'report', 'graph', 'layers', 'backend', 'files'],
   jobs: [
     ...['trainer', 'measure', 'methods', 'surgery', 'formats', 'models', 'data', 'report'],
-    ...['graph', 'layers', 'files', 'random'],
+    ...['graph', 'layers', 'files'],
   ],
   config: ['measure', 'methods', 'formats', 'data', 'models'],
   commands: [

@@ -4,7 +4,7 @@ import type { Run } from '../config/parse';
 import { strip } from '../surgery';
 import { modelPlace, requireFree, writeForms, writeModel } from '../formats';
 import { blockLayers } from '../models';
-import { ChannelGraph, countMacs, countParams } from '../graph';
+import { chooseInputShapes, Network } from '../graph';
 import { formatMacs } from '../report/table';
 import { loadModel } from '../jobs';
 import { startNamedEngine } from './engine';
@@ -19,13 +19,13 @@ export async function exportModel({ config }: Run<'export'>, terminal: Terminal)
   using loaded = await loadModel({ ...config, note });
   const { source } = loaded;
   const plain = strip(loaded.model); // a masked network in a file is exported as it computes
-  const graph = ChannelGraph.of(plain);
+  const network = Network.of(plain).at(chooseInputShapes(plain, config.inputShape));
+  const result = { source, out, ...network.costs() };
   const pruning = config.model === null ? {} : await readPruning(config.model);
   await writeModel(plain, out, {
     ...writeForms(plain, config.format, { blocksOf: blockLayers }),
     ...pruning,
   });
-  const result = { source, out, macs: countMacs(graph), params: countParams(graph) };
   terminal.print(
     config.json
       ? JSON.stringify(result)

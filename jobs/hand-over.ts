@@ -3,11 +3,12 @@ import { evaluationBatches } from '../data';
 import type { DataSet, ImageSet } from '../data';
 import { harden, mask, pruningManifest, verify, withoutTrainingLayers } from '../surgery';
 import { modelBytes, weightFileSizes, writeModel } from '../formats';
-import type { ManifestFacts, Verification } from '../surgery';
+import type { ManifestFacts, Verification, VerificationBatch } from '../surgery';
 import type { Extras } from '../formats';
 import { keepAll } from '../graph';
 import type { KeepSet, Network } from '../graph';
 import { measureLatency } from '../measure/latency';
+import { inputShapesOf } from '../measure/sample-inputs';
 import type { Progress } from '../report/progress';
 import type { Measures } from '../report/table';
 import { evaluate } from '../measure/accuracy';
@@ -26,7 +27,7 @@ export interface HandOver {
   /** Further files of the small network, which is borrowed; none without it. */
   readonly extras?: (hard: tf.LayersModel) => Extras;
   /** Inputs for the proof, borrowed one by one. */
-  readonly samples: () => AsyncIterable<tf.Tensor> | Iterable<tf.Tensor>;
+  readonly samples: () => AsyncIterable<VerificationBatch> | Iterable<VerificationBatch>;
   /** Measures accuracy and loss of a network; null where there is nothing to measure them on. */
   readonly classify:
     ((model: tf.LayersModel) => Promise<Pick<Measures, 'accuracy' | 'loss'>>) | null;
@@ -45,13 +46,13 @@ export interface HandedOver {
 }
 
 /**
- * Makes the small network, proves that it computes what the masked one computes, writes it and
- * measures both.
+ * Makes the small network, proves that it computes what the masked one computes, measures both and
+ * writes the small one.
  *
- * Nothing is written unless the proof holds.
+ * Nothing is written unless the proof holds and all has been measured.
  *
  * @throws {VerificationError} when the two networks part.
- * @throws {StoppedError} once the signal has been aborted; what was written by then is whole.
+ * @throws {StoppedError} once the signal has been aborted; nothing is written then.
  */
 export async function handOver(options: HandOver): Promise<HandedOver> {
   const { network, keep, folder, facts, progress, signal } = options;
@@ -62,13 +63,13 @@ export async function handOver(options: HandOver): Promise<HandedOver> {
     progress.note('verify: the small network against the masked one');
     const verification = await verify({ model, graph, keep, hard }, options.samples(), signal);
     const manifest = pruningManifest(graph, keep, { ...facts, verification });
-    await breathe(signal);
-    await writeModel(hard, folder, {
+    const extras = {
       ...options.extras?.(hard),
       'pruning.json': `${JSON.stringify(manifest, null, 2)}\n`,
-    });
+    };
     const whole = options.whole ?? masked;
-    const [slow, fast] = await measureLatency([whole, hard], { signal });
+    const inputShapes = inputShapesOf(network);
+    const [slow, fast] = await measureLatency([whole, hard], { inputShapes, signal });
     const measure = async (
       measured: tf.LayersModel,
       latencyMs: number,
@@ -79,15 +80,14 @@ export async function handOver(options: HandOver): Promise<HandedOver> {
       bytes: await modelBytes(measured),
       latencyMs,
     });
-    return {
-      before: await measure(whole, slow!.medianMs, keepAll),
-      after: {
-        ...(await measure(hard, fast!.medianMs, keep)),
-        ...(keep.weights.size > 0 && { weightFile: weightFileSizes(hard) }),
-      },
-      verification,
-      manifest,
+    const before = await measure(whole, slow!.medianMs, keepAll);
+    const after = {
+      ...(await measure(hard, fast!.medianMs, keep)),
+      ...(keep.weights.size > 0 && { weightFile: weightFileSizes(hard) }),
     };
+    await breathe(signal);
+    await writeModel(hard, folder, extras);
+    return { before, after, verification, manifest };
   } finally {
     hard.dispose();
     masked.dispose();

@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { OptionError } from '../errors';
 import { readModel } from '../formats';
+import { describeShape } from '../graph';
 import { architectures, publishedSize } from '../models';
 import type { ArchitectureId, Shortcut } from '../models';
 
@@ -12,7 +13,7 @@ export interface ModelOptions {
   readonly arch?: ArchitectureId;
   /** Where the width changes; null is the network's own. */
   readonly shortcut?: Shortcut | null | undefined;
-  /** Height, width and channels of the images; null is what the network was published for. */
+  /** Height, width and channels of the images of a network to build; null is what it was published for. */
   readonly inputShape?: readonly number[] | null | undefined;
   /** Null is what the network was published for. */
   readonly classes?: number | null | undefined;
@@ -65,32 +66,64 @@ export interface ImageSize {
 }
 
 /**
- * Refuses a network that does not fit the images and classes of a data set.
+ * Refuses a network that does not fit the images and classes of a data set: it must have one input and one output.
  *
  * @param option that named the network. Default model.
  * @throws {OptionError}
  */
 export function requireFit(
-  { model, source }: Pick<LoadedModel, 'model' | 'source'>,
-  { height, width, channels }: ImageSize,
+  loaded: Pick<LoadedModel, 'model' | 'source'>,
+  images: ImageSize,
   classes: number,
   option = 'model',
 ): void {
-  const image = [height, width, channels];
-  const input = model.inputs[0]!.shape.slice(1);
-  const output = model.outputs[0]!.shape;
-  const fits =
-    model.inputs.length === 1 &&
-    model.outputs.length === 1 &&
+  const { outputs } = loaded.model;
+  if (takesImages(loaded.model, images) && isClassifier(loaded.model)) {
+    if (outputs[0]!.shape[1] === classes) return;
+  }
+  const where = isClassifier(loaded.model) ? '' : ' in one output';
+  throw refuseFit(loaded, images, ` and answer ${classes} classes${where}`, option);
+}
+
+/** Refuses a network that does not fit the images of a data set, whatever it answers. Throws as `requireFit`. */
+export function requireImageInput(
+  loaded: Pick<LoadedModel, 'model' | 'source'>,
+  images: ImageSize,
+): void {
+  if (!takesImages(loaded.model, images)) throw refuseFit(loaded, images, ' at one input', 'model');
+}
+
+/** Whether a network answers one row of classes: one output, [n, classes]. */
+export function isClassifier({ outputs }: tf.LayersModel): boolean {
+  return outputs.length === 1 && outputs[0]!.shape.length === 2;
+}
+
+function takesImages({ inputs }: tf.LayersModel, images: ImageSize): boolean {
+  const image = toShape(images);
+  const input = inputs[0]!.shape.slice(1);
+  return (
+    inputs.length === 1 &&
     input.length === image.length &&
-    input.every((size, axis) => size === null || size === image[axis]) &&
-    output.length === 2 &&
-    output[1] === classes;
-  if (fits) return;
-  throw new OptionError({
+    input.every((size, axis) => size === null || size === image[axis])
+  );
+}
+
+function toShape({ height, width, channels }: ImageSize): number[] {
+  return [height, width, channels];
+}
+
+function refuseFit(
+  { model, source }: Pick<LoadedModel, 'model' | 'source'>,
+  images: ImageSize,
+  wanted: string,
+  option: string,
+): OptionError {
+  const takes = model.inputs.map(({ shape }) => describeShape(shape.slice(1))).join(' and ');
+  const answers = model.outputs.map(({ shape }) => `[${shape.slice(1).join()}]`).join(' and ');
+  return new OptionError({
     option,
     problem:
-      `must take images of ${image.join(' x ')} and answer ${classes} classes; ${source} takes ` +
-      `${input.join(' x ')} and answers [${output.slice(1).join()}] (the data set)`,
+      `must take images of ${toShape(images).join(' x ')}${wanted}; ${source} takes ${takes} ` +
+      `and answers ${answers} (the data set)`,
   });
 }

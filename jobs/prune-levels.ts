@@ -2,10 +2,11 @@ import { levelPath, modelBytes, requireFree, writeForms, writeLevel } from '../f
 import type { LevelFiles, LevelPlace } from '../formats';
 import type { KeepSet } from '../graph';
 import { blockLayers } from '../models';
+import { drawInputs } from '../measure/sample-inputs';
 import { harden, pruningManifest, verify } from '../surgery';
 import type { Verification } from '../surgery';
 import { nameMethod } from './choose-method';
-import { drawInputs, keepAtRate, settleStatistics } from './choose-removal';
+import { keepAtRate, settleStatistics } from './choose-removal';
 import type { ScoredNetwork } from './choose-removal';
 import { describePruning, withScored } from './prune-once';
 import type { PruneOptions } from './prune-once';
@@ -63,12 +64,12 @@ export function pruneLevels(options: LevelsOptions): Promise<PrunedLevels> {
         await requireFree(levelPath(place).folder);
         planned.push({ place, keep: keepAtRate(scored, rate, { source, option: 'rates' }) });
       }
+      const whole = { ...scored.network.costs(), bytes: await modelBytes(model) };
       const levels: PrunedLevel[] = [];
       for (const { place, keep } of planned) {
         progress.note(`rate ${place.rate}: prune, verify, write`);
         levels.push(await storeLevel(scored, keep, place, { ...options, source }));
       }
-      const whole = { ...scored.network.costs(), bytes: await modelBytes(model) };
       return { source, whole, levels };
     },
     rates,
@@ -88,8 +89,9 @@ async function storeLevel(
   const pruned = { model: settled?.model ?? network.model, graph: network.graph };
   const hard = harden(pruned, keep);
   try {
-    const inputs = drawInputs(pruned.model, verifySamples, seed);
+    const inputs = drawInputs(pruned, verifySamples, seed);
     const verification = await verify({ ...pruned, keep, hard }, inputs, signal);
+    const size = { ...network.costs(keep), bytes: await modelBytes(hard) };
     const facts = { ...describePruning(options, rate, source), verification };
     const written = await writeLevel({
       model: hard,
@@ -103,8 +105,7 @@ async function storeLevel(
         'pruning.json': `${JSON.stringify(pruningManifest(network.graph, keep, facts), null, 2)}\n`,
       },
     });
-    const costs = network.costs(keep);
-    return { rate, ...costs, bytes: await modelBytes(hard), ...written, verification };
+    return { rate, ...size, ...written, verification };
   } finally {
     hard.dispose();
   }

@@ -3,7 +3,8 @@ import { countImages } from '../data';
 import type { ImageCounts } from '../data';
 import { OptionError } from '../errors';
 import { requireFree, writeForms } from '../formats';
-import { keepAll, Network } from '../graph';
+import { chooseInputShapes, describeSizes, keepAll, Network } from '../graph';
+import { drawInputs, requireComputable } from '../measure/sample-inputs';
 import type { Methodology } from '../methods';
 import { blockLayers } from '../models';
 import { createProgress } from '../report/progress';
@@ -14,7 +15,6 @@ import type { MethodChoice } from './choose-method';
 import {
   chooseRemoval,
   countBnBatches,
-  drawInputs,
   refuseRate,
   scoreNetwork,
   settleStatistics,
@@ -25,7 +25,7 @@ import { createClassifier, handOver } from './hand-over';
 import type { HandedOver } from './hand-over';
 import { loadImages } from './load-images';
 import type { ImageOptions } from './load-images';
-import { loadModel, requireFit } from './load-model';
+import { isClassifier, loadModel, requireFit, requireImageInput } from './load-model';
 import type { LoadedModel } from './load-model';
 import { findTarget, HIGHEST_RATE } from './targets';
 
@@ -36,6 +36,11 @@ export interface PruneOptions
   readonly model: tf.LayersModel | string;
   /** Images, where a method, `maxDrop` or `bnBatches` looks at some, or to measure the small network on. */
   readonly data?: ImageOptions['data'];
+  /**
+   * The size of a network that leaves its own free, for counting, for the proof and for the time of a pass: see
+   * `chooseInputShapes`. Default that of the images, else 64.
+   */
+  readonly inputShape?: readonly number[] | null | undefined;
   /** Inputs of the proof. Default 64. */
   readonly verifySamples?: number;
   /** Shows how far the work is. Default nobody. */
@@ -74,8 +79,8 @@ export async function pruneOnce(
       network: settled ? new Network(settled.model, network.graph) : network,
       facts: describePruning(options, rate, watch.source),
       extras: (hard) => writeForms(hard, options.format ?? ['tfjs'], { blocksOf: blockLayers }),
-      samples: () => drawInputs(network.model, verifySamples, seed),
-      classify: images && classifyBy(images, watch),
+      samples: () => drawInputs(network, verifySamples, seed),
+      classify: images && classifyBy(network.model, images, watch),
     }).finally(() => whole?.dispose());
     return { ...handedOver, ...removed, isSettled: settled !== null };
   });
@@ -95,10 +100,16 @@ export function describePruning(
   };
 }
 
+/** Null for a network that answers something else than classes. */
 function classifyBy(
+  model: tf.LayersModel,
   { data, batchSize }: Images,
   { progress, signal }: Watch,
-): ReturnType<typeof createClassifier> {
+): ReturnType<typeof createClassifier> | null {
+  if (!isClassifier(model)) {
+    progress.note('accuracy is not measured: the network has no single output of classes');
+    return null;
+  }
   return createClassifier(() => data.test, data, batchSize, progress, signal);
 }
 
@@ -117,10 +128,34 @@ export async function withScored<T>(
   const choice = chooseForSearch(options, rates);
   const note = progress.note.bind(progress);
   using loaded = await loadModel({ model: options.model, note });
-  const network = await traceUnderSchema(loaded.model, options);
+  const traced = await traceUnderSchema(loaded.model, options);
+  if (options.inputShape) chooseInputShapes(loaded.model, options.inputShape); // before images are read
   const images = await loadImagesFor(options, choice.method, loaded, progress);
+  const network = sizeNetwork(traced, options.inputShape ?? sizeOf(images), progress);
   const scored = await scoreNetwork(network, choice, images, options, signal);
   return await act(scored, { progress, signal, source: loaded.source });
+}
+
+/** The network counted, proven and timed at a size; what leaves it free says at which. */
+function sizeNetwork(
+  network: Network,
+  size: readonly number[] | null,
+  progress: Progress,
+): Network {
+  const sized = network.at(chooseInputShapes(network.model, size));
+  const { inputShapes } = sized.graph.sized ?? {};
+  if (!inputShapes) return sized;
+  requireComputable(sized);
+  progress.note(
+    `the network leaves its size free: counted, proven and timed at ${describeSizes(inputShapes)}`,
+  );
+  return sized;
+}
+
+function sizeOf(images: Images | null): readonly number[] | null {
+  if (!images) return null;
+  const { height, width, channels } = images.data.train;
+  return [height, width, channels];
 }
 
 /** The method; where a rate is searched for, under a policy that allows the highest. */
@@ -145,7 +180,10 @@ async function loadImagesFor(
     return null;
   }
   const data = await loadImages({ ...others, data: chosen });
-  requireFit(loaded, data.train, data.classes.length);
+  const needsClasses = options.maxDrop != null || observes === 'gradients';
+  if (needsClasses || isClassifier(loaded.model)) {
+    requireFit(loaded, data.train, data.classes.length);
+  } else requireImageInput(loaded, data.train);
   progress.note(
     `images of ${data.name}: ${data.train.count} training, ${data.validation.count} validation`,
   );

@@ -7,4 +7,4 @@ export { PruningManager } from './pruning-manager';
 export type { PrunedChannel } from './pruning-manager';
 export { strip } from './strip';
 export { holds, TOLERANCE, VerificationError, verify } from './verify';
-export type { Comparison, Verification } from './verify';
+export type { Comparison, Verification, VerificationBatch } from './verify';

@@ -126,7 +126,7 @@ class ObservedKernels {
       }
     };
     tf.tidy(() => {
-      watchingCalls(this.model, onCall, () => logitsOf(this.model, images, false));
+      watchingCalls(this.model, onCall, () => void this.model.apply(images, { training: false }));
     });
   }
 

@@ -16,16 +16,14 @@ export const FREE_LENGTH = 64;
  * with as many axes take from it what they leave free. What is free then is `FREE_LENGTH` long.
  *
  * @param size height, width and channels, or as many lengths as an input has axes. Default none.
- * @param option that named the size. Default inputShape.
  * @throws {OptionError} when the model has no such input, or fixes another size.
  */
 export function chooseInputShapes(
-  { inputs }: tf.LayersModel,
+  model: tf.LayersModel,
   size: readonly number[] | null = null,
-  option = 'inputShape',
 ): number[][] {
-  const shapes = inputs.map(({ shape }) => shape.slice(1));
-  if (size) requireInput(inputs, size, option);
+  const shapes = model.inputs.map(({ shape }) => shape.slice(1));
+  if (size) requireInput(model, shapes, size);
   return shapes.map((shape) => {
     const named = size?.length === shape.length ? size : [];
     return shape.map((length, axis) => length ?? named[axis] ?? FREE_LENGTH);
@@ -38,19 +36,17 @@ export function isFree({ inputs }: tf.LayersModel): boolean {
 }
 
 function requireInput(
-  inputs: readonly tf.SymbolicTensor[],
+  { inputNames }: tf.LayersModel,
+  shapes: readonly tf.Shape[],
   size: readonly number[],
-  option: string,
 ): void {
-  const alike = inputs.filter(({ shape }) => shape.length === size.length + 1);
-  const own = alike.find(({ shape }) => shape.slice(1).includes(null)) ?? alike[0] ?? inputs[0]!;
-  const shape = own.shape.slice(1);
-  const fits =
-    shape.length === size.length && shape.every((n, axis) => (n ?? size[axis]) === size[axis]);
-  if (fits) return;
+  const alike = shapes.filter(({ length }) => length === size.length);
+  const shape = alike.find((one) => one.includes(null)) ?? alike[0] ?? shapes[0]!;
+  const isFitting = shape.every((length, axis) => (length ?? size[axis]) === size[axis]);
+  if (shape.length === size.length && isFitting) return;
   throw new OptionError({
-    option,
-    problem: `must fit the input ${own.name} of the network, ${describeShape(shape)}`,
+    option: 'inputShape',
+    problem: `must fit the input ${inputNames[shapes.indexOf(shape)]!} of the network, ${describeShape(shape)}`,
     received: size.join(),
   });
 }

@@ -7,6 +7,7 @@ import type { ManifestFacts, Verification, VerificationBatch } from '../surgery'
 import type { Extras } from '../formats';
 import { keepAll } from '../graph';
 import type { KeepSet, Network } from '../graph';
+import { disposeWeights } from '../layers';
 import { measureLatency } from '../measure/latency';
 import { inputShapesOf } from '../measure/sample-inputs';
 import type { Progress } from '../report/progress';
@@ -89,15 +90,15 @@ export async function handOver(options: HandOver): Promise<HandedOver> {
     await writeModel(hard, folder, extras);
     return { before, after, verification, manifest };
   } finally {
-    hard.dispose();
-    masked.dispose();
+    disposeWeights(hard);
+    disposeWeights(masked);
   }
 }
 
 /** The network without the layers that only do something in training; takes the model that it is given. */
 function dropTrainingLayers(model: tf.LayersModel): tf.LayersModel {
   const lean = withoutTrainingLayers(model);
-  if (lean) model.dispose();
+  if (lean) disposeWeights(model);
   return lean ?? model;
 }
 

@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 import { OptionError } from '../errors';
 import { readModel } from '../formats';
 import { describeShape } from '../graph';
+import { disposeWeights } from '../layers';
 import { architectures, publishedSize } from '../models';
 import type { ArchitectureId, Shortcut } from '../models';
 
@@ -44,7 +45,13 @@ export async function loadModel({ model, ...options }: ModelOptions): Promise<Lo
   const made =
     typeof model === 'string' ? await readModel(model, options.note) : build(arch, options);
   const source = typeof model === 'string' ? model : arch;
-  return { model: made, source, [Symbol.dispose]: () => void made.dispose() };
+  return {
+    model: made,
+    source,
+    [Symbol.dispose]: () => {
+      disposeWeights(made);
+    },
+  };
 }
 
 function build(arch: ArchitectureId, options: Omit<ModelOptions, 'model'>): tf.LayersModel {
@@ -90,7 +97,7 @@ export function requireImageInput(
   loaded: Pick<LoadedModel, 'model' | 'source'>,
   images: ImageSize,
 ): void {
-  if (!takesImages(loaded.model, images)) throw refuseFit(loaded, images, ' at one input', 'model');
+  if (!takesImages(loaded.model, images)) throw refuseFit(loaded, images, '', 'model');
 }
 
 /** Whether a network answers one row of classes: one output, [n, classes]. */
@@ -118,12 +125,13 @@ function refuseFit(
   wanted: string,
   option: string,
 ): OptionError {
+  const place = model.inputs.length > 1 ? ' at one input' : '';
   const takes = model.inputs.map(({ shape }) => describeShape(shape.slice(1))).join(' and ');
   const answers = model.outputs.map(({ shape }) => `[${shape.slice(1).join()}]`).join(' and ');
   return new OptionError({
     option,
     problem:
-      `must take images of ${toShape(images).join(' x ')}${wanted}; ${source} takes ${takes} ` +
+      `must take images of ${toShape(images).join(' x ')}${place}${wanted}; ${source} takes ${takes} ` +
       `and answers ${answers} (the data set)`,
   });
 }

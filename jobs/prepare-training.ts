@@ -6,7 +6,7 @@ import { requireWritable } from '../formats';
 import type { FormatId } from '../formats';
 import { chooseInputShapes, removedUnits } from '../graph';
 import type { KeepSet, Network } from '../graph';
-import { BatchStatistics, prunable } from '../layers';
+import { BatchStatistics, disposeWeights, prunable } from '../layers';
 import { choose, scoreKernels } from '../methods';
 import type { Scores } from '../methods';
 import { observationBatches, withEvidence } from '../measure/observe/evidence';
@@ -185,7 +185,11 @@ function makePrunable(
   owned: Disposable[],
 ): tf.LayersModel {
   const model = prunable(dense.model);
-  owned.push({ [Symbol.dispose]: () => void model.dispose() });
+  owned.push({
+    [Symbol.dispose]: () => {
+      disposeWeights(model);
+    },
+  });
   if (teacher === 'dense') owned.push(dense);
   else dense[Symbol.dispose]();
   return model;

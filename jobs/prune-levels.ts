@@ -1,6 +1,7 @@
 import { levelPath, modelBytes, requireFree, writeForms, writeLevel } from '../formats';
 import type { LevelFiles, LevelPlace } from '../formats';
 import type { KeepSet } from '../graph';
+import { disposeWeights } from '../layers';
 import { blockLayers } from '../models';
 import { drawInputs } from '../measure/sample-inputs';
 import { harden, pruningManifest, verify } from '../surgery';
@@ -107,6 +108,6 @@ async function storeLevel(
     });
     return { rate, ...size, ...written, verification };
   } finally {
-    hard.dispose();
+    disposeWeights(hard);
   }
 }

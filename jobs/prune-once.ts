@@ -4,6 +4,7 @@ import type { ImageCounts } from '../data';
 import { OptionError } from '../errors';
 import { requireFree, writeForms } from '../formats';
 import { chooseInputShapes, describeSizes, keepAll, Network } from '../graph';
+import { disposeWeights } from '../layers';
 import { drawInputs, requireComputable } from '../measure/sample-inputs';
 import type { Methodology } from '../methods';
 import { blockLayers } from '../models';
@@ -81,7 +82,9 @@ export async function pruneOnce(
       extras: (hard) => writeForms(hard, options.format ?? ['tfjs'], { blocksOf: blockLayers }),
       samples: () => drawInputs(network, verifySamples, seed),
       classify: images && classifyBy(network.model, images, watch),
-    }).finally(() => whole?.dispose());
+    }).finally(() => {
+      if (whole) disposeWeights(whole);
+    });
     return { ...handedOver, ...removed, isSettled: settled !== null };
   });
 }

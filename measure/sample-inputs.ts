@@ -49,9 +49,9 @@ export function* drawInputs(
 /** Below which number the integers of each input stay; null for an input that reads numbers. */
 function chooseBounds({ model, graph }: Pick<Network, 'model' | 'graph'>): (number | null)[] {
   const known = boundIntegers(graph);
-  return model.inputs.map(({ name, dtype }, index) => {
+  return model.inputs.map(({ dtype }, index) => {
     if (dtype === 'string' || dtype === 'complex64') {
-      const problem = `takes ${dtype} at its input ${name}, which cannot be drawn`;
+      const problem = `takes ${dtype} at its input ${model.inputNames[index]!}, which cannot be drawn`;
       throw new OptionError({ option: 'model', problem });
     }
     const usual = { float32: null, int32: INTEGERS, bool: 2 }[dtype];

@@ -2,6 +2,7 @@ import type * as tf from '@tensorflow/tfjs';
 import { harden } from '../../surgery';
 import type { ChannelGraph, KeepSet, Network } from '../../graph';
 import { keepAll, removedUnits, similarity } from '../../graph';
+import { disposeWeights } from '../../layers';
 import { COARSE, bisectMeasured, rateRange } from './rate-search';
 import type { Propose } from '../../methods';
 import { breathe } from '../../stopping';
@@ -122,8 +123,8 @@ function stopwatchOf(network: Pick<Network, 'model' | 'graph'>, isShare: boolean
       const { medianMs, spreadMs } = removedUnits(keep) === 0 ? slow! : fast!;
       return { medianMs: medianMs * drift, spreadMs: spreadMs * drift, runs };
     } finally {
-      whole.dispose();
-      hard.dispose();
+      disposeWeights(whole);
+      disposeWeights(hard);
     }
   };
 }

@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
@@ -224,5 +224,41 @@ describe('flops, graph and export of a free size', () => {
     const { message } = await refusal([...given, '--backend', 'cpu']);
     expect(message).toContain('--input-shape must be a size');
     expect(existsSync(out)).toBe(false);
+  });
+});
+
+describe('a file', () => {
+  /** The two heads with something else in the file. */
+  function edited(from: string, to: string): string {
+    const copy = join(folder, `edited${next++}`);
+    cpSync(join(folder, 'twoHeads'), copy, { recursive: true });
+    const file = join(copy, 'model.json');
+    const text = readFileSync(file, 'utf8');
+    expect(text).toContain(from);
+    writeFileSync(file, text.replace(from, to));
+    return file;
+  }
+
+  it('may hold its outputs by name, or in lists and records of one another', async () => {
+    const [age, gender] = ['["age",0,0]', '["gender",0,0]'];
+    const count = async (file: string): Promise<string> =>
+      (await invoke(['flops', '--model', file, '--json'])).stdout;
+    const counted = await count(fileOf('twoHeads'));
+    for (const outputs of [
+      `{"first":${age},"second":${gender}}`,
+      `[[${age}],[${gender}]]`,
+      `{"a":[${age}],"b":{"c":${gender}}}`,
+    ]) {
+      const file = edited(`"output_layers":[${age},${gender}]`, `"output_layers":${outputs}`);
+      expect(await count(file)).toBe(counted);
+    }
+  });
+
+  it('is refused by the name of an input whose rank it does not tell', async () => {
+    const file = edited('"batch_input_shape":[null,8,8,1]', '"batch_input_shape":null');
+    const { message } = await refusal(['flops', '--model', file]);
+    expect(message).toMatch(
+      /: layer input\d+ must say the shape of the input, null for what is free in it$/,
+    );
   });
 });

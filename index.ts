@@ -70,6 +70,7 @@ export type {
 } from './formats';
 export {
   ChannelGraph,
+  chooseInputShapes,
   checkKeep,
   constrain,
   countCosts,
@@ -170,6 +171,7 @@ export type {
 } from './methods';
 export * from './models';
 export { measureLatency } from './measure/latency';
+export { drawInputs } from './measure/sample-inputs';
 export { createProgress } from './report/progress';
 export type { Progress } from './report/progress';
 export { sentencesOf, showTraining } from './report/training';

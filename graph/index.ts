@@ -24,7 +24,6 @@ export {
   countAt,
   describeShape,
   describeSizes,
-  isFree,
   refuseSize,
 } from './input-shapes';
 export { boundIntegers } from './integer-inputs';

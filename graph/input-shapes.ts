@@ -31,7 +31,7 @@ export function chooseInputShapes(
 }
 
 /** Whether a model leaves the length of some axis open, the batch aside. */
-export function isFree({ inputs }: tf.LayersModel): boolean {
+function isFree({ inputs }: tf.LayersModel): boolean {
   return inputs.some(({ shape }) => shape.slice(1).includes(null));
 }
 

@@ -18,7 +18,17 @@ export const mayImport = {
   report: [],
   surgery: ['graph', 'layers', 'backend', 'files'],
   formats: ['graph', 'layers', 'files'],
-  measure: ['methods', 'surgery', 'data', 'report', 'graph', 'layers', 'backend', 'files'],
+  measure: [
+    'methods',
+    'surgery',
+    'data',
+    'report',
+    'graph',
+    'layers',
+    'backend',
+    'files',
+    'random',
+  ],
   trainer: ['measure', 'methods', 'data', 'report', 'graph', 'layers', 'backend', 'files'],
   jobs: [
     ...['trainer', 'measure', 'methods', 'surgery', 'formats', 'models', 'data', 'report'],

@@ -63,6 +63,7 @@ export type { Engine, EngineChoice } from './backend/engine';
 // graph: a network and what it is to pruning
 export {
   ChannelGraph,
+  chooseInputShapes,
   checkKeep,
   constrain,
   countCosts,
@@ -257,6 +258,7 @@ export type {
 
 // measure: what a network does on images
 export { measureLatency } from './measure/latency';
+export { drawInputs } from './measure/sample-inputs';
 export { observationBatches, withEvidence } from './measure/observe/evidence';
 export { firstBatches, gatherEvidence } from './measure/observe/observation';
 export type { GatheredEvidence } from './measure/observe/observation';

@@ -2,7 +2,7 @@ import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
 import type { Run } from '../config/parse';
 import { modelPlace, requireFree } from '../formats';
-import { ChannelGraph, countMacs, countParams } from '../graph';
+import { chooseInputShapes, Network } from '../graph';
 import { formatMacs } from '../report/table';
 import { loadModel, writeStock } from '../jobs';
 import { startNamedEngine } from './engine';
@@ -23,12 +23,13 @@ export async function exportModel(
   const { source } = loaded;
   const pruning = config.model === null ? null : await readPruning(config.model);
   const place = { read: [config.model], source, force };
+  const inputShapes = chooseInputShapes(loaded.model, config.inputShape);
+  const costs = Network.of(loaded.model).at(inputShapes).costs(); // before anything is written
   const samples =
     sources.verifySamples === 'default' ? {} : { verifySamples: config.verifySamples };
-  const stock = { folder: out, place, format, pruning, progress, ...samples };
+  const stock = { folder: out, place, format, pruning, inputShapes, progress, ...samples };
   const { model, dropped } = await writeStock(loaded.model, stock);
-  const graph = ChannelGraph.of(model);
-  const result = { source, out, macs: countMacs(graph), params: countParams(graph) };
+  const result = { source, out, ...costs };
   for (const { layer, weight, constraint } of dropped) {
     note(
       `the file has no ${constraint} of ${layer}/${weight}: it would change the weights when it is opened`,

@@ -1,7 +1,7 @@
 import type * as tf from '@tensorflow/tfjs';
 import { startEngine } from '../backend/engine';
 import type { Run } from '../config/parse';
-import { ChannelGraph, countCosts, countMacs, countParams } from '../graph';
+import { chooseInputShapes, countCosts, describeSizes, Network } from '../graph';
 import { loadModel } from '../jobs';
 import { formatTable } from '../report/table';
 import type { Terminal } from './terminal';
@@ -11,8 +11,11 @@ export async function flops({ config }: Run<'flops'>, terminal: Terminal): Promi
   await startEngine('cpu'); // nothing is computed but initial weights
   const note = terminal.progress.note.bind(terminal.progress);
   using loaded = await loadModel({ ...config, seed: null, note });
-  const graph = ChannelGraph.of(loaded.model);
-  const [macs, params] = [countMacs(graph), countParams(graph)];
+  const { model } = loaded;
+  const network = Network.of(model).at(chooseInputShapes(model, config.inputShape));
+  const { graph } = network;
+  const { macs, params } = network.costs();
+  const inputShapes = graph.sized?.inputShapes;
   const layers = countCosts(graph).filter((cost) => cost.macs > 0 || cost.params > 0);
   const costs = layers.map(({ path, className, outputShape, ...cost }) => ({
     name: path,
@@ -23,7 +26,7 @@ export async function flops({ config }: Run<'flops'>, terminal: Terminal): Promi
     outputShape,
   }));
   if (config.json) {
-    terminal.print(JSON.stringify({ macs, flops: 2 * macs, params, layers: costs }));
+    terminal.print(JSON.stringify({ macs, flops: 2 * macs, params, inputShapes, layers: costs }));
     return 0;
   }
   const counted = (count: number): string => count.toLocaleString('en');
@@ -36,7 +39,10 @@ export async function flops({ config }: Run<'flops'>, terminal: Terminal): Promi
   rows.push(['total', '', '', counted(macs), counted(2 * macs), counted(params), '']);
   const head = ['layer', 'class', 'output', 'MACs', 'FLOPs', 'parameters', 'activation bytes'];
   terminal.print(formatTable(head, rows));
-  terminal.print(`FLOPs = 2 x MACs = ${counted(2 * macs)}, for one image`);
+  const size = inputShapes
+    ? `one input of ${describeSizes(inputShapes)}: the network leaves its size free (--input-shape)`
+    : 'one image';
+  terminal.print(`FLOPs = 2 x MACs = ${counted(2 * macs)}, for ${size}`);
   return 0;
 }
 

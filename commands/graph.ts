@@ -1,7 +1,7 @@
 import { startEngine } from '../backend/engine';
 import type { Run } from '../config/parse';
 import { nodeFiles, replaceFile } from '../files';
-import { ChannelGraph, countCosts } from '../graph';
+import { ChannelGraph, chooseInputShapes, countAt, countCosts, describeSizes } from '../graph';
 import type { ChannelGroup, Residual } from '../graph';
 import { dotOf } from '../graph/dot';
 import { schemaOf } from '../graph/schema';
@@ -21,7 +21,8 @@ export async function graph({ config }: Run<'graph'>, terminal: Terminal): Promi
   const { model, source } = loaded;
   const traced = ChannelGraph.of(model, { residual: config.residual });
   const { schemaFile } = config;
-  const channelGraph = schemaFile === null ? traced : await applySchema(traced, schemaFile);
+  const constrained = schemaFile === null ? traced : await applySchema(traced, schemaFile);
+  const channelGraph = countAt(constrained, model, chooseInputShapes(model, config.inputShape));
   const drawing = config.dot || config.svg !== null ? dotOf({ model, graph: channelGraph }) : '';
   if (config.svg !== null) {
     await replaceFile(config.svg, Buffer.from(await svgOf(drawing)), nodeFiles);
@@ -29,7 +30,7 @@ export async function graph({ config }: Run<'graph'>, terminal: Terminal): Promi
   if (config.dot) terminal.print(drawing);
   else if (config.json) terminal.print(JSON.stringify(listing(channelGraph, source), null, 2));
   else {
-    if (!config.schema) terminal.progress.note(groupTable(channelGraph, source));
+    if (!config.schema) noteGroups(channelGraph, source, note);
     terminal.print(JSON.stringify(schemaOf(channelGraph), null, 2));
   }
   return 0;
@@ -45,6 +46,8 @@ async function svgOf(dot: string): Promise<string> {
 interface Listing {
   readonly source: string;
   readonly residual: Residual;
+  /** Of the inputs, at which MACs are counted; where the network leaves its size free. */
+  readonly inputShapes?: readonly (readonly number[])[];
   readonly groups: (Pick<ChannelGroup, 'id' | 'channels' | 'followers' | 'consumers' | 'frozen'> & {
     readonly macs: number;
     readonly producers: string[];
@@ -60,7 +63,19 @@ function listing(channelGraph: ChannelGraph, source: string): Listing {
     const layers = producers.map(({ layer }) => layer);
     return { id, channels, macs, producers: layers, followers, consumers, frozen };
   });
-  return { source, residual: channelGraph.residual, groups };
+  const { residual, sized } = channelGraph;
+  return { source, residual, ...(sized && { inputShapes: sized.inputShapes }), groups };
+}
+
+function noteGroups(
+  channelGraph: ChannelGraph,
+  source: string,
+  note: (text: string) => void,
+): void {
+  note(groupTable(channelGraph, source));
+  const { inputShapes } = channelGraph.sized ?? {};
+  if (inputShapes)
+    note(`MACs at ${describeSizes(inputShapes)}: the network leaves its size free (--input-shape)`);
 }
 
 function groupTable(channelGraph: ChannelGraph, source: string): string {

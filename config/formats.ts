@@ -174,17 +174,19 @@ export function ascending(
   });
 }
 
-/** Exactly `length` items, such as the three sides of an image. */
+/** Exactly `length` items, such as the three sides of an image, or as many as one of several lengths says. */
 export function tuple(
   item: Format<number>,
-  length: number,
+  length: number | readonly number[],
   what: string,
   placeholder: string,
 ): Format<readonly number[]> {
   const any = list(item, what, placeholder);
+  const lengths = [length].flat();
   return format({
     ...describe(any),
-    accepts: (value): value is readonly number[] => any.accepts(value) && value.length === length,
+    accepts: (value): value is readonly number[] =>
+      any.accepts(value) && lengths.includes(value.length),
   });
 }
 

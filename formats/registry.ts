@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import * as path from 'node:path';
 import type * as tf from '@tensorflow/tfjs';
-import { stock } from '../layers';
+import { disposeWeights, stock } from '../layers';
 import { formatCatalogue, formatIds } from './catalogue';
 import type { FormatId } from './catalogue';
 import { onnxModel } from './onnx/onnx';
@@ -83,6 +83,6 @@ export function requireWritable(
   try {
     writeForms(plain, forms, options);
   } finally {
-    plain.dispose();
+    disposeWeights(plain);
   }
 }

@@ -20,6 +20,10 @@ import type { Expansion, Residual, WeightSlice } from './tracer';
  */
 export interface ChannelGraph {
   readonly residual: Residual;
+  /** Of each input of the model: what the calls that read it hold. */
+  readonly inputs: readonly Channels[];
+  /** The size at which a network of free size is counted; null counts what the model leaves free as 1. */
+  readonly sized: SizedCalls | null;
   /** All calls of all layers, in the order of the data flow. */
   readonly calls: readonly TracedCall[];
   readonly slices: readonly WeightSlice[];
@@ -37,6 +41,14 @@ export interface ChannelGraph {
   readonly prunable: readonly ChannelGroup[];
   /** Kernels whose filters some layer produces, the frozen ones too, unless a rule excludes the layer. */
   readonly kernels: readonly string[];
+}
+
+/** The calls of a network at a size of its inputs. */
+export interface SizedCalls {
+  /** Of each input, without the batch. */
+  readonly inputShapes: readonly (readonly number[])[];
+  /** As in the graph, but for the shapes. */
+  readonly calls: readonly TracedCall[];
 }
 
 export interface GraphOptions extends Selection {
@@ -60,11 +72,13 @@ export const ChannelGraph = {
   of(model: tf.LayersModel, options: GraphOptions = {}): ChannelGraph {
     const residual = options.residual ?? 'coupled';
     const tracer = new Tracer(model, residual);
-    const { calls } = traceModel(model, tracer);
+    const { inputs, calls } = traceModel(model, tracer);
     const { slices, expansions, classes } = tracer;
     const weightShapes = parameterShapes(model);
     return group({
       residual,
+      inputs,
+      sized: null,
       calls,
       slices,
       expansions,
@@ -78,7 +92,15 @@ export const ChannelGraph = {
 /** What tracing finds, before it is grouped. */
 type TracedNetwork = Pick<
   ChannelGraph,
-  'residual' | 'calls' | 'slices' | 'expansions' | 'classes' | 'weightShapes' | 'selection'
+  | 'residual'
+  | 'inputs'
+  | 'sized'
+  | 'calls'
+  | 'slices'
+  | 'expansions'
+  | 'classes'
+  | 'weightShapes'
+  | 'selection'
 >;
 
 function group(traced: TracedNetwork): ChannelGraph {

@@ -17,7 +17,8 @@ export interface LayerCost {
 }
 
 /** Costs per layer of the network that `keep` leaves, in the order of the calls. */
-export function countCosts(graph: ChannelGraph, keep: KeepSet = keepAll): LayerCost[] {
+export function countCosts(traced: ChannelGraph, keep: KeepSet = keepAll): LayerCost[] {
+  const graph = traced.sized ? { ...traced, calls: traced.sized.calls } : traced;
   const kept = projectIndices(graph, keep);
   const paramsOf = parametersByLayer(graph, kept);
   const counted = new Set<string>();

@@ -12,12 +12,22 @@ export {
   findWeightBehind,
   matchLayers,
 } from './channel-graph';
-export type { Constraints, GraphOptions } from './channel-graph';
+export type { Constraints, GraphOptions, SizedCalls } from './channel-graph';
 export type { ChannelGroup, Producer } from './grouping';
 export { frozenReason } from './selection';
 export type { Selection } from './selection';
 export type { Residual, Role, WeightSlice } from './tracer';
 export { NotPrunableError } from './not-prunable-error';
+
+// how large its inputs are
+export {
+  chooseInputShapes,
+  countAt,
+  describeShape,
+  describeSizes,
+  refuseSize,
+} from './input-shapes';
+export { boundIntegers } from './integer-inputs';
 
 // a keep set, and what it leaves
 export { keepAll, keepFromJson, keepToJson, removedUnits, similarity, union } from './keep-set';

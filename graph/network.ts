@@ -4,6 +4,7 @@ import type { MaskExtent } from '../layers';
 import { ChannelGraph } from './channel-graph';
 import type { GraphOptions } from './channel-graph';
 import { countMacs, countParams } from './costs';
+import { countAt } from './input-shapes';
 import { keepAll } from './keep-set';
 import type { KeepSet } from './keep-set';
 import { projectLayers } from './projection';
@@ -54,6 +55,11 @@ export class Network {
    */
   mask(keep: KeepSet, extent?: MaskExtent): void {
     setMasks(this.model, projectLayers(this.graph, keep), extent);
+  }
+
+  /** The same network, counted at these sizes of its inputs. Throws as `countAt`. */
+  at(inputShapes: readonly (readonly number[])[]): Network {
+    return new Network(this.model, countAt(this.graph, this.model, inputShapes), this.origin);
   }
 
   /** Multiply-adds and parameters of what `keep` leaves, for one sample. Default all. */

@@ -13,12 +13,17 @@ interface TracedTensor {
   readonly shape: tf.Shape;
 }
 
-/** Follows the channels through every call of the model, in an order that respects the data flow. */
+/**
+ * Follows the channels through every call of the model, in an order that respects the data flow.
+ *
+ * @param shapes of its inputs, batch size null. Default those that the model says.
+ */
 export function traceModel(
   model: tf.LayersModel,
   tracer: Tracer,
-): { calls: TracedCall[]; outputs: Channels[] } {
-  const inputs = model.inputs.map(({ shape }) => {
+  shapes: readonly tf.Shape[] = model.inputs.map(({ shape }) => shape),
+): { inputs: Channels[]; calls: TracedCall[]; outputs: Channels[] } {
+  const inputs = shapes.map((shape) => {
     const channels = tracer.classes.create(shape.at(-1) ?? 0);
     tracer.classes.close(channels.classes, 'model input');
     return { channels, shape };
@@ -26,7 +31,7 @@ export function traceModel(
   const walk = new Walk(tracer);
   const outputs = walk.model(model, configOf(model), inputs, '').map(({ channels }) => channels);
   for (const { classes } of outputs) tracer.classes.close(classes, 'model output');
-  return { calls: walk.calls, outputs };
+  return { inputs: inputs.map(({ channels }) => channels), calls: walk.calls, outputs };
 }
 
 /** A call with the channels of its outputs; who reads a tensor holds the same object as who makes it. */

@@ -1,6 +1,6 @@
 /** What pruning without training needs, at one rate or several: scores, a choice, and inputs for the proof. */
 import { readFile } from 'node:fs/promises';
-import * as tf from '@tensorflow/tfjs';
+import type * as tf from '@tensorflow/tfjs';
 import type { DataSet } from '../data';
 import { OptionError } from '../errors';
 import type { JsonValue } from '../files';
@@ -15,7 +15,6 @@ import { highestRate } from '../measure/search/max-drop';
 import type { JudgedRate } from '../measure/search/max-drop';
 import { proposeByRate, scoreKernels } from '../methods';
 import type { Evidence, Policy, Scores } from '../methods';
-import { seedOf } from '../random/seeds';
 import type { Progress } from '../report/progress';
 import { traceNetwork } from './choose-method';
 import type { MethodChoice, PruningOptions } from './choose-method';
@@ -249,28 +248,4 @@ function createCopy(
 function requireImages({ images }: ScoredNetwork, option: string): Images {
   if (images) return images;
   throw new OptionError({ option, problem: 'needs images to measure on (data)' });
-}
-
-/** Standard normal inputs of the model's size, in batches of at most 16; each freed when the next is asked for. */
-export function* drawInputs(
-  model: tf.LayersModel,
-  count: number,
-  seed: number,
-): Generator<tf.Tensor> {
-  const shape = model.inputs[0]!.shape.slice(1);
-  if (model.inputs.length !== 1 || shape.includes(null)) {
-    throw new OptionError({
-      option: 'model',
-      problem: 'must have one input of a known size to be verified',
-    });
-  }
-  for (let done = 0; done < count; done += 16) {
-    const batch = [Math.min(16, count - done), ...(shape as number[])];
-    const input = tf.randomNormal(batch, 0, 1, 'float32', seedOf('verify', seed, done));
-    try {
-      yield input;
-    } finally {
-      input.dispose();
-    }
-  }
 }

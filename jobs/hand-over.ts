@@ -7,7 +7,9 @@ import type { Verification } from '../surgery';
 import type { Extras } from '../formats';
 import { keepAll } from '../graph';
 import type { KeepSet, Network } from '../graph';
+import { disposeWeights } from '../layers';
 import { measureLatency } from '../measure/latency';
+import { inputShapesOf } from '../measure/sample-inputs';
 import type { Progress } from '../report/progress';
 import type { Measures } from '../report/table';
 import { evaluate } from '../measure/accuracy';
@@ -51,30 +53,22 @@ export interface HandedOver {
 }
 
 /**
- * Makes the small network, writes it, proves that the files compute what the masked network computes, and
- * measures both.
+ * Makes the small network, proves that its files compute what the masked network computes, and measures both.
  *
- * Nothing takes its place unless the proof holds: it is of the files, read back by plain tfjs.
+ * All is measured before anything is written, and nothing takes its place unless the proof holds: it is of the
+ * files, read back by plain tfjs.
  *
  * @throws {VerificationError} when the two networks part. @throws {ReadBackError} when a file is not as it should be.
- * @throws {StoppedError} once the signal has been aborted; what was written by then is whole.
+ * @throws {StoppedError} once the signal has been aborted; nothing is written then.
  */
 export async function handOver(options: HandOver): Promise<HandedOver> {
   const { network, keep, folder, facts, progress, signal } = options;
   const hard = dropTrainingLayers(harden(network, keep));
   const masked = mask(network, keep);
   try {
-    progress.note('verify: the small network, as it is read back, against the masked one');
-    await breathe(signal);
-    const { verification, manifest } = await writeProven(
-      { network, keep, hard, facts, samples: options.samples, progress, signal },
-      (check) =>
-        writeChecked(hard, folder, {
-          ...{ extras: options.extras?.(hard) ?? {}, check, files: options.files },
-        }),
-    );
     const whole = options.whole ?? masked;
-    const [slow, fast] = await measureLatency([whole, hard], { signal });
+    const inputShapes = inputShapesOf(network);
+    const [slow, fast] = await measureLatency([whole, hard], { inputShapes, signal });
     const measure = async (
       measured: tf.LayersModel,
       latencyMs: number,
@@ -85,25 +79,31 @@ export async function handOver(options: HandOver): Promise<HandedOver> {
       bytes: await modelBytes(measured),
       latencyMs,
     });
-    return {
-      before: await measure(whole, slow!.medianMs, keepAll),
-      after: {
-        ...(await measure(hard, fast!.medianMs, keep)),
-        ...(keep.weights.size > 0 && { weightFile: weightFileSizes(hard) }),
-      },
-      verification,
-      manifest,
+    const before = await measure(whole, slow!.medianMs, keepAll);
+    const after = {
+      ...(await measure(hard, fast!.medianMs, keep)),
+      ...(keep.weights.size > 0 && { weightFile: weightFileSizes(hard) }),
     };
+    await breathe(signal);
+    progress.note('verify: the small network, as it is read back, against the masked one');
+    const { verification, manifest } = await writeProven(
+      { network, keep, hard, facts, samples: options.samples, progress, signal },
+      (check) =>
+        writeChecked(hard, folder, {
+          ...{ extras: options.extras?.(hard) ?? {}, check, files: options.files },
+        }),
+    );
+    return { before, after, verification, manifest };
   } finally {
-    hard.dispose();
-    masked.dispose();
+    disposeWeights(hard);
+    disposeWeights(masked);
   }
 }
 
 /** The network without the layers that only do something in training; takes the model that it is given. */
 function dropTrainingLayers(model: tf.LayersModel): tf.LayersModel {
   const lean = withoutTrainingLayers(model);
-  if (lean) model.dispose();
+  if (lean) disposeWeights(model);
   return lean ?? model;
 }
 

@@ -1,6 +1,8 @@
 import * as tf from '@tensorflow/tfjs';
 import { OptionError } from '../errors';
 import { readModel } from '../formats';
+import { describeShape } from '../graph';
+import { disposeWeights } from '../layers';
 import { readHead } from '../measure/head';
 import type { LossChoice } from '../measure/head';
 import { architectures, publishedSize } from '../models';
@@ -14,7 +16,7 @@ export interface ModelOptions {
   readonly arch?: ArchitectureId;
   /** Where the width changes; null is the network's own. */
   readonly shortcut?: Shortcut | null | undefined;
-  /** Height, width and channels of the images; null is what the network was published for. */
+  /** Height, width and channels of the images of a network to build; null is what it was published for. */
   readonly inputShape?: readonly number[] | null | undefined;
   /** Null is what the network was published for. */
   readonly classes?: number | null | undefined;
@@ -45,7 +47,13 @@ export async function loadModel({ model, ...options }: ModelOptions): Promise<Lo
   const made =
     typeof model === 'string' ? await readModel(model, options.note) : build(arch, options);
   const source = typeof model === 'string' ? model : arch;
-  return { model: made, source, [Symbol.dispose]: () => void made.dispose() };
+  return {
+    model: made,
+    source,
+    [Symbol.dispose]: () => {
+      disposeWeights(made);
+    },
+  };
 }
 
 function build(arch: ArchitectureId, options: Omit<ModelOptions, 'model'>): tf.LayersModel {
@@ -67,7 +75,7 @@ export interface ImageSize {
 }
 
 /**
- * Refuses a network that does not fit the images and classes of a data set.
+ * Refuses a network that does not fit the images and classes of a data set: it must have one input and one output.
  *
  * Answers may have more axes of length 1 ([n, 1, 1, classes]); one number may speak for two classes.
  *
@@ -75,32 +83,65 @@ export interface ImageSize {
  * @throws {OptionError}
  */
 export function requireFit(
-  { model, source }: Pick<LoadedModel, 'model' | 'source'>,
-  { height, width, channels }: ImageSize,
+  loaded: Pick<LoadedModel, 'model' | 'source'>,
+  images: ImageSize,
   classes: number,
   {
     option = 'model',
     loss,
   }: { readonly option?: string; readonly loss?: LossChoice | undefined } = {},
 ): void {
-  const image = [height, width, channels];
-  const input = model.inputs[0]!.shape.slice(1);
-  const output = model.outputs[0]!.shape;
-  const fits =
-    model.inputs.length === 1 &&
-    model.outputs.length === 1 &&
-    input.length === image.length &&
-    input.every((size, axis) => size === null || size === image[axis]) &&
-    countAnswers(output, classes) === classes;
-  if (fits) {
-    requireAnswers(model, source, classes, { option, loss });
+  const { outputs } = loaded.model;
+  const answered = outputs.length === 1 ? countAnswers(outputs[0]!.shape, classes) : NaN;
+  if (takesImages(loaded.model, images) && answered === classes) {
+    requireAnswers(loaded.model, loaded.source, classes, { option, loss });
     return;
   }
-  throw new OptionError({
+  const where = outputs.length === 1 ? '' : ' in one output';
+  throw refuseFit(loaded, images, ` and answer ${classes} classes${where}`, option);
+}
+
+/** Refuses a network that does not fit the images of a data set, whatever it answers. Throws as `requireFit`. */
+export function requireImageInput(
+  loaded: Pick<LoadedModel, 'model' | 'source'>,
+  images: ImageSize,
+): void {
+  if (!takesImages(loaded.model, images)) throw refuseFit(loaded, images, '', 'model');
+}
+
+/** Whether a network answers one row of classes: one output of [n, classes], more axes of length 1 aside. */
+export function isClassifier({ outputs }: tf.LayersModel): boolean {
+  return outputs.length === 1 && !Number.isNaN(countAnswers(outputs[0]!.shape, 1));
+}
+
+function takesImages({ inputs }: tf.LayersModel, images: ImageSize): boolean {
+  const image = toShape(images);
+  const input = inputs[0]!.shape.slice(1);
+  return (
+    inputs.length === 1 &&
+    input.length === image.length &&
+    input.every((size, axis) => size === null || size === image[axis])
+  );
+}
+
+function toShape({ height, width, channels }: ImageSize): number[] {
+  return [height, width, channels];
+}
+
+function refuseFit(
+  { model, source }: Pick<LoadedModel, 'model' | 'source'>,
+  images: ImageSize,
+  wanted: string,
+  option: string,
+): OptionError {
+  const place = model.inputs.length > 1 ? ' at one input' : '';
+  const takes = model.inputs.map(({ shape }) => describeShape(shape.slice(1))).join(' and ');
+  const answers = model.outputs.map(({ shape }) => `[${shape.slice(1).join()}]`).join(' and ');
+  return new OptionError({
     option,
     problem:
-      `must take images of ${image.join(' x ')} and answer ${classes} classes; ${source} takes ` +
-      `${input.join(' x ')} and answers [${output.slice(1).join()}] (the data set)`,
+      `must take images of ${toShape(images).join(' x ')}${place}${wanted}; ${source} takes ${takes} ` +
+      `and answers ${answers} (the data set)`,
   });
 }
 

@@ -4,9 +4,9 @@ import type { Asked, DataSet, ImageCounts, Learning, Recipe } from '../data';
 import { OptionError, requireWhole } from '../errors';
 import { requireWritable } from '../formats';
 import type { FormatId } from '../formats';
-import { removedUnits } from '../graph';
+import { chooseInputShapes, removedUnits } from '../graph';
 import type { KeepSet, Network } from '../graph';
-import { BatchStatistics, prunable } from '../layers';
+import { BatchStatistics, disposeWeights, prunable } from '../layers';
 import { choose, scoreKernels } from '../methods';
 import type { Scores } from '../methods';
 import type { LossChoice } from '../measure/head';
@@ -129,7 +129,9 @@ async function prepare(
     dense[Symbol.dispose]();
     throw error;
   });
-  const network = traceNetwork(makePrunable(dense, options, owned), options);
+  const traced = traceNetwork(makePrunable(dense, options, owned), options);
+  const { height, width, channels } = data.train;
+  const network = traced.at(chooseInputShapes(traced.model, [height, width, channels]));
   if (teacher) owned.push(teacher);
   requireTrained(network);
   if (options.note && options.method !== 'none') noteFrozen(network, options.note);
@@ -206,7 +208,11 @@ function makePrunable(
   owned: Disposable[],
 ): tf.LayersModel {
   const model = prunable(dense.model);
-  owned.push({ [Symbol.dispose]: () => void model.dispose() });
+  owned.push({
+    [Symbol.dispose]: () => {
+      disposeWeights(model);
+    },
+  });
   if (teacher === 'dense') owned.push(dense);
   else dense[Symbol.dispose]();
   return model;

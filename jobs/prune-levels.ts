@@ -1,12 +1,13 @@
-import type * as tf from '@tensorflow/tfjs';
 import { levelPath, modelBytes, writeForms, writeLevel } from '../formats';
 import type { LevelFiles, LevelPlace } from '../formats';
 import type { KeepSet } from '../graph';
+import { disposeWeights } from '../layers';
 import { blockLayers } from '../models';
+import { drawInputs } from '../measure/sample-inputs';
 import { harden } from '../surgery';
 import type { Verification } from '../surgery';
 import { nameMethod } from './choose-method';
-import { drawInputs, keepAtRate, settleStatistics } from './choose-removal';
+import { keepAtRate, settleStatistics } from './choose-removal';
 import type { ScoredNetwork } from './choose-removal';
 import { describePlace, describePruning, withScored } from './prune-once';
 import type { PruneOptions } from './prune-once';
@@ -67,12 +68,12 @@ export function pruneLevels(options: LevelsOptions): Promise<PrunedLevels> {
         await requirePlace(levelPath(place).folder, describePlace(options));
         planned.push({ place, keep: keepAtRate(scored, rate, { source, option: 'rates' }) });
       }
+      const whole = { ...scored.network.costs(), bytes: await modelBytes(model) };
       const levels: PrunedLevel[] = [];
       for (const { place, keep } of planned) {
         progress.note(`rate ${place.rate}: prune, verify, write`);
         levels.push(await storeLevel(scored, keep, place, { ...options, source }));
       }
-      const whole = { ...scored.network.costs(), bytes: await modelBytes(model) };
       return { source, whole, levels };
     },
     rates,
@@ -92,7 +93,8 @@ async function storeLevel(
   const pruned = { model: settled?.model ?? network.model, graph: network.graph };
   const hard = harden(pruned, keep);
   try {
-    const samples = (): Generator<tf.Tensor> => drawInputs(pruned.model, verifySamples, seed);
+    const samples = (): ReturnType<typeof drawInputs> => drawInputs(pruned, verifySamples, seed);
+    const size = { ...network.costs(keep), bytes: await modelBytes(hard) };
     const facts = describePruning(options, rate, source);
     const { verification, written } = await writeProven(
       { network: pruned, keep, hard, facts, samples, progress, signal },
@@ -108,9 +110,8 @@ async function storeLevel(
           check,
         }),
     );
-    const costs = network.costs(keep);
-    return { rate, ...costs, bytes: await modelBytes(hard), ...written, verification };
+    return { rate, ...size, ...written, verification };
   } finally {
-    hard.dispose();
+    disposeWeights(hard);
   }
 }

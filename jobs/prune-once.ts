@@ -3,7 +3,9 @@ import { countImages } from '../data';
 import type { ImageCounts } from '../data';
 import { OptionError } from '../errors';
 import { writeForms } from '../formats';
-import { keepAll, Network } from '../graph';
+import { chooseInputShapes, describeSizes, keepAll, Network } from '../graph';
+import { disposeWeights } from '../layers';
+import { drawInputs, requireComputable } from '../measure/sample-inputs';
 import type { Methodology } from '../methods';
 import { blockLayers } from '../models';
 import { createProgress } from '../report/progress';
@@ -20,7 +22,6 @@ import type { MethodChoice } from './choose-method';
 import {
   chooseRemoval,
   countBnBatches,
-  drawInputs,
   refuseRate,
   scoreNetwork,
   settleStatistics,
@@ -31,7 +32,7 @@ import { createClassifier, handOver } from './hand-over';
 import type { HandedOver } from './hand-over';
 import { loadImages } from './load-images';
 import type { ImageOptions } from './load-images';
-import { loadModel, requireFit } from './load-model';
+import { isClassifier, loadModel, requireFit, requireImageInput } from './load-model';
 import type { LoadedModel } from './load-model';
 import { requirePlace } from './require-place';
 import type { PlaceOptions } from './require-place';
@@ -44,6 +45,11 @@ export interface PruneOptions
   readonly model: tf.LayersModel | string;
   /** Images, where a method, `maxDrop` or `bnBatches` looks at some, or to measure the small network on. */
   readonly data?: ImageOptions['data'];
+  /**
+   * The size of a network that leaves its own free, for counting, for the proof and for the time of a pass: see
+   * `chooseInputShapes`. Default that of the images, else 64.
+   */
+  readonly inputShape?: readonly number[] | null | undefined;
   /** Inputs of the proof. Default 64. */
   readonly verifySamples?: number;
   /** Whether an export of another network may be replaced; the network itself never is. Default false. */
@@ -85,9 +91,11 @@ export async function pruneOnce(
       network: settled ? new Network(settled.model, network.graph) : network,
       facts: describePruning(options, rate, watch.source),
       extras: (hard) => writeForms(hard, options.format ?? ['tfjs'], { blocksOf: blockLayers }),
-      samples: () => drawInputs(network.model, verifySamples, seed),
-      classify: images && classifyBy(images, options, watch),
-    }).finally(() => whole?.dispose());
+      samples: () => drawInputs(network, verifySamples, seed),
+      classify: images && classifyBy(network.model, images, options, watch),
+    }).finally(() => {
+      if (whole) disposeWeights(whole);
+    });
     return { ...handedOver, ...removed, isSettled: settled !== null };
   });
 }
@@ -111,11 +119,17 @@ export function describePruning(
   };
 }
 
+/** Null for a network that answers something else than classes. */
 function classifyBy(
+  model: tf.LayersModel,
   { data, batchSize }: Images,
   { loss }: RemovalOptions,
   { progress, signal }: Watch,
-): ReturnType<typeof createClassifier> {
+): ReturnType<typeof createClassifier> | null {
+  if (!isClassifier(model)) {
+    progress.note('accuracy is not measured: the network has no single output of classes');
+    return null;
+  }
   return createClassifier(() => data.test, data, batchSize, progress, { loss, signal });
 }
 
@@ -134,11 +148,35 @@ export async function withScored<T>(
   const choice = chooseForSearch(options, rates);
   const note = progress.note.bind(progress);
   using loaded = await loadModel({ model: options.model, note });
-  const network = await traceUnderSchema(loaded.model, options);
-  noteFrozen(network, note);
+  const traced = await traceUnderSchema(loaded.model, options);
+  noteFrozen(traced, note);
+  if (options.inputShape) chooseInputShapes(loaded.model, options.inputShape); // before images are read
   const images = await loadImagesFor(options, choice.method, loaded, progress);
+  const network = sizeNetwork(traced, options.inputShape ?? sizeOf(images), progress);
   const scored = await scoreNetwork(network, choice, images, options, signal);
   return await act(scored, { progress, signal, source: loaded.source });
+}
+
+/** The network counted, proven and timed at a size; what leaves it free says at which. */
+function sizeNetwork(
+  network: Network,
+  size: readonly number[] | null,
+  progress: Progress,
+): Network {
+  const sized = network.at(chooseInputShapes(network.model, size));
+  const { inputShapes } = sized.graph.sized ?? {};
+  if (!inputShapes) return sized;
+  requireComputable(sized);
+  progress.note(
+    `the network leaves its size free: counted, proven and timed at ${describeSizes(inputShapes)}`,
+  );
+  return sized;
+}
+
+function sizeOf(images: Images | null): readonly number[] | null {
+  if (!images) return null;
+  const { height, width, channels } = images.data.train;
+  return [height, width, channels];
 }
 
 /** The method; where a rate is searched for, under a policy that allows the highest. */
@@ -163,7 +201,10 @@ async function loadImagesFor(
     return null;
   }
   const data = await loadImages({ ...others, data: chosen });
-  requireFit(loaded, data.train, data.classes.length, { loss: options.loss });
+  const needsClasses = options.maxDrop != null || observes === 'gradients';
+  if (needsClasses || isClassifier(loaded.model)) {
+    requireFit(loaded, data.train, data.classes.length, { loss: options.loss });
+  } else requireImageInput(loaded, data.train);
   progress.note(
     `images of ${data.name}: ${data.train.count} training, ${data.validation.count} validation`,
   );

@@ -6,7 +6,7 @@ import type { DataSet, ImageCounts } from '../data';
 import { OptionError } from '../errors';
 import type { JsonObject } from '../files';
 import { modelPlace } from '../formats';
-import { prunable, zeroMasked } from '../layers';
+import { disposeWeights, prunable, zeroMasked } from '../layers';
 import { evaluate } from '../measure/accuracy';
 import { scanGroups } from '../measure/search/sensitivity';
 import { SensitivityLog } from '../measure/search/sensitivity-log';
@@ -71,7 +71,7 @@ export async function scanSensitivity(options: ScanOptions): Promise<Sensitivity
       await log.close();
     }
   } finally {
-    model.dispose();
+    disposeWeights(model);
   }
 }
 

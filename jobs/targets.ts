@@ -3,6 +3,7 @@ import { OptionError } from '../errors';
 import { sparseWeights, weightBytes } from '../formats';
 import type { KeepSet, Network } from '../graph';
 import { countMacs, countParams, keepAll } from '../graph';
+import { disposeWeights } from '../layers';
 import { readAmount, units } from '../measure/search/amount';
 import type { Amount, Units } from '../measure/search/amount';
 import { solveLatency } from '../measure/search/latency-target';
@@ -107,7 +108,7 @@ export function countSparseBytes(network: Network): CountedTarget['costOf'] {
     try {
       return sparseWeights(hard).byteLength;
     } finally {
-      hard.dispose();
+      disposeWeights(hard);
     }
   };
 }

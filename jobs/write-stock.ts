@@ -3,6 +3,7 @@ import { isJsonObject } from '../files';
 import type { JsonObject, JsonValue } from '../files';
 import { writeChecked, writeForms } from '../formats';
 import type { Extras, FormatId } from '../formats';
+import { chooseInputShapes } from '../graph';
 import { droppedConstraints } from '../layers';
 import type { DroppedConstraint } from '../layers';
 import { blockLayers } from '../models';
@@ -23,6 +24,8 @@ export interface StockOptions {
   readonly format?: readonly FormatId[];
   /** The pruning.json of the network, which goes along; null where it has none. */
   readonly pruning?: string | null;
+  /** Of each input, without the batch: see `chooseInputShapes`, which is the default. */
+  readonly inputShapes?: readonly (readonly number[])[];
   /** Inputs of the proof, on top of which every weight is compared. Default 2. */
   readonly verifySamples?: number;
   readonly progress?: Progress | undefined;
@@ -38,9 +41,6 @@ export interface WrittenStock {
   readonly verification: Verification | null;
 }
 
-/** Height and width of an input that has none of its own. */
-const FREE_SIZE = 32;
-
 /**
  * Writes a network as a stock model, masks applied; nothing takes its place before the files, read back, compute
  * what the network does.
@@ -51,8 +51,9 @@ const FREE_SIZE = 32;
  */
 export async function writeStock(
   model: tf.LayersModel,
-  { folder, place, format = ['tfjs'], pruning = null, verifySamples = 2, progress }: StockOptions,
+  { folder, place, format = ['tfjs'], pruning = null, verifySamples = 2, ...others }: StockOptions,
 ): Promise<WrittenStock> {
+  const { inputShapes = chooseInputShapes(model), progress } = others;
   const plain = strip(model);
   try {
     const source = (pruning === null ? null : sourceIn(pruning)) ?? place.source;
@@ -60,8 +61,8 @@ export async function writeStock(
     const dropped = droppedConstraints(model, plain);
     const beside: Extras =
       pruning === null ? {} : { 'pruning.json': withDropped(pruning, dropped) };
-    const draw = (): Generator<tf.Tensor[]> => drawPositive(plain, verifySamples);
-    const samples = computes(plain, progress) ? draw : null;
+    const draw = (): Generator<tf.Tensor[]> => drawPositive(inputShapes, verifySamples);
+    const samples = computes(plain, inputShapes, progress) ? draw : null;
     let verification: Verification | null = null;
     await writeChecked(plain, folder, {
       extras: { ...writeForms(plain, format, { blocksOf: blockLayers }), ...beside },
@@ -111,9 +112,14 @@ function withDropped(text: string, dropped: readonly DroppedConstraint[]): strin
 }
 
 /** Whether the network computes on inputs of ours; a network of words or of a size of its own may not. */
-function computes(model: tf.LayersModel, progress?: Progress): boolean {
+function computes(
+  model: tf.LayersModel,
+  inputShapes: readonly (readonly number[])[],
+  progress?: Progress,
+): boolean {
   try {
-    for (const inputs of drawPositive(model, 1)) tf.dispose(tf.tidy(() => model.predict(inputs)));
+    for (const inputs of drawPositive(inputShapes, 1))
+      tf.dispose(tf.tidy(() => model.predict(inputs)));
     return true;
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
@@ -125,14 +131,16 @@ function computes(model: tf.LayersModel, progress?: Progress): boolean {
 }
 
 /**
- * Uniform inputs in [0, 1), one tensor for each input of the model, which as indexes are those of the first word;
+ * Uniform inputs in [0, 1), one tensor for each input, which as indexes are those of the first word;
  * in batches of at most 16, each freed when the next is asked for.
  */
-function* drawPositive(model: tf.LayersModel, count: number): Generator<tf.Tensor[]> {
+function* drawPositive(
+  inputShapes: readonly (readonly number[])[],
+  count: number,
+): Generator<tf.Tensor[]> {
   for (let done = 0; done < count; done += 16) {
-    const batch = model.inputs.map(({ shape }, index) => {
-      const sizes = shape.slice(1).map((size) => size ?? FREE_SIZE);
-      const drawn = [Math.min(16, count - done), ...sizes];
+    const batch = inputShapes.map((shape, index) => {
+      const drawn = [Math.min(16, count - done), ...shape];
       return tf.randomUniform(drawn, 0, 1, 'float32', seedOf('verify', index, done));
     });
     try {

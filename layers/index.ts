@@ -24,3 +24,6 @@ export type { OrderedCall } from './call-order';
 export { watchingCalls } from './watched-calls';
 export type { WatchedCall } from './watched-calls';
 export { BatchStatistics } from './batch-statistics';
+
+// what a model leaves
+export { disposeWeights } from './build-model';

@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
+import { chooseInputShapes } from '../graph';
 import { breathe } from '../stopping';
 
 /** Times of one forward pass. */
@@ -15,26 +16,30 @@ export interface LatencyOptions {
   readonly runs?: number;
   /** Passes of each before these. Default 5. */
   readonly warmup?: number;
+  /** Of each input, without the batch. Default as `chooseInputShapes` says of the first model. */
+  readonly inputShapes?: readonly (readonly number[])[];
   readonly signal?: AbortSignal | undefined;
 }
 
 /**
- * Measures forward passes of one image on the engine in use, one after the other.
+ * Measures forward passes of one sample on the engine in use, one after the other.
  *
  * The models take turns, so that a machine whose speed drifts is fair to all of them.
  *
- * @param models   LayersModels with one image input of a known size.
+ * @param models   LayersModels with the same inputs.
  * @returns one answer per model, in order.
  * @throws {StoppedError} after the pass in which the signal was aborted.
  */
 export async function measureLatency(
   models: readonly tf.LayersModel[],
-  { runs = 30, warmup = 5, signal }: LatencyOptions = {},
+  { runs = 30, warmup = 5, signal, ...others }: LatencyOptions = {},
 ): Promise<Latency[]> {
+  const [first] = models;
+  const inputShapes = others.inputShapes ?? (first ? chooseInputShapes(first) : []);
   const times = models.map((): number[] => []);
   for (let turn = -warmup; turn < runs; turn++) {
     for (const [index, model] of models.entries()) {
-      const elapsed = await forwardMs(model);
+      const elapsed = await forwardMs(model, inputShapes);
       await breathe(signal);
       if (turn >= 0) times[index]!.push(elapsed);
     }
@@ -46,12 +51,18 @@ export async function measureLatency(
   });
 }
 
-async function forwardMs(model: tf.LayersModel): Promise<number> {
-  const image = tf.zeros(model.inputs[0]!.shape.map((size) => size ?? 1));
+async function forwardMs(
+  model: tf.LayersModel,
+  inputShapes: readonly (readonly number[])[],
+): Promise<number> {
+  const inputs = model.inputs.map(({ shape, dtype }, index) =>
+    tf.zeros([shape[0] ?? 1, ...inputShapes[index]!], dtype),
+  );
   const started = performance.now();
-  const output = model.predict(image) as tf.Tensor;
-  await output.data();
+  const answer = model.predict(inputs.length === 1 ? inputs[0]! : inputs);
+  const outputs = Array.isArray(answer) ? answer : [answer];
+  for (const output of outputs) await output.data();
   const elapsed = performance.now() - started;
-  tf.dispose([image, output]);
+  tf.dispose([...inputs, ...outputs]);
   return elapsed;
 }

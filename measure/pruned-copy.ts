@@ -2,7 +2,7 @@ import type * as tf from '@tensorflow/tfjs';
 import type { DataSet } from '../data';
 import { projectLayers, requireMasks } from '../graph';
 import type { ChannelGraph, KeepSet, Network, Unit } from '../graph';
-import { BatchStatistics, clearMasks, prunable, setMasks } from '../layers';
+import { BatchStatistics, clearMasks, disposeWeights, prunable, setMasks } from '../layers';
 import { reestimate, sampleBatches } from './batch-statistics';
 import { evaluate } from './accuracy';
 import type { LossChoice } from './head';
@@ -47,7 +47,7 @@ export class PrunedCopy {
     try {
       requireMasks(this, unit);
     } catch (error) {
-      this.model.dispose();
+      disposeWeights(this.model);
       throw error;
     }
     this.hasStatistics = new BatchStatistics(this.model).count > 0;
@@ -78,6 +78,6 @@ export class PrunedCopy {
   }
 
   [Symbol.dispose](): void {
-    this.model.dispose();
+    disposeWeights(this.model);
   }
 }

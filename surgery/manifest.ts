@@ -50,6 +50,7 @@ export function pruningManifest(graph: ChannelGraph, keep: KeepSet, facts: Manif
     ...(pattern !== 'none' && { pattern }),
     seed,
     source,
+    ...(graph.sized && { inputShapes: graph.sized.inputShapes }),
     residual: graph.residual,
     groups: graph.prunable.map(({ id, channels, producers, followers, consumers }) => ({
       id,

@@ -3,7 +3,7 @@ import { OptionError, SecateurError } from '../errors';
 import { sumWithoutBlocks } from '../backend/cpu-sums';
 import type { ChannelGraph, KeepSet, Remainder } from '../graph';
 import { projectCalls } from '../graph';
-import { isModel } from '../layers';
+import { disposeWeights, isModel } from '../layers';
 import { breathe } from '../stopping';
 import { mask } from './harden';
 
@@ -68,7 +68,7 @@ export async function verify(
   try {
     return await compareModels(masked, hard, batches, { signal, namePlace });
   } finally {
-    masked.dispose();
+    disposeWeights(masked);
   }
 }
 

@@ -23,12 +23,15 @@ export const modelOptions = {
     commands: whereBuilt,
   }),
   inputShape: option({
-    doc: 'height, width and channels of the images that the built network takes',
+    doc: 'height, width and channels of the images that a built network takes, or at which one of free size is counted, proven and timed',
     group: 'Model',
-    format: optional(tuple(whole({ from: 1 }), 3, 'three whole numbers, 1 or more', 'H,W,C')),
+    format: optional(
+      tuple(whole({ from: 1 }), [1, 2, 3, 4], 'one to four whole numbers, 1 or more', 'H,W,C'),
+    ),
     default: null,
-    defaultDoc: "the network's own: 32,32,3 or 224,224,3",
-    commands: ['export', 'flops', 'graph'],
+    defaultDoc:
+      "the network's own: 32,32,3 or 224,224,3; of free size that of the data set, else 64 for each free length",
+    commands: ['export', 'flops', 'graph', 'prune'],
   }),
   classes: option({
     doc: 'classes that the built network tells apart',
@@ -47,7 +50,7 @@ export const modelOptions = {
   }),
 };
 
-const builtAlone = ['arch', 'shortcut', 'inputShape', 'classes'] as const;
+const builtAlone = ['arch', 'shortcut', 'classes'] as const;
 
 /** What they must hold together. */
 export const modelRules: readonly Rule[] = [
@@ -56,4 +59,10 @@ export const modelRules: readonly Rule[] = [
     isBroken: ({ model }: Values) => isGiven(model),
     problem: 'describes a network to build and cannot go with --model, which names one',
   })),
+  {
+    key: 'inputShape',
+    isBroken: ({ model, inputShape }: Values) =>
+      isGiven(inputShape) && !isGiven(model) && inputShape.length !== 3,
+    problem: 'must be three whole numbers of a network to build: height, width and channels',
+  },
 ];

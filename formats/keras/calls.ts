@@ -85,13 +85,25 @@ function tensorsOf(value: JsonValue | undefined, draft: Draft): JsonValue[] {
   return [[...(history as readonly JsonValue[]).slice(0, 3), {}]];
 }
 
-/** `inputLayers` or `outputLayers` as a list of references: Keras 3 writes one alone, or them by name. */
-export function endsOf(ends: JsonValue | undefined): JsonValue | undefined {
+/** How deep inputs or outputs may lie in lists and records of one another. */
+const DEEPEST = 8;
+
+/**
+ * `inputLayers` or `outputLayers` as a list of references: Keras 3 writes one alone, and both versions write them by
+ * name, or in lists of lists, where the model was made so.
+ */
+export function endsOf(ends: JsonValue | undefined, depth = 0): JsonValue | undefined {
+  if (depth > DEEPEST) return ends;
   if (isJsonObject(ends)) {
     const names = Object.keys(ends).sort(); // as Keras orders what has names
-    return names.flatMap((name) => endsOf(ends[name]) ?? []);
+    return names.flatMap((name) => endsOf(ends[name], depth + 1) ?? []);
   }
   if (!Array.isArray(ends)) return ends;
   const list = ends as readonly JsonValue[];
-  return list.length === 3 && typeof list[0] === 'string' ? [list] : list;
+  if (list.length === 3 && typeof list[0] === 'string') return [list];
+  return list.flatMap((item) => (isNest(item) ? (endsOf(item, depth + 1) ?? []) : [item]));
+}
+
+function isNest(item: JsonValue): boolean {
+  return isJsonObject(item) || (Array.isArray(item) && typeof item[0] === 'object');
 }

@@ -92,8 +92,10 @@ class TopologyCheck {
       );
     }
     if (kind === 'sequential' || kind === 'functional') this.model(config, kind, place);
-    else if (isJsonObject(config)) this.parts(config, place);
-    else this.refuse(`${place} must have an object for a config`);
+    else if (isJsonObject(config)) {
+      if (className === 'InputLayer') this.requireShape(config, place);
+      this.parts(config, place);
+    } else this.refuse(`${place} must have an object for a config`);
     return kind;
   }
 
@@ -147,6 +149,11 @@ class TopologyCheck {
     if (role === null || typeof className !== 'string' || canPlay(className, role)) return;
     const name = className.slice(0, 80);
     this.refuse(`${place} has the ${role} ${name}, which TensorFlow.js does not know`);
+  }
+
+  private requireShape({ batchInputShape, inputShape }: JsonObject, place: string): void {
+    if ((batchInputShape ?? inputShape ?? null) !== null) return;
+    this.refuse(`${place} must say the shape of the input, null for what is free in it`);
   }
 
   private inputShape(shape: JsonValue, place: string): void {

@@ -10,7 +10,7 @@ import type { Evidence, Methodology } from '../../methods';
 import { Gathered } from './gathered';
 import { readHead } from '../head';
 import type { LossChoice } from '../head';
-import { answersOf, crossEntropy, logitsOf } from '../logits';
+import { crossEntropy, logitsOf } from '../logits';
 import { TracedTensors } from './traced-pass';
 
 /** The network that is observed; borrowed. */
@@ -133,7 +133,7 @@ class ObservedKernels {
       }
     };
     tf.tidy(() => {
-      watchingCalls(this.model, onCall, () => answersOf(this.model, images, false));
+      watchingCalls(this.model, onCall, () => void this.model.apply(images, { training: false }));
     });
   }
 

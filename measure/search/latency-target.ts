@@ -2,17 +2,18 @@ import type * as tf from '@tensorflow/tfjs';
 import { harden } from '../../surgery';
 import type { ChannelGraph, KeepSet, Network } from '../../graph';
 import { keepAll, removedUnits, similarity } from '../../graph';
+import { disposeWeights } from '../../layers';
 import { COARSE, bisectMeasured, rateRange } from './rate-search';
 import type { Propose } from '../../methods';
 import { breathe } from '../../stopping';
 import { measureLatency } from '../latency';
 import type { Latency } from '../latency';
+import { inputShapesOf } from '../sample-inputs';
 import { requireReachable } from './target';
 import type { Attainable, SolvedRate, Target } from './target';
 
 /** What a time is measured on; all of it is borrowed. */
 export interface Timeable {
-  /** With one image input of a known size. */
   readonly model: tf.LayersModel;
   readonly graph: ChannelGraph;
   /** What stays at a rate, as `proposeByRate` answers. */
@@ -110,19 +111,20 @@ async function timeDecisively(
 
 /** Times small networks beside the whole one; as a share of its first time, or as they are. */
 function stopwatchOf(network: Pick<Network, 'model' | 'graph'>, isShare: boolean): Stopwatch {
+  const inputShapes = inputShapesOf(network);
   let first: number | null = null;
   return async (keep, runs) => {
     const whole = harden(network, keepAll);
     const hard = harden(network, keep);
     try {
-      const [slow, fast] = await measureLatency([whole, hard], { runs });
+      const [slow, fast] = await measureLatency([whole, hard], { runs, inputShapes });
       first ??= slow!.medianMs;
       const drift = isShare ? first / slow!.medianMs : 1;
       const { medianMs, spreadMs } = removedUnits(keep) === 0 ? slow! : fast!;
       return { medianMs: medianMs * drift, spreadMs: spreadMs * drift, runs };
     } finally {
-      whole.dispose();
-      hard.dispose();
+      disposeWeights(whole);
+      disposeWeights(hard);
     }
   };
 }

@@ -4,8 +4,8 @@ import * as path from 'node:path';
 import { projectFolder } from '../compiled';
 
 /**
- * Loads exports with nothing but `@tensorflow/tfjs` and says what they compute: for an input of the
- * model's shape with values sin(0), sin(1), ... on the `cpu` backend.
+ * Loads exports with nothing but `@tensorflow/tfjs` and says what they compute: for inputs of the
+ * model's shapes with values sin(0), sin(1), ... on the `cpu` backend, all outputs one after the other.
  */
 const reader = `
 const fs = require('node:fs');
@@ -43,14 +43,20 @@ function silence(model, { layers }) {
 (async () => {
   await tf.setBackend('cpu');
   const answers = [];
-  for (const { folder, manifest } of JSON.parse(process.argv[2])) {
+  for (const { folder, manifest, free, integersBelow } of JSON.parse(process.argv[2])) {
     const model = await load(folder);
     if (manifest) silence(model, JSON.parse(fs.readFileSync(manifest, 'utf8')));
-    const shape = [2, ...model.inputs[0].shape.slice(1)];
-    const size = shape.reduce((product, length) => product * length, 1);
-    const x = tf.tensor(Float32Array.from({ length: size }, (_, index) => Math.sin(index)), shape);
+    const value = (index) => integersBelow
+      ? Math.floor(Math.abs(Math.sin(index)) * integersBelow) : Math.sin(index);
+    const inputs = model.inputs.map((input, at) => {
+      const shape = [2, ...input.shape.slice(1).map((length) => length ?? free)];
+      const size = shape.reduce((product, length) => product * length, 1);
+      const values = Float32Array.from({ length: size }, (_, index) => value(index + 7 * at));
+      return tf.tensor(values, shape);
+    });
+    const outputs = [model.predict(inputs)].flat();
     const classes = model.layers.map((layer) => layer.getClassName());
-    answers.push({ output: [...model.predict(x).dataSync()], classes });
+    answers.push({ output: outputs.flatMap((one) => [...one.dataSync()]), classes });
   }
   const modules = Object.keys(require.cache);
   fs.writeSync(1, JSON.stringify({ answers, modules }));
@@ -60,6 +66,10 @@ function silence(model, { layers }) {
 export interface PlainRequest {
   readonly folder: string;
   readonly manifest?: string;
+  /** How long an axis is that the network leaves free. */
+  readonly free?: number;
+  /** Inputs are integers below this. */
+  readonly integersBelow?: number;
 }
 
 /** What plain tfjs said. */

@@ -193,6 +193,7 @@ async function sourcesOf(name: string, of: readonly Tried[], parent: string): Pr
   await writeModel(model, folder);
   const made = typescriptSource(model, { initializers: true });
   const readable = of.filter(({ layerCase }) => isReadable(layerCase));
+  if (readable.length === 0) return [{ name, text: made, folder, of }];
   const readName = `${name}Read`;
   const readFolder = path.join(parent, readName);
   await writeModel(joined(readable, name), readFolder);

@@ -121,4 +121,18 @@ describeOn(['cpu'], 'handOver', () => {
     expect(existsSync(folder)).toBe(false);
     expect(tf.memory().numTensors).toBe(tensors);
   });
+
+  it('writes nothing when the last measurement fails, and frees everything', async () => {
+    const folder = join(scratchFolder(), 'export');
+    const tensors = tf.memory().numTensors;
+    let measured = 0;
+    const classify: HandOver['classify'] = () =>
+      ++measured < 2
+        ? Promise.resolve({ accuracy: 1, loss: 0 })
+        : Promise.reject(new Error('no image'));
+    await expect(handOverInto(folder, { classify })).rejects.toThrow('no image');
+    expect(measured).toBe(2);
+    expect(existsSync(folder)).toBe(false);
+    expect(tf.memory().numTensors).toBe(tensors);
+  });
 });

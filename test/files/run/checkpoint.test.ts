@@ -10,7 +10,11 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { RandomStream } from '../../../random/seeds';
 import type { SaveCheckpointOptions } from '../../../files/run/checkpoint';
 import type { NamedArray, TrainingState } from '../../../files/run/training-state';
-import { loadCheckpoint, loadNewestCheckpoint, saveCheckpoint } from '../../../files/run/checkpoint';
+import {
+  loadCheckpoint,
+  loadNewestCheckpoint,
+  saveCheckpoint,
+} from '../../../files/run/checkpoint';
 import {
   CheckpointDamagedError,
   CheckpointStateError,

@@ -1,0 +1,88 @@
+import * as tf from '@tensorflow/tfjs';
+import { OptionError } from '../errors';
+import { boundIntegers, chooseInputShapes, refuseSize } from '../graph';
+import type { Network } from '../graph';
+import { seedOf } from '../random/seeds';
+
+/** Samples of a batch. */
+const BATCH = 16;
+
+/** Below which integers stay that no layer looks up: those of pixels. */
+const INTEGERS = 256;
+
+/** The shape of each input, without the batch: that at which the network is counted, else as `chooseInputShapes` says. */
+export function inputShapesOf({
+  model,
+  graph,
+}: Pick<Network, 'model' | 'graph'>): readonly (readonly number[])[] {
+  return graph.sized?.inputShapes ?? chooseInputShapes(model);
+}
+
+/**
+ * Random inputs of a network in batches of at most 16; each is freed when the next is asked for.
+ *
+ * They are standard normal, and integers where the network reads such: within what an Embedding knows, else in [0, 256).
+ *
+ * @returns one tensor for each input; of a network with one input, that tensor.
+ * @throws {OptionError} when an input takes what cannot be drawn.
+ */
+export function* drawInputs(
+  network: Pick<Network, 'model' | 'graph'>,
+  count: number,
+  seed: number,
+): Generator<tf.Tensor | tf.Tensor[]> {
+  const shapes = inputShapesOf(network);
+  const bounds = chooseBounds(network);
+  for (let done = 0; done < count; done += BATCH) {
+    const size = Math.min(BATCH, count - done);
+    const inputs = shapes.map((shape, index) =>
+      draw([size, ...shape], bounds[index]!, seedOfInput(index, seed, done)),
+    );
+    try {
+      yield inputs.length === 1 ? inputs[0]! : inputs;
+    } finally {
+      tf.dispose(inputs);
+    }
+  }
+}
+
+/** Below which number the integers of each input stay; null for an input that reads numbers. */
+function chooseBounds({ model, graph }: Pick<Network, 'model' | 'graph'>): (number | null)[] {
+  const known = boundIntegers(graph);
+  return model.inputs.map(({ dtype }, index) => {
+    if (dtype === 'string' || dtype === 'complex64') {
+      const problem = `takes ${dtype} at its input ${model.inputNames[index]!}, which cannot be drawn`;
+      throw new OptionError({ option: 'model', problem });
+    }
+    const usual = { float32: null, int32: INTEGERS, bool: 2 }[dtype];
+    return known[index] ?? usual;
+  });
+}
+
+function seedOfInput(index: number, seed: number, done: number): number {
+  return index === 0 ? seedOf('verify', seed, done) : seedOf('verify', seed, done, index);
+}
+
+function draw(shape: number[], bound: number | null, seed: number): tf.Tensor {
+  if (bound === null) return tf.randomNormal(shape, 0, 1, 'float32', seed);
+  return tf.tidy(() => {
+    const drawn = tf.floor(tf.randomUniform(shape, 0, bound, 'float32', seed));
+    return tf.cast(tf.minimum(drawn, bound - 1), 'int32'); // float32 may round up to the bound
+  });
+}
+
+/**
+ * Computes one sample, which tells whether the network can be computed at the size of its inputs.
+ *
+ * @throws {OptionError} when it cannot.
+ */
+export function requireComputable(network: Pick<Network, 'model' | 'graph'>): void {
+  for (const inputs of drawInputs(network, 1, 1)) {
+    try {
+      tf.tidy(() => void network.model.predict(inputs));
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      throw refuseSize(inputShapesOf(network), reason, error);
+    }
+  }
+}

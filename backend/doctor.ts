@@ -122,7 +122,7 @@ export function formatDiagnosis(diagnosis: Diagnosis): string {
       tools.map(({ name, found, detail }) => [found, name, detail]),
     ),
     '',
-    ...fusedLines(diagnosis.fusedOperations),
+    ...describeFused(diagnosis.fusedOperations),
     `WASM vector instructions: ${wasmSimd ? 'yes' : 'no'}`,
     `cache: ${cache.folder} (${cache.entries.length === 0 ? 'empty' : ''}${cache.entries
       .map(({ key, bytes }) => `${key}, ${Math.round(bytes / 1e6)} MB`)
@@ -252,7 +252,7 @@ function bytesIn(folder: string): number {
     .reduce((sum, file) => sum + fs.statSync(path.join(file.parentPath, file.name)).size, 0);
 }
 
-function fusedLines(found: Diagnosis['fusedOperations']): string[] {
+function describeFused(found: Diagnosis['fusedOperations']): string[] {
   if (found === null) return [];
   const lacking = Object.keys(found).filter((name) => !found[name]);
   const verdict = lacking.length === 0 ? 'all there' : `lacking ${lacking.join(', ')}`;

@@ -57,7 +57,7 @@ async function main(): Promise<void> {
   });
   const engine = await startEngine('tensorflow');
   const all = Object.keys(architectures) as ArchitectureId[];
-  const wanted = chosen(all, values.only);
+  const wanted = chooseNetworks(all, values.only);
   const rows = readRows(values.out);
   for (const id of wanted) {
     if (values.missing && rows.has(id)) continue;
@@ -69,7 +69,7 @@ async function main(): Promise<void> {
   }
 }
 
-function chosen(all: readonly ArchitectureId[], only?: string): readonly ArchitectureId[] {
+function chooseNetworks(all: readonly ArchitectureId[], only?: string): readonly ArchitectureId[] {
   if (only === undefined) return all;
   const names = only.split(',') as ArchitectureId[];
   const unknown = names.find((name) => !all.includes(name));

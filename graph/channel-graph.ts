@@ -1,6 +1,6 @@
 import type * as tf from '@tensorflow/tfjs';
 import { OptionError } from '../errors';
-import { layerOf, maskedWeights, weightsByName } from '../layers';
+import { layerOf, listMaskedWeights, weightsByName } from '../layers';
 import { outputsBehind } from './behind';
 import type { ChannelClasses, Channels } from './channels';
 import { groupChannels, listKernels, listProducingLayers } from './grouping';
@@ -192,7 +192,7 @@ export function findOutputsBehind(graph: ChannelGraph, kernel: string): Channels
  * layer that is not trained are among them.
  */
 function parameterShapes(model: tf.LayersModel): Map<string, readonly number[]> {
-  const masks = new Set(maskedWeights(model).map(({ mask }) => mask));
+  const masks = new Set(listMaskedWeights(model).map(({ mask }) => mask));
   const shapes = new Map<string, readonly number[]>();
   for (const [name, weight] of weightsByName(model)) {
     const isStatistic = /\/moving_(mean|variance)$/.test(name);

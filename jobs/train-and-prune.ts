@@ -73,13 +73,16 @@ export async function trainAndPrune(options: TrainAndPruneOptions): Promise<Trai
   const label = `${nameMethod(training)}_r${prepared.options.rate ?? 0}_s${seed}`;
   using run = resumed ?? (await RunDirectory.create(runDir, RUNS, { label }));
   const config = describeOptions(prepared.options);
-  const identity = identifyRun(prepared, describeOptions(prepared.options, unshaping(training)));
+  const identity = identifyRun(
+    prepared,
+    describeOptions(prepared.options, listUnshaping(training)),
+  );
   const record = { config, identity, environment: { backend: tf.getBackend() } };
   return await runTraining(prepared, run, record, { resume, observers, progress, signal });
 }
 
 /** Options that a resumed run may change; a model that is given is known by its weights' shapes alone. */
-function unshaping({ model }: TrainingOptions): string[] {
+function listUnshaping({ model }: TrainingOptions): string[] {
   const ofOutput = ['format', 'verifySamples', 'checkpointEvery', 'keepCheckpoints', 'note'];
   return typeof model === 'object' ? [...ofOutput, 'model'] : ofOutput;
 }

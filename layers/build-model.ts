@@ -14,7 +14,7 @@ type Weight = tf.LayerVariable & { dispose(): void };
  * tfjs makes a layer's weights as large as the config says. Here they may not hold more values than
  * the file does, so that a config of some bytes cannot take all memory.
  *
- * @param topology what `checkedTopology` returned; changed by the building.
+ * @param topology what `checkTopology` returned; changed by the building.
  * @param values how many values the model's weights may have together.
  * @throws {Error} when they would have more, or for whatever tfjs finds wrong with the topology.
  */

@@ -2,7 +2,7 @@
 export { hasPrunableTwin, prunable, stock, stockClassName, stockConfigOf } from './conversion';
 export { isPrunable, readMasked } from './prunable';
 export type { LayerKeep, MaskedWeight, Prunable } from './prunable';
-export { clearMasks, maskedReader, maskedWeights, setMasks, zeroMasked } from './masking';
+export { clearMasks, createMaskedReader, listMaskedWeights, setMasks, zeroMasked } from './masking';
 export type { MaskExtent } from './masking';
 export { SeededDropout } from './dropout';
 

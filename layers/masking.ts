@@ -20,7 +20,7 @@ function prunableLayers(model: tf.LayersModel): Map<string, Prunable> {
 }
 
 /** All masked weights of a prunable model. */
-export function maskedWeights(model: tf.LayersModel): MaskedWeight[] {
+export function listMaskedWeights(model: tf.LayersModel): MaskedWeight[] {
   return [...prunableLayers(model).values()].flatMap(({ masked }) => masked);
 }
 
@@ -63,7 +63,7 @@ export function clearMasks(model: tf.LayersModel): void {
 /** Zeroes the weights themselves wherever their masks are zero. */
 export function zeroMasked(model: tf.LayersModel): void {
   tf.tidy(() => {
-    for (const masked of maskedWeights(model)) masked.weight.write(readMasked(masked));
+    for (const masked of listMaskedWeights(model)) masked.weight.write(readMasked(masked));
   });
 }
 
@@ -106,10 +106,12 @@ function writeMask(masked: MaskedWeight, keep?: Uint8Array, single?: Uint8Array)
 }
 
 /** Reads weights by name, times their masks where they have some; for a tape or a tidy. */
-export function maskedReader(model: tf.LayersModel): (name: string) => tf.Tensor {
+export function createMaskedReader(model: tf.LayersModel): (name: string) => tf.Tensor {
   const read = weightReader(model);
   const names = new Map([...weightsByName(model)].map(([name, weight]) => [weight, name]));
-  const masked = new Map(maskedWeights(model).map((entry) => [names.get(entry.weight)!, entry]));
+  const masked = new Map(
+    listMaskedWeights(model).map((entry) => [names.get(entry.weight)!, entry]),
+  );
   return (name) => {
     const entry = masked.get(name);
     return entry ? readMasked(entry) : read(name);

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { OptionError } from '../errors';
 import { batchNormalizeTraining } from '../backend/fused';
-import { addMask, readMasked, reading, timesMask } from './prunable';
+import { addMask, readMasked, readAsVariable, timesMask } from './prunable';
 import type { MaskedWeight, Prunable } from './prunable';
 import { BatchNormalization } from './stock';
 
@@ -87,7 +87,9 @@ export class PrunableBatchNormalization extends BatchNormalization implements Pr
   /** The stock layer's own computation; without a gamma the mask acts on x [..., c]. */
   private normalizeByAverages(x: tf.Tensor, kwargs: Record<string, unknown>): tf.Tensor {
     const { gamma, beta, movingMean } = this;
-    const values = new Map(this.masked.map((entry) => [entry.weight, reading(readMasked(entry))]));
+    const values = new Map(
+      this.masked.map((entry) => [entry.weight, readAsVariable(readMasked(entry))]),
+    );
     this.gamma = gamma && values.get(gamma);
     this.beta = beta && values.get(beta);
     this.movingMean = values.get(movingMean)!;

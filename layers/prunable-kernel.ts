@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
-import { addMask, readMasked, reading } from './prunable';
+import { addMask, readMasked, readAsVariable } from './prunable';
 import type { MaskedWeight, Prunable } from './prunable';
 import {
   Conv1D,
@@ -52,8 +52,8 @@ function withMaskedKernel(
       return tf.tidy(() => {
         const { [kernelField]: kernel, bias } = this;
         const [maskedKernel, maskedBias] = this.masked.map(readMasked);
-        this[kernelField] = reading(maskedKernel!);
-        this.bias = maskedBias ? reading(maskedBias) : null;
+        this[kernelField] = readAsVariable(maskedKernel!);
+        this.bias = maskedBias ? readAsVariable(maskedBias) : null;
         try {
           return super.call(inputs, kwargs) as tf.Tensor;
         } finally {

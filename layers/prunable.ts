@@ -71,6 +71,6 @@ function isFull(mask: tf.LayerVariable): boolean {
 }
 
 /** A stand-in for a layer's weight that reads as `value` while stock code computes with it. */
-export function reading(value: tf.Tensor): tf.LayerVariable {
+export function readAsVariable(value: tf.Tensor): tf.LayerVariable {
   return { read: () => value } as unknown as tf.LayerVariable;
 }

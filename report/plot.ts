@@ -39,7 +39,7 @@ export function linePlot({ title, x, y, legend, series }: LinePlot): Promise<str
   const values = series.flatMap(({ name, points }) => points.map((point) => ({ name, ...point })));
   for (const point of values) checkFinite(point.name, [point.x, point.y]);
   const field = { field: 'name', type: 'nominal', title: legend, sort: names } as const;
-  return drawn({
+  return drawPlot({
     title,
     width: 640,
     height: 380,
@@ -91,7 +91,7 @@ export function dotPlot({ title, x, samples, scale = 'linear' }: DotPlot): Promi
     title: x,
     scale: { type: scale, zero: false, nice: false, padding: 12 },
   } as const;
-  return drawn({
+  return drawPlot({
     title,
     width: 560,
     height: { step: 30 },
@@ -134,7 +134,7 @@ const look: Config = {
 };
 
 /** Vega is a megabyte of ES modules: loaded where something is to be drawn. */
-async function drawn(specification: TopLevelSpec): Promise<string> {
+async function drawPlot(specification: TopLevelSpec): Promise<string> {
   const [vega, { compile }] = await Promise.all([import('vega'), import('vega-lite')]);
   const logger = vega.logger(vega.Error);
   const { spec } = compile(specification, { config: look, logger });

@@ -31,7 +31,7 @@ export function canSlice({ inputShape }: Reader): boolean {
  * A copy of the model in which each reader reads only its selection: a slice where it is one, else a
  * gather by a Dense layer whose kernel is 1 where a channel meets its new place. `model` is untouched.
  */
-export function selecting(
+export function insertSelections(
   model: tf.LayersModel,
   selections: readonly ReaderSelection[],
 ): tf.LayersModel {

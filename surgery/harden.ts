@@ -27,7 +27,7 @@ export type ModelAndGraph = Pick<Network, 'model' | 'graph'>;
  * @throws {OptionError} when the keep set does not fit the graph. @throws {NotPrunableError} when it removes from a frozen group.
  */
 export function mask({ model, graph }: ModelAndGraph, keep: KeepSet): tf.LayersModel {
-  const weights = maskedWeights(model, graph, keep);
+  const weights = maskWeights(model, graph, keep);
   const masked = modelOf(stockConfigOf(model), model);
   assignWeights(masked, weights);
   dropActingConstraints(masked);
@@ -84,7 +84,7 @@ export function buildHard({ config, weights }: HardPlan, like: tf.LayersModel): 
 }
 
 /** The weights of the stock twin on the host, silenced where the keep set removes. */
-function maskedWeights(
+function maskWeights(
   model: tf.LayersModel,
   graph: ChannelGraph,
   keep: KeepSet,

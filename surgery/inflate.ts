@@ -109,7 +109,9 @@ export function pruningOf(manifest: JsonValue, original: tf.LayersModel): Remova
     });
   }
   const graph = ChannelGraph.of(original, { residual: residual });
-  const flags = (groups as JsonValue[]).map((json) => keptFlags(isJsonObject(json) ? json : {}));
+  const flags = (groups as JsonValue[]).map((json) =>
+    readKeptFlags(isJsonObject(json) ? json : {}),
+  );
   const keep = { groups: new Map(flags), weights: new Map<string, Uint8Array>() };
   checkKeep(graph, keep);
   return { graph, keep };
@@ -119,7 +121,7 @@ function isPruning(pruning: Removal | JsonValue): pruning is Removal {
   return typeof pruning === 'object' && pruning !== null && 'graph' in pruning;
 }
 
-function keptFlags({ id, channels, kept }: JsonObject): [string, Uint8Array] {
+function readKeptFlags({ id, channels, kept }: JsonObject): [string, Uint8Array] {
   const name = typeof id === 'string' ? id : '?';
   const count = Number.isInteger(channels) ? (channels as number) : -1;
   const isAscending =

@@ -5,7 +5,7 @@ import { ChannelGraph, findClass, NotPrunableError } from '../graph';
 import type { GraphOptions } from '../graph';
 import { layerOf, modelOf, stockConfigOf, weightsByName } from '../layers';
 import { disposeWeights } from '../layers/build-model';
-import { selecting } from './channel-selection';
+import { insertSelections } from './channel-selection';
 import { harden, mask } from './harden';
 import { planPruning } from './pruning-plan';
 import type { PruningPlan, Removal } from './pruning-plan';
@@ -86,7 +86,7 @@ export class PruningManager {
     return this.fromReordered((wide) => {
       const hard = harden({ model: wide, graph: this.graph }, keep);
       if (selections.length === 0) return hard;
-      const narrow = selecting(hard, selections);
+      const narrow = insertSelections(hard, selections);
       disposeWeights(hard);
       return narrow;
     });

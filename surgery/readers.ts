@@ -33,7 +33,7 @@ export function readersOf(graph: ChannelGraph): Map<string, Reader> {
     if (!own || readers.has(path)) continue;
     inputs.forEach((channels, input) => {
       const classes = channels.classes.map((member) => findClass(graph, member));
-      const weights = own.map((slice) => readingWeight(graph, slice, classes));
+      const weights = own.map((slice) => matchReader(graph, slice, classes));
       if (weights.includes(null) || readers.has(path)) return;
       const inputShape = inputShapes[input]!;
       readers.set(path, { path, input, classes, inputShape, weights: weights as ReadingWeight[] });
@@ -43,7 +43,7 @@ export function readersOf(graph: ChannelGraph): Map<string, Reader> {
 }
 
 /** How a weight reads these channels; null when it reads others. */
-function readingWeight(
+function matchReader(
   graph: ChannelGraph,
   { weight, axis, classes }: WeightSlice,
   input: readonly number[],

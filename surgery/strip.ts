@@ -1,5 +1,5 @@
 import type * as tf from '@tensorflow/tfjs';
-import { dropActingConstraints, maskedWeights, stock, weightsByName } from '../layers';
+import { dropActingConstraints, listMaskedWeights, stock, weightsByName } from '../layers';
 import { assignWeights, hostWeight, silenceSingly } from '../layers/host-weights';
 
 /**
@@ -13,7 +13,7 @@ import { assignWeights, hostWeight, silenceSingly } from '../layers/host-weights
  * @returns a stock model at full width; the caller owns it.
  */
 export function strip(model: tf.LayersModel): tf.LayersModel {
-  const masks = new Map(maskedWeights(model).map(({ weight, mask }) => [weight, mask]));
+  const masks = new Map(listMaskedWeights(model).map(({ weight, mask }) => [weight, mask]));
   const weights = new Map(
     [...weightsByName(model)].map(([name, weight]) => {
       const mask = masks.get(weight);

@@ -64,7 +64,7 @@ export async function verify(
   const { model, graph, keep, hard } = comparison;
   const masked = mask({ model, graph }, keep);
   const namePlace = (batch: VerificationBatch): string | null =>
-    partingLayer(comparison, masked, batch);
+    findPartingLayer(comparison, masked, batch);
   try {
     return await compareModels(masked, hard, batches, { signal, namePlace });
   } finally {
@@ -170,7 +170,7 @@ function compare(a: Float32Array, b: Float32Array, worst: Difference): Differenc
 }
 
 /** The first layer, in the order of the calls, whose kept outputs differ beyond the tolerance. */
-function partingLayer(
+function findPartingLayer(
   { graph, keep, hard }: Comparison,
   masked: tf.LayersModel,
   batch: VerificationBatch,

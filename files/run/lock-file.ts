@@ -30,7 +30,7 @@ export function readLock(file: string): LockRecord | null {
     } catch (error) {
       if (errorCode(error) === 'ENOENT') return null;
       if (!(error instanceof SyntaxError)) throw error;
-      if (attempt === readAttempts) throw unreadableLock(file, error);
+      if (attempt === readAttempts) throw refuseLock(file, error);
     }
     // On a disk without hard links the file may be seen while its owner still writes it.
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, readPauseMs);
@@ -47,7 +47,7 @@ function parseLock(file: string): LockRecord {
   return { pid: pid!, host, started, token: token!, processStart: start ?? null };
 }
 
-function unreadableLock(file: string, error: SyntaxError): Error {
+function refuseLock(file: string, error: SyntaxError): Error {
   return new RunDirectoryError(
     path.dirname(file),
     `has a ${path.basename(file)} that cannot be read (${error.message}); ` +

@@ -22,7 +22,7 @@ export async function newestUnfinished(
   let newest: { folder: string; name: string; created: string } | null = null;
   for (const name of names) {
     const folder = path.join(runsRoot, name);
-    const created = await unfinishedSince(folder, files);
+    const created = await findUnfinished(folder, files);
     if (created === null) continue;
     if (newest === null || isLater({ name, created }, newest)) newest = { folder, name, created };
   }
@@ -39,7 +39,7 @@ function isLater(one: Dated, other: Dated): boolean {
   return one.name.localeCompare(other.name, 'en', { numeric: true }) > 0;
 }
 
-async function unfinishedSince(folder: string, files: FileLayer): Promise<string | null> {
+async function findUnfinished(folder: string, files: FileLayer): Promise<string | null> {
   try {
     const { state, created } = await readStatus(folder, files);
     if (state === 'done') return null;

@@ -2,9 +2,9 @@ import { gzipSync } from 'node:zlib';
 import * as tf from '@tensorflow/tfjs';
 import { ModelFileError } from '../model-file-error';
 import { parseModelJson } from '../tfjs/model-json';
-import { builtWith } from '../tfjs/read-model';
+import { buildWith } from '../tfjs/read-model';
 import { SPARSE_FILE, SPARSE_HEADER, sectionKinds, unpackSparse } from './sparse-unpack';
-import { checkedTopology } from '../tfjs/topology';
+import { checkTopology } from '../tfjs/topology';
 
 /** The strongest; inflating takes no longer for it. */
 const LEVEL = 9;
@@ -58,10 +58,10 @@ export async function readSparse(
   modelJson: Uint8Array,
 ): Promise<tf.LayersModel> {
   const json = parseModelJson('model.json', modelJson);
-  const topology = checkedTopology('model.json', json.topology);
+  const topology = checkTopology('model.json', json.topology);
   const entries = json.groups.flatMap(({ weights }) => weights.map(({ entry }) => entry));
   const data = await unpackSparse(bytes, entries);
-  return builtWith(SPARSE_FILE, { json, topology }, () => tf.io.decodeWeights(data, entries));
+  return buildWith(SPARSE_FILE, { json, topology }, () => tf.io.decodeWeights(data, entries));
 }
 
 /** A weight's values as the model holds them: float32 in the machine's order, which is little-endian. */

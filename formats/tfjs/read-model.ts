@@ -10,7 +10,7 @@ import { HEAD_BYTES, recognize } from '../recognize';
 import { MODEL_JSON_LIMIT, parseModelJson } from './model-json';
 import type { ModelJson, WeightGroup } from './model-json';
 import { modelPlace } from './model-place';
-import { checkedTopology } from './topology';
+import { checkTopology } from './topology';
 import type { Topology } from './topology';
 
 /**
@@ -35,9 +35,9 @@ export async function readModel(
 ): Promise<tf.LayersModel> {
   const file = await modelPlace(given);
   const json = parseModelJson(file, await readModelJson(file));
-  const topology = checkedTopology(file, json.topology, note);
+  const topology = checkTopology(file, json.topology, note);
   await checkWeightFiles(file, json.groups);
-  return builtWith(file, { json, topology }, () => readWeights(file, json.groups));
+  return buildWith(file, { json, topology }, () => readWeights(file, json.groups));
 }
 
 /**
@@ -45,15 +45,15 @@ export async function readModel(
  *
  * @param file named in the errors.
  * @param read the layers' weights by name, which are freed.
- * @param topology what `checkedTopology` made of the file's.
+ * @param topology what `checkTopology` made of the file's.
  * @throws {ModelFileError} when tfjs cannot build it, or the weights do not fit; whatever `read` throws.
  */
-export async function builtWith(
+export async function buildWith(
   file: string,
   { json, topology }: { readonly json: ModelJson; readonly topology: Topology },
   read: () => Promise<tf.NamedTensorMap> | tf.NamedTensorMap,
 ): Promise<tf.LayersModel> {
-  const model = await builtOf(file, json, topology);
+  const model = await buildFrom(file, json, topology);
   try {
     const weights = await read();
     try {
@@ -67,21 +67,25 @@ export async function builtWith(
     return model;
   } catch (error) {
     disposeWeights(model);
-    throw error instanceof ModelFileError ? error : unbuildable(file, error);
+    throw error instanceof ModelFileError ? error : refuseBuilding(file, error);
   }
 }
 
 /** Builds the network with all weights zero; a second time where layers depend on the shapes of the first. */
-async function builtOf(file: string, json: ModelJson, topology: Topology): Promise<tf.LayersModel> {
+async function buildFrom(
+  file: string,
+  json: ModelJson,
+  topology: Topology,
+): Promise<tf.LayersModel> {
   const build = (from: JsonObject): Promise<tf.LayersModel> =>
     buildModel(from, valuesOf(json)).catch((error: unknown) => {
-      throw unbuildable(file, error);
+      throw refuseBuilding(file, error);
     });
   const model = await build(topology.model);
   const shapes = inputShapes(model);
   if (!topology.needsShapes && !isTooDeep(model, shapes)) return model;
   disposeWeights(model);
-  return build(checkedTopology(file, json.topology, undefined, shapes).model);
+  return build(checkTopology(file, json.topology, undefined, shapes).model);
 }
 
 /** The shape of each layer's input, by path. */
@@ -140,7 +144,7 @@ function valuesOf({ groups }: ModelJson): number {
   return own.reduce((sum, { size }) => sum + size, 0);
 }
 
-function unbuildable(file: string, error: unknown): ModelFileError {
+function refuseBuilding(file: string, error: unknown): ModelFileError {
   const reason = error instanceof Error ? error.message : String(error);
   return new ModelFileError(file, `it is no network that TensorFlow.js can build: ${reason}`, {
     cause: error,
@@ -150,7 +154,7 @@ function unbuildable(file: string, error: unknown): ModelFileError {
 /** Only the file that the user names may be a link. */
 async function readModelJson(file: string): Promise<Buffer> {
   const target = await fs.realpath(file).catch((error: unknown) => {
-    throw unreadable(file, file, error);
+    throw refuseReading(file, file, error);
   });
   const foreign = recognize(await readHead(file, target));
   if (foreign !== null) throw new ModelFileError(file, `it is ${foreign}`);
@@ -166,7 +170,7 @@ async function readHead(model: string, file: string): Promise<Buffer> {
     const { bytesRead, buffer } = await handle.read(Buffer.alloc(HEAD_BYTES), 0, HEAD_BYTES, 0);
     return buffer.subarray(0, bytesRead);
   } catch (error) {
-    throw unreadable(model, file, error);
+    throw refuseReading(model, file, error);
   }
 }
 
@@ -187,7 +191,7 @@ async function checkWeightFiles(file: string, groups: readonly WeightGroup[]): P
 
 async function sizeOf(model: string, file: string): Promise<number> {
   const status = await nodeFiles.status(file).catch((error: unknown) => {
-    throw unreadable(model, file, error);
+    throw refuseReading(model, file, error);
   });
   if (status?.kind === 'file') return status.bytes;
   const wrong = status === null ? 'does not exist' : 'must be a regular file, not a link or folder';
@@ -242,11 +246,11 @@ async function readFile(model: string, file: string, limit: number): Promise<Buf
   try {
     return await nodeFiles.read(file, limit);
   } catch (error) {
-    throw unreadable(model, file, error);
+    throw refuseReading(model, file, error);
   }
 }
 
-function unreadable(model: string, file: string, error: unknown): ModelFileError {
+function refuseReading(model: string, file: string, error: unknown): ModelFileError {
   const reason =
     error instanceof MalformedFileError
       ? error.message

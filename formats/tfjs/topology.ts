@@ -32,7 +32,7 @@ export interface Topology {
  * @throws {ModelFileError} naming the layer: a class that is not registered, a name that is missing
  *   or used twice, a call of a layer that is not there, a cycle.
  */
-export function checkedTopology(
+export function checkTopology(
   file: string,
   topology: JsonObject,
   note: (words: string) => void = () => undefined,

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import type { KeepSet, Network } from '../../graph';
 import { projectIndices, countParams } from '../../graph';
-import { maskedWeights, weightsByName } from '../../layers';
+import { listMaskedWeights, weightsByName } from '../../layers';
 
 /**
  * Answers how many bytes the weight files of the small network take, without building it.
@@ -15,7 +15,7 @@ export function weightBytes({
   model,
   graph,
 }: Pick<Network, 'model' | 'graph'>): (keep: KeepSet) => number {
-  const masks = new Set(maskedWeights(model).map(({ mask }) => mask));
+  const masks = new Set(listMaskedWeights(model).map(({ mask }) => mask));
   const statistics = [...weightsByName(model)]
     .filter(([name, weight]) => !graph.weightShapes.has(name) && !masks.has(weight))
     .map(([name, { shape }]) => ({ name, shape: shape as number[] }));

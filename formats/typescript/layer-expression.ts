@@ -40,7 +40,7 @@ export function layerExpression(
   if (factory === undefined) {
     throw new UnsupportedLayerError(path, entry.className, NO_FACTORY);
   }
-  const { name, ...needed } = neededOptions(entry, options);
+  const { name, ...needed } = pickNeeded(entry, options);
   const properties = Object.entries({ name, ...needed }).map(([key, value]) =>
     property({ key, value, entry }, path, options),
   );
@@ -124,7 +124,7 @@ function isNamed(value: unknown): value is Named {
 }
 
 /** The options that have to be given: without any of them the layer's own config would be another. */
-function neededOptions(entry: LayerConfig, { initializers }: ExpressionOptions): Config {
+function pickNeeded(entry: LayerConfig, { initializers }: ExpressionOptions): Config {
   const { className } = entry;
   const of = (config: Config): Config => (initializers ? config : withoutInitializers(config));
   let left = withoutEffect(className, of(entry.config));
@@ -185,12 +185,12 @@ function configAfter(className: string, config: Config): Config {
 /** A number in place of a list that repeats it, where the layer takes it for the same. */
 function shortest(value: unknown, isSame: (short: unknown) => boolean): unknown {
   if (!Array.isArray(value)) return value;
-  const inner: unknown[] = value.map((item: unknown) => repeated(item) ?? item);
-  return [repeated(inner), inner].find((short) => short != null && isSame(short)) ?? value;
+  const inner: unknown[] = value.map((item: unknown) => findRepeated(item) ?? item);
+  return [findRepeated(inner), inner].find((short) => short != null && isSame(short)) ?? value;
 }
 
 /** The number that a list repeats; undefined when it is no such list. */
-function repeated(value: unknown): number | undefined {
+function findRepeated(value: unknown): number | undefined {
   if (!Array.isArray(value) || typeof value[0] !== 'number') return undefined;
   return value.every((item) => item === value[0]) ? value[0] : undefined;
 }

@@ -70,7 +70,7 @@ function weightOrder(model: tf.LayersModel): string[] {
 }
 
 /** Items one behind the other, in lines of at most 100 characters. */
-function wrapped(items: readonly string[]): string {
+function wrapItems(items: readonly string[]): string {
   const lines = [''];
   for (const item of items) {
     const last = lines.at(-1)!;
@@ -161,6 +161,6 @@ function weightsOf(
 
 /** The weights in the order of the files: float32, little-endian, one behind the other. */
 const weightOrder: readonly string[] = [
-${wrapped(order.map((name) => `${quote(name)},`))}
+${wrapItems(order.map((name) => `${quote(name)},`))}
 ];`;
 }

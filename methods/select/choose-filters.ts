@@ -99,7 +99,7 @@ function commonWishes(
   const { merge } = policy;
   const comparing = { rules: scores.rules, policy, rates };
   if (ranked.length === 0) return new Map();
-  if (isVote(merge)) return votedWishes(ranked, merge, comparing);
+  if (isVote(merge)) return collectVotes(ranked, merge, comparing);
   const merged = ranked.map(({ members }) => mergeScores(members, merge));
   const lists = merged.map((one, index) => contestant(one, ranked[index]!, comparing));
   const counts = globalCounts(lists, rates.common);
@@ -131,7 +131,7 @@ function contestant(
  * Producers vote for those of their filters that are among the lowest of all producers' filters; what
  * comes of it stays within the limits of the group.
  */
-function votedWishes(
+function collectVotes(
   ranked: readonly RankedGroup[],
   merge: Vote,
   comparing: Comparing,

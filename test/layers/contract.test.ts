@@ -1,6 +1,13 @@
 import * as tf from '@tensorflow/tfjs';
 import { describe, expect, it } from 'vitest';
-import { copyWeights, maskedWeights, prunable, setMasks, stock, weightsByName } from '../../layers';
+import {
+  copyWeights,
+  listMaskedWeights,
+  prunable,
+  setMasks,
+  stock,
+  weightsByName,
+} from '../../layers';
 import type { EngineId } from '../../backend/engine';
 import { describeOn } from '../engines';
 import { expectClose, expectNoLeak, random, randomizeWeights, valuesOf } from '../tensors';
@@ -113,7 +120,7 @@ function maskedGradients(
   gradients: Trained['gradients'],
 ): { weight: string; gradient: Float32Array; mask: Float32Array }[] {
   const weights = weightsByName(model);
-  const masks = new Map(maskedWeights(model).map(({ weight, mask }) => [weight, mask]));
+  const masks = new Map(listMaskedWeights(model).map(({ weight, mask }) => [weight, mask]));
   return [...gradients].flatMap(([weight, gradient]) => {
     const mask = masks.get(weights.get(weight)!)?.read().dataSync<'float32'>();
     return mask ? [{ weight, gradient, mask }] : [];

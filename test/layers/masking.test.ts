@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
   clearMasks,
-  maskedWeights,
+  listMaskedWeights,
   prunable,
   setMasks,
   weightsByName,
@@ -45,10 +45,10 @@ describeOn(['cpu', 'tensorflow'], 'setMasks', () => {
   });
 
   it('starts with full masks', () => {
-    for (const { mask } of maskedWeights(model)) {
+    for (const { mask } of listMaskedWeights(model)) {
       expect([...mask.read().dataSync()].every((value) => value === 1)).toBe(true);
     }
-    expect(maskedWeights(model).map(({ weight }) => weight.originalName)).toHaveLength(7);
+    expect(listMaskedWeights(model).map(({ weight }) => weight.originalName)).toHaveLength(7);
   });
 
   it('repeats the outputs over the kernel, and masks what goes along with them', () => {
@@ -73,7 +73,7 @@ describeOn(['cpu', 'tensorflow'], 'setMasks', () => {
     expect(of('up/bias_mask')).toEqual([1, 0, 1]);
     expect(of('split/mask')).toEqual([0, 1, 0, 1, 0, 1]); // pointwise, [1, 1, in, out]
     expect(of('split/bias_mask')).toEqual([0, 1]);
-    expect(maskedWeights(own).map(({ weight }) => weight.originalName)).not.toContain(
+    expect(listMaskedWeights(own).map(({ weight }) => weight.originalName)).not.toContain(
       'split/depthwise_kernel',
     );
     plain.dispose();

@@ -52,7 +52,7 @@ export function eventColumns(event: PruningEvent | null): Record<string, number 
 }
 
 /** What a keep set leaves of each layer, in the order of the graph: `conv1:12/16;conv2:30/32`. */
-export function keptPerLayer(graph: ChannelGraph, keep: KeepSet): string {
+export function describeKept(graph: ChannelGraph, keep: KeepSet): string {
   const counts = new Map<string, { kept: number; units: number }>();
   const add = (layer: string, vector: Uint8Array): void => {
     const { kept, units } = counts.get(layer) ?? { kept: 0, units: 0 };

@@ -9,7 +9,7 @@ import {
   requireMasks,
   similarity,
 } from '../../graph';
-import { maskedWeights, weightsByName, zeroMasked } from '../../layers';
+import { listMaskedWeights, weightsByName, zeroMasked } from '../../layers';
 import type { MaskExtent } from '../../layers';
 import {
   choose,
@@ -29,7 +29,7 @@ import type {
 } from '../../methods';
 import { filterNorms } from '../../measure/filter-norms';
 import type { Optimizer } from '../step/optimizer';
-import { keptPerLayer } from './pruning-event';
+import { describeKept } from './pruning-event';
 import type { PruningEvent } from './pruning-event';
 import type { FinalRate } from '../../measure/search/target';
 import type { Timetable } from './timetable';
@@ -139,7 +139,7 @@ export class Pruning {
       churn: 1 - similarity(before.keep, keep),
       rate: finalRate ? removed / all : rateOf(rate), // one that is solved says nothing of what is held
       held: removedUnits(this.held),
-      kept: keptPerLayer(graph, keep),
+      kept: describeKept(graph, keep),
       norms,
     };
   }
@@ -223,7 +223,7 @@ export function hold(
   const { model } = network;
   zeroMasked(model);
   const names = new Map([...weightsByName(model)].map(([name, weight]) => [weight, name]));
-  for (const { weight, mask } of maskedWeights(model)) {
+  for (const { weight, mask } of listMaskedWeights(model)) {
     tf.tidy(() => {
       optimizer.mask(names.get(weight)!, mask.read());
     });

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { OptionError } from '../../errors';
 import type { Network } from '../../graph';
-import { maskedReader } from '../../layers';
+import { createMaskedReader } from '../../layers';
 import type { Methodology } from '../../methods';
 import { readHead } from '../../measure/head';
 import type { Head, LossChoice } from '../../measure/head';
@@ -138,6 +138,6 @@ export function penaltyOf(method: Methodology, network: Network): LossTerm | nul
 }
 
 function penaltyReader(method: Methodology, { model, graph }: Network): () => tf.Scalar | null {
-  const read = maskedReader(model);
+  const read = createMaskedReader(model);
   return () => method.penalty?.(graph, read) ?? null;
 }

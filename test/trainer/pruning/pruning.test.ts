@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { expect, it } from 'vitest';
 import { ChannelGraph, keepAll, keepToJson, Network } from '../../../graph';
-import { maskedWeights, prunable, weightsByName } from '../../../layers';
+import { listMaskedWeights, prunable, weightsByName } from '../../../layers';
 import type { MaskExtent } from '../../../layers';
 import { NormFilter, schedules, startingAt } from '../../../methods';
 import type { PolicyOptions, RateSchedule } from '../../../methods';
@@ -120,7 +120,7 @@ function zerosOf(kept: Uint8Array): number[] {
 }
 
 function areMasksFull(model: tf.LayersModel): boolean {
-  return maskedWeights(model).every(({ mask }) =>
+  return listMaskedWeights(model).every(({ mask }) =>
     mask
       .read()
       .dataSync()
@@ -243,7 +243,7 @@ describeOn(['cpu'], 'pruning during training', () => {
     pruning.event(0);
     expect(others.map((name) => valuesIn(model, name))).toEqual(before);
     const isKernelMask = new Map(
-      maskedWeights(model).map(({ mask, isKernel }) => [mask, isKernel] as const),
+      listMaskedWeights(model).map(({ mask, isKernel }) => [mask, isKernel] as const),
     );
     for (const [mask, isKernel] of isKernelMask) {
       if (!isKernel) expect(mask.read().dataSync().includes(0)).toBe(false);
@@ -352,14 +352,14 @@ describeOn(['cpu'], 'pruning during training', () => {
       parts.train(1);
       parts.pruning.event(0);
       const { keep } = parts.pruning.state();
-      const masks = maskedWeights(parts.model).map(({ mask }) =>
+      const masks = listMaskedWeights(parts.model).map(({ mask }) =>
         Float32Array.from(mask.read().dataSync()),
       );
       parts.pruning.restore({ keep: keepToJson(keepAll), held: keepToJson(keepAll) });
       expect(areMasksFull(parts.model)).toBe(true);
       parts.pruning.restore({ keep }); // as an earlier version saved it
       expect(
-        maskedWeights(parts.model).map(({ mask }) => Float32Array.from(mask.read().dataSync())),
+        listMaskedWeights(parts.model).map(({ mask }) => Float32Array.from(mask.read().dataSync())),
       ).toEqual(masks);
       parts.dispose();
     },

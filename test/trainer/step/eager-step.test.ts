@@ -3,7 +3,7 @@ import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { startEngine } from '../../../backend/engine';
 import {
   clearMasks,
-  maskedWeights,
+  listMaskedWeights,
   prunable,
   setMasks,
   weightsByName,
@@ -186,7 +186,7 @@ describeOn(['cpu', 'tensorflow', 'wasm'], 'EagerStep', () => {
     setMasks(model, keep);
     zeroMasked(model);
     const names = new Map([...weightsByName(model)].map(([name, weight]) => [weight, name]));
-    for (const { weight, mask } of maskedWeights(model)) {
+    for (const { weight, mask } of listMaskedWeights(model)) {
       optimizer.mask(names.get(weight)!, mask.read());
     }
     for (let index = 0; index < 50; index++) run(step);

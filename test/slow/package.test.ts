@@ -88,7 +88,7 @@ const foreignFaults = [
 ].map((fault) => `node_modules/@tensorflow/tfjs-layers/dist/${fault}`);
 
 /** Links of the README that only the repository follows: the package leaves its documentation out. */
-const repositoryOnly = /^(docs\/|CONTRIBUTING\.md$)/;
+const repositoryOnly = /^(docs\/|examples\/|CONTRIBUTING\.md$)/;
 
 /** Runs npm quietly, as a user would who has no options of this project in the environment. */
 async function npm(args: readonly string[], cwd: string): Promise<string> {

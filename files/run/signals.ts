@@ -9,6 +9,8 @@ const STOP_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGUSR1'] as const satisfies readonl
  */
 export function ignoreStopSignals(): void {
   for (const signal of STOP_SIGNALS) process.on(signal, () => undefined);
+  // An end that is asked for keeps the handlers to the last; one that comes by itself takes them away first.
+  process.once('beforeExit', () => process.exit());
 }
 
 /** The exit code of a run that a signal stopped and `--resume` continues. */

@@ -1,9 +1,7 @@
 import type * as tf from '@tensorflow/tfjs';
 import { evaluationBatches } from '../data';
 import type { DataSet, ImageSet } from '../data';
-import { harden, mask, withoutTrainingLayers } from '../surgery';
 import { modelBytes, weightFileSizes, writeChecked } from '../formats';
-import type { Verification } from '../surgery';
 import type { Extras } from '../formats';
 import { keepAll } from '../graph';
 import type { KeepSet, Network } from '../graph';
@@ -15,6 +13,8 @@ import type { Measures } from '../report/table';
 import { evaluate } from '../measure/accuracy';
 import type { EvaluationOptions } from '../measure/accuracy';
 import { breathe } from '../stopping';
+import { harden, mask, withoutTrainingLayers } from '../surgery';
+import type { Verification } from '../surgery';
 import { writeProven } from './write-proven';
 import type { Pruned } from './write-proven';
 import type { FileLayer } from '../files';

@@ -7,34 +7,27 @@
 import type { ConfigOf } from '../config';
 import { dataSets } from '../data/catalogue';
 import type { DataSetId } from '../data/catalogue';
-import { chooseLearning, countImages } from '../data/recipe';
-import type { ImageCounts, Learning } from '../data/recipe';
+import { chooseLearning } from '../data/recipe';
+import type { Learning } from '../data/recipe';
 
-/** The options that say how many images are looked at; null, or missing, is the recipe's. */
+/** The options that say which images make a batch; null is the recipe's. */
 interface ImageChoice {
   readonly dataset: DataSetId;
-  /** Empty for all. */
-  readonly subsetClasses: readonly string[];
-  readonly validationFraction: number;
   readonly batchSize: number | null;
-  readonly limitTrain?: number | null;
-  readonly limitTest?: number | null;
-  readonly limitValidation?: number | null;
+}
+
+interface BatchSize {
+  readonly batchSize: number;
 }
 
 /** The options of a training with nothing left to the recipe. */
-export type TrainingConfig = Omit<ConfigOf<'train'>, keyof Learning | keyof ImageCounts> &
+export type TrainingConfig = Omit<ConfigOf<'train'>, keyof Learning | 'batchSize'> &
   Learning &
-  ImageCounts;
+  BatchSize;
 
-/** The options with the recipe's batches and numbers of images where they name none. */
-export function resolveImages<C extends ImageChoice>(
-  config: C,
-): Omit<C, keyof ImageCounts> & ImageCounts {
-  const { dataset, subsetClasses, validationFraction } = config;
-  const { recipe, classes } = dataSets[dataset];
-  const share = [subsetClasses.length || classes.length, classes.length] as const;
-  return { ...config, ...countImages(config, recipe, { share, validationFraction }) };
+/** The options with the recipe's batches where they name none; how many images there are tells the data set alone. */
+export function resolveImages<C extends ImageChoice>(config: C): Omit<C, 'batchSize'> & BatchSize {
+  return { ...config, batchSize: config.batchSize ?? dataSets[config.dataset].recipe.batchSize };
 }
 
 /** The options of a training with all that the recipe says where they say nothing. */

@@ -1,3 +1,5 @@
+import type { ImageLimits } from './recipe';
+
 /** One split: `count` images, pixels uint8 NHWC, labels in [0, number of classes). Treat as frozen. */
 export interface ImageSet {
   readonly count: number;
@@ -74,6 +76,8 @@ export interface DataOptions {
   readonly limitValidation?: number | undefined;
   /** Test images wanted, balanced by class. @default 0, all */
   readonly limitTest?: number | undefined;
+  /** What is taken of a split of which no number is wanted, as far as there are so many. @default all */
+  readonly usual?: Partial<ImageLimits> | undefined;
   /** Fraction of each class held out of the training images, in [0, 1). @default 0.1 */
   readonly validationFraction?: number | undefined;
 }

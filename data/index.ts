@@ -19,8 +19,8 @@ export type {
   Recipe,
 } from './data-set';
 export { readDataSet } from './load';
-export { chooseLearning, countImages } from './recipe';
-export type { Asked, ImageCounts, Learning } from './recipe';
+export { chooseLearning, usualLimits } from './recipe';
+export type { Asked, ImageCounts, ImageLimits, Learning } from './recipe';
 export { channelStatistics } from './statistics';
 export { subsetOf } from './subset';
 

@@ -4,6 +4,7 @@ import { DataError } from './data-error';
 import type { DataOptions, DataSet, DataSetEntry, FileDigest, ImageSet } from './data-set';
 import { sha256 } from './files';
 import { USUAL_FRACTION } from './recipe';
+import type { ImageLimits } from './recipe';
 import { balanceSubset, selectImages, splitByClass } from './split';
 
 /**
@@ -29,7 +30,7 @@ export async function readDataSet(
   const readTest = () => {
     const found = opened.readTest().images;
     checkAlike(images, found, opened.place);
-    return limitImages(found, options.limitTest, seedOf('test', options.seed), 'limitTest');
+    return limitImages(found, options, 'limitTest', seedOf('test', options.seed));
   };
   const { classes, mean, deviation, augmentation, recipe } = entry;
   return {
@@ -50,11 +51,13 @@ export async function readDataSet(
 
 function splitTraining(
   images: ImageSet,
-  { seed, limitTrain, limitValidation, validationFraction = USUAL_FRACTION }: DataOptions,
+  options: DataOptions,
 ): { train: ImageSet; validation: ImageSet } {
+  const { seed, validationFraction = USUAL_FRACTION } = options;
   const { kept, heldOut } = splitByClass(images.labels, {
     fraction: validationFraction,
     seed: seedOf('validation', seed),
+    least: validationFraction === USUAL_FRACTION ? 1 : 0,
   });
   if (kept.length === 0 || (heldOut.length === 0 && validationFraction > 0)) {
     throw new OptionError({
@@ -63,22 +66,27 @@ function splitTraining(
       received: `${validationFraction}: ${kept.length} of ${images.count} to train on, ${heldOut.length} held out`,
     });
   }
-  const part = (indexes: Uint32Array, limit: number | undefined, option: string) =>
-    limitImages(selectImages(images, indexes), limit, seedOf(option, seed), option);
-  return {
-    train: part(kept, limitTrain, 'limitTrain'),
-    validation: part(heldOut, limitValidation, 'limitValidation'),
-  };
+  const part = (indexes: Uint32Array, option: keyof ImageLimits) =>
+    limitImages(selectImages(images, indexes), options, option, seedOf(option, seed));
+  return { train: part(kept, 'limitTrain'), validation: part(heldOut, 'limitValidation') };
 }
 
-function limitImages(images: ImageSet, limit = 0, seed: number, option: string): ImageSet {
-  if (limit > images.count) {
+/** The images that are looked at: what is wanted must be there, of what is usual there may be fewer. */
+function limitImages(
+  images: ImageSet,
+  options: DataOptions,
+  option: keyof ImageLimits,
+  seed: number,
+): ImageSet {
+  const wanted = options[option];
+  if (wanted !== undefined && wanted > images.count) {
     throw new OptionError({
       option,
       allowed: `at most the ${images.count} there are`,
-      received: limit,
+      received: wanted,
     });
   }
+  const limit = wanted ?? Math.min(options.usual?.[option] ?? 0, images.count);
   return limit === 0 || limit === images.count
     ? images
     : selectImages(images, balanceSubset(images.labels, { limit, seed }));

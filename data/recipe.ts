@@ -22,12 +22,16 @@ export interface Learning {
   readonly weightDecay: number;
 }
 
-/** How many images are looked at; a limit of 0 takes all. */
-export interface ImageCounts {
-  readonly batchSize: number;
+/** How many images of each split are looked at; 0 takes all. */
+export interface ImageLimits {
   readonly limitTrain: number;
   readonly limitTest: number;
   readonly limitValidation: number;
+}
+
+/** How many images are looked at, and how many at once. */
+export interface ImageCounts extends ImageLimits {
+  readonly batchSize: number;
 }
 
 /** Adam's usual rate, where the recipe's is SGD's. */
@@ -62,22 +66,20 @@ interface ImageShares {
 }
 
 /**
- * How many images are looked at, with the recipe's numbers where none are asked for.
+ * How many images the recipe looks at where nobody asks for a number: as many as there are, where there are fewer.
  *
  * @param share how many classes are looked at of how many: what the recipe takes of all, it takes of each.
  * @param validationFraction where it is not the usual one, all that it holds out is looked at.
  */
-export function countImages(
-  asked: Asked<ImageCounts>,
+export function usualLimits(
   recipe: Recipe,
   { share = [1, 1], validationFraction = USUAL_FRACTION }: ImageShares = {},
-): ImageCounts {
+): ImageLimits {
   const sharedOf = (limit: number): number => Math.floor((limit * share[0]) / share[1]);
   const isUsual = validationFraction === USUAL_FRACTION;
   return {
-    batchSize: asked.batchSize ?? recipe.batchSize,
-    limitTrain: asked.limitTrain ?? sharedOf(recipe.limitTrain),
-    limitTest: asked.limitTest ?? sharedOf(recipe.limitTest),
-    limitValidation: asked.limitValidation ?? (isUsual ? sharedOf(recipe.limitValidation) : 0),
+    limitTrain: sharedOf(recipe.limitTrain),
+    limitTest: sharedOf(recipe.limitTest),
+    limitValidation: isUsual ? sharedOf(recipe.limitValidation) : 0,
   };
 }

@@ -5,15 +5,18 @@ import type { ImageSet } from './data-set';
  * Parts each class of `labels` by the seed: `round(fraction * size of the class)` images are held out.
  *
  * @param fraction in [0, 1).
+ * @param least images held out of each class that has more, where the fraction of no class makes one. Default 0.
  * @returns image indexes, ascending; disjoint, and together all of them.
  */
 export function splitByClass(
   labels: Uint16Array,
-  { fraction, seed }: { fraction: number; seed: number },
+  { fraction, seed, least = 0 }: { fraction: number; seed: number; least?: number },
 ): { kept: Uint32Array; heldOut: Uint32Array } {
   const { ranks, sizes } = ranksInClass(labels, seed);
-  const isHeldOut = (index: number) =>
-    ranks[index]! < Math.round(fraction * sizes.get(labels[index]!)!);
+  const isTooSmall = [...sizes.values()].every((size) => Math.round(fraction * size) === 0);
+  const shareOf = (size: number): number =>
+    isTooSmall ? Math.min(least, size - 1) : Math.round(fraction * size);
+  const isHeldOut = (index: number) => ranks[index]! < shareOf(sizes.get(labels[index]!)!);
   const all = Uint32Array.from(labels.keys());
   return {
     kept: all.filter((index) => !isHeldOut(index)),

@@ -1,9 +1,10 @@
-import { countImages, dataSets, readDataSet, subsetOf } from '../data';
-import type { Asked, DataSet, DataSetEntry, DataSetId, ImageCounts } from '../data';
+import { dataSets, readDataSet, subsetOf, usualLimits } from '../data';
+import type { Asked, DataSet, DataSetEntry, DataSetId, ImageLimits } from '../data';
 import { OptionError } from '../errors';
+import { pickGiven } from './pick-given';
 
 /** What chooses images. */
-export interface ImageOptions extends Asked<Omit<ImageCounts, 'batchSize'>> {
+export interface ImageOptions extends Asked<ImageLimits> {
   /** A data set that is loaded, or the name of one. */
   readonly data: DataSet | DataSetId;
   /** Folder of its files; null for the usual places. */
@@ -18,6 +19,8 @@ export interface ImageOptions extends Asked<Omit<ImageCounts, 'batchSize'>> {
   readonly seed?: number;
 }
 
+const limitNames: readonly (keyof ImageLimits)[] = ['limitTrain', 'limitTest', 'limitValidation'];
+
 /**
  * Loads the images that the options choose; a data set that is loaded is answered as it is.
  *
@@ -30,9 +33,9 @@ export async function loadImages({ data, ...options }: ImageOptions): Promise<Da
   const { dataDir, download, seed = 1, validationFraction, subsetClasses = [] } = options;
   const share = [subsetClasses.length || whole.classes.length, whole.classes.length] as const;
   const parts = { share, ...(validationFraction !== undefined && { validationFraction }) };
-  const { limitTrain, limitTest, limitValidation } = countImages(options, whole.recipe, parts);
   const loaded = await readDataSet(data, chooseClasses(whole, subsetClasses), {
-    ...{ seed, validationFraction, limitTrain, limitTest, limitValidation },
+    ...{ seed, validationFraction, ...pickGiven(options, limitNames) },
+    usual: usualLimits(whole.recipe, parts),
     folder: dataDir ?? undefined,
     download: download === true || undefined,
   });

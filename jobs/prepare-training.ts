@@ -1,5 +1,5 @@
 import type * as tf from '@tensorflow/tfjs';
-import { batchCount, chooseLearning, countImages } from '../data';
+import { batchCount, chooseLearning } from '../data';
 import type { Asked, DataSet, ImageCounts, Learning, Recipe } from '../data';
 import { OptionError, requireWhole } from '../errors';
 import { requireWritable } from '../formats';
@@ -118,7 +118,7 @@ async function prepare(
   const data = await loadImages(options);
   const recipe = requireRecipe(data);
   const learning = chooseLearning(options, recipe);
-  const { batchSize } = countImages(options, recipe);
+  const batchSize = options.batchSize ?? recipe.batchSize;
   requireCounts(options, learning, batchSize);
   const stepsPerEpoch = batchCount(data.train.count, batchSize);
   requireTimes(options, learning, stepsPerEpoch);

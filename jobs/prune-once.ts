@@ -1,6 +1,5 @@
 import type * as tf from '@tensorflow/tfjs';
-import { countImages } from '../data';
-import type { ImageCounts } from '../data';
+import type { Asked, ImageCounts } from '../data';
 import { OptionError } from '../errors';
 import { writeForms } from '../formats';
 import { chooseInputShapes, describeSizes, keepAll, Network } from '../graph';
@@ -40,7 +39,7 @@ import { findTarget, HIGHEST_RATE } from './targets';
 
 /** What is pruned without training, and by what. */
 export interface PruneOptions
-  extends RemovalOptions, Partial<Omit<ImageOptions, keyof ImageCounts>>, Partial<ImageCounts> {
+  extends RemovalOptions, Partial<Omit<ImageOptions, keyof ImageCounts>>, Asked<ImageCounts> {
   /** A model, which is borrowed and stays as it is, or the path of a model.json. */
   readonly model: tf.LayersModel | string;
   /** Images, where a method, `maxDrop` or `bnBatches` looks at some, or to measure the small network on. */
@@ -208,7 +207,7 @@ async function loadImagesFor(
   progress.note(
     `images of ${data.name}: ${data.train.count} training, ${data.validation.count} validation`,
   );
-  const size = batchSize ?? (data.recipe && countImages({}, data.recipe).batchSize);
+  const size = batchSize ?? data.recipe?.batchSize;
   if (size !== undefined) return { data, batchSize: size };
   throw new OptionError({
     option: 'batchSize',

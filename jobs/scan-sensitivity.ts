@@ -1,8 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import * as tf from '@tensorflow/tfjs';
-import { countImages } from '../data';
-import type { DataSet, ImageCounts } from '../data';
+import type { Asked, DataSet, ImageCounts } from '../data';
 import { OptionError } from '../errors';
 import type { JsonObject } from '../files';
 import { modelPlace } from '../formats';
@@ -27,7 +26,7 @@ export interface ScanOptions
   extends
     Omit<RemovalOptions, 'rate' | 'maxDrop' | 'bnBatches' | 'format'>,
     Omit<ImageOptions, keyof ImageCounts>,
-    Partial<ImageCounts> {
+    Asked<ImageCounts> {
   /** A model, which is borrowed and stays as it is, or the path of a model.json. */
   readonly model: tf.LayersModel | string;
   /** Each in (0, 1), ascending. Default 0.1 to 0.9. */
@@ -109,8 +108,8 @@ async function scan(
 }
 
 function requireBatchSize({ batchSize }: ScanOptions, { name, recipe }: DataSet): number {
-  if (batchSize !== undefined) return batchSize;
-  if (recipe) return countImages({}, recipe).batchSize;
+  const size = batchSize ?? recipe?.batchSize;
+  if (size !== undefined) return size;
   throw new OptionError({ option: 'batchSize', problem: `must be given: ${name} has no recipe` });
 }
 

@@ -12,9 +12,9 @@ function training(...argv: string[]): TrainingConfig {
 
 describe('the recipe', () => {
   it('fills in all that is left to it', () => {
-    const { epochs, batchSize, learningRate, weightDecay, limitTrain } = dataSets.cifar10.recipe;
+    const { epochs, batchSize, learningRate, weightDecay } = dataSets.cifar10.recipe;
     expect(training('--dataset', 'cifar10')).toMatchObject({
-      ...{ epochs, batchSize, learningRate, weightDecay, limitTrain },
+      ...{ epochs, batchSize, learningRate, weightDecay },
       ...{ optimizer: 'sgd', lrSchedule: 'cosine', warmupEpochs: 0, lrDecay: 0.2 },
       milestones: [60, 120, 160],
     });
@@ -30,22 +30,10 @@ describe('the recipe', () => {
     expect(training('--learning-rate', '0.3', '--optimizer', 'adam').learningRate).toBe(0.3);
   });
 
-  it('counts fewer images of fewer classes, but not what is asked for', () => {
-    const { limitTrain, limitValidation } = dataSets.mnist.recipe;
-    const of = ['--subset-classes', '0,1,2'];
-    expect(training()).toMatchObject({ limitTrain, limitValidation, limitTest: 0 });
-    expect(training(...of)).toMatchObject({
-      limitTrain: 0.3 * limitTrain,
-      limitValidation: 0.3 * limitValidation,
-    });
-    expect(training(...of, '--limit-train', '50').limitTrain).toBe(50);
-  });
-
-  it('takes all that another fraction holds out', () => {
-    expect(training('--validation-fraction', '0.2').limitValidation).toBe(0);
-    const argv = ['evaluate', '--model', 'm', '--validation-fraction', '0.2'];
-    const { config } = parse(argv, {}) as Run<'evaluate'>;
-    expect(resolveImages(config)).toMatchObject({ limitValidation: 0, batchSize: 64 });
+  it('leaves the numbers of images to the data set, which knows how many there are', () => {
+    expect(training()).toMatchObject({ limitTrain: null, limitTest: null, batchSize: 64 });
+    const { config } = parse(['evaluate', '--model', 'm'], {}) as Run<'evaluate'>;
+    expect(resolveImages(config)).toMatchObject({ limitTest: null, batchSize: 64 });
   });
 
   it('leaves the options as they are saved', () => {

@@ -48,6 +48,25 @@ describe('readDataSet', () => {
     expect(numbersOf(part.train).every((number) => kept.has(number))).toBe(true);
   });
 
+  it('takes of what is usual as many as there are, and all where 0 is wanted', async () => {
+    const usual = { limitTrain: 12, limitValidation: 10, limitTest: 40 };
+    const part = await read({ usual });
+    expect([part.train.count, part.validation.count, part.test.count]).toEqual([12, 9, 30]);
+    expect(part.train).toEqual((await read({ limitTrain: 12 })).train);
+    const wanted = await read({ usual, limitTrain: 0, limitValidation: 3 });
+    expect([wanted.train.count, wanted.validation.count]).toEqual([81, 3]);
+  });
+
+  it('holds out one image of each class that can spare it where the usual fraction makes none', async () => {
+    const few = numberedImages(7);
+    const tiny = { ...few, labels: Uint16Array.of(0, 0, 0, 0, 1, 1, 2) };
+    const { train, validation } = await readDataSet('tiny', countingEntry(tiny, images(30)), {
+      seed: 1,
+    });
+    expect(classCounts(train)).toEqual([3, 1, 1]); // round(0.1 * 4) = 0
+    expect(classCounts(validation)).toEqual([1, 1, 0]);
+  });
+
   it('holds out the same images whatever the limit on training images', async () => {
     const [all, part] = [await read(), await read({ limitTrain: 12 })];
     expect(part.validation).toEqual(all.validation);

@@ -43,13 +43,13 @@ const renamed: Readonly<Record<string, Key>> = {
 /** `minKeep must be ...` is `--min-keep must be ...` where the command line has such an option. */
 function spellOption({ option, problem, message }: OptionError): string {
   const known = options.get(renamed[option] ?? (option as Key));
-  return known ? `--${known.arg} ${problem}` : message;
+  return spellNames(known ? `--${known.arg} ${problem}` : message);
 }
 
 /** An option that a message names as a way out: `the option force` is `--force`. */
 function spellNames(message: string): string {
   return message.replace(/\bthe option (\w+)/g, (words, key: string) => {
-    const known = options.get(key as Key);
+    const known = options.get(renamed[key] ?? (key as Key));
     return known ? `--${known.arg}` : words;
   });
 }

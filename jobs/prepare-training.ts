@@ -23,6 +23,7 @@ import { loadModel, requireFit } from './load-model';
 import type { LoadedModel, ModelOptions } from './load-model';
 import { loadTeacher } from './load-teacher';
 import type { Teacher, TeacherOptions } from './load-teacher';
+import { requireMore } from './more-epochs';
 import { requireEvents } from './pruning-times';
 import type { TimeOptions } from './pruning-times';
 import { findTarget, HIGHEST_RATE, meetTarget } from './targets';
@@ -45,6 +46,8 @@ export interface TrainingOptions
     SgdChoice {
   /** Of every random choice. Default 1. */
   readonly seed?: number;
+  /** Beyond `epochs`, to which learning rate and schedule keep; a run that is done can be lengthened by it. Default 0. */
+  readonly moreEpochs?: number;
   /** Random crops and flips: `auto` where the data set names some. Default auto. */
   readonly augment?: 'auto' | 'on' | 'off';
   /** In [0, 1). Default 0. */
@@ -118,10 +121,11 @@ async function prepare(
   const data = await loadImages(options);
   const recipe = requireRecipe(data);
   const learning = chooseLearning(options, recipe);
+  const epochs = learning.epochs + requireMore(options, learning);
   const batchSize = options.batchSize ?? recipe.batchSize;
   requireCounts(options, learning, batchSize);
   const stepsPerEpoch = batchCount(data.train.count, batchSize);
-  requireTimes(options, learning, stepsPerEpoch);
+  requireTimes(options, { ...learning, epochs }, stepsPerEpoch);
   const learningRate = createLearningRate(learning, stepsPerEpoch);
   requireValidation(data, 'by which the best epoch is chosen');
   const dense = await loadDense(options, data);
@@ -146,7 +150,7 @@ async function prepare(
       optimizer.dispose();
     },
   });
-  const learnt = { batchSize, epochs: learning.epochs, learningRate, optimizer, teacher };
+  const learnt = { batchSize, epochs, learningRate, optimizer, teacher };
   return { ...learnt, data, network, pruning, met, planned, options: chosen, source: dense.source };
 }
 

@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 import { OptionError, StoppedError } from '../errors';
 import type { JsonObject } from '../files';
 import { RunDirectory } from '../files/run/run-directory';
-import type { EnvironmentFacts } from '../files/run/run-directory';
+import type { EnvironmentFacts } from '../files/run/environment-facts';
 import { writeForms } from '../formats';
 import { removedUnits } from '../graph';
 import type { KeepSet, Network } from '../graph';
@@ -12,7 +12,7 @@ import type { FinalRate } from '../measure/search/target';
 import { blockLayers } from '../models';
 import { createProgress } from '../report/progress';
 import type { Progress } from '../report/progress';
-import { Trainer } from '../trainer';
+import { DivergedError, Trainer } from '../trainer';
 import type { Best, TrainingObserver } from '../trainer';
 import { describeLayerRate, describeOptions, nameMethod, USUAL_RATE } from './choose-method';
 import { createClassifier, handOver, sampleImages } from './hand-over';
@@ -107,23 +107,28 @@ export async function runTraining(
   { config, identity, environment }: RunRecord,
   options: RunOptions & { readonly resume: boolean },
 ): Promise<TrainedAndPruned> {
-  const { model, teacher } = prepared.options;
+  const { model, teacher, note } = prepared.options;
   await requireNotRead(run.export, [model, teacher]);
   try {
     await run.writeConfig(config);
-    await run.writeEnvironment(environment);
+    const changed = await run.writeEnvironment(environment);
+    if (changed.length > 0)
+      note?.(`the run goes on, but may end in other bits: ${changed.join('; ')}`);
     await run.setStatus('running');
     const result = await trainIn(run, prepared, identity, options);
     await run.setStatus('done');
     return result;
   } catch (error) {
     // The disk that may have failed takes this too, or the first error is what counts.
-    const isStopped = error instanceof StoppedError;
-    await run
-      .setStatus(isStopped ? 'stopped' : 'failed', isStopped ? {} : { reason: String(error) })
-      .catch(() => undefined);
+    await recordEnd(run, error).catch(() => undefined);
     throw error;
   }
+}
+
+async function recordEnd(run: RunDirectory, error: unknown): Promise<void> {
+  if (error instanceof StoppedError) return run.setStatus('stopped');
+  const details = { reason: String(error), diverged: error instanceof DivergedError };
+  return run.setStatus('failed', details);
 }
 
 async function trainIn(

@@ -14,6 +14,16 @@ export const trainingOptions = {
     defaultDoc: recipe,
     commands: ['train'],
   }),
+  moreEpochs: option({
+    doc:
+      'epochs beyond those, for which a run that is done goes on (--resume); --resume --epochs N of a run of fewer ' +
+      'says the same; not with cosine, which ends with the epochs',
+    group: 'Training',
+    format: whole({ from: 0 }),
+    default: 0,
+    commands: ['train'],
+    mayChange: true, // what comes after the epochs changes nothing of what comes before
+  }),
   batchSize: option({
     doc: 'images per step',
     group: 'Training',

@@ -5,7 +5,6 @@
  */
 
 import * as fs from 'node:fs';
-import * as os from 'node:os';
 import * as path from 'node:path';
 import { OptionError } from '../../errors';
 import type { FileLayer } from '../file-layer';
@@ -16,19 +15,13 @@ import { ensureFolder } from '../folders';
 import { canonicalJson } from '../json';
 import { sweepLeftovers } from '../leftovers';
 import { replaceFile } from '../write';
+import { compareEnvironments, describeEnvironment } from './environment-facts';
+import type { EnvironmentFacts } from './environment-facts';
 import { RunDirectoryError } from './run-directory-error';
 import { RunLock, lockName } from './run-lock';
 import type { ClaimName } from './run-lock';
 import { configName, readJsonObject, readStatus, statusFormat, statusName } from './run-status';
 import type { RunState, RunStatus } from './run-status';
-
-/** The facts of a machine that make a run repeatable; nothing else is written. */
-export interface EnvironmentFacts {
-  readonly backend?: string;
-  readonly device?: string;
-  /** Library name to version. */
-  readonly versions?: Readonly<Record<string, string>>;
-}
 
 /** How `RunDirectory` reaches the disk, and what a new run is called. */
 export interface RunDirectoryOptions {
@@ -42,18 +35,7 @@ export interface RunDirectoryOptions {
   readonly claim?: ClaimName;
 }
 
-/** Settings of the engine that change numbers or speed; no other variable is looked at. */
-const environmentVariables = [
-  'CUDA_VISIBLE_DEVICES',
-  'NODE_ENV',
-  'OMP_NUM_THREADS',
-  'TF_CPP_MIN_LOG_LEVEL',
-  'TF_DETERMINISTIC_OPS',
-  'TF_ENABLE_ONEDNN_OPTS',
-  'TF_NUM_INTEROP_THREADS',
-  'TF_NUM_INTRAOP_THREADS',
-  'UV_THREADPOOL_SIZE',
-] as const;
+const environmentName = 'environment.json';
 
 /** A run's folder, held by this process until it is released. */
 export class RunDirectory implements Disposable {
@@ -147,25 +129,17 @@ export class RunDirectory implements Disposable {
     return readJsonObject(file, this.files);
   }
 
-  /** Writes environment.json: the given facts, the machine, and a fixed list of settings. */
-  async writeEnvironment(facts: EnvironmentFacts = {}): Promise<void> {
-    const { backend = null, device = null, versions = {} } = facts;
-    const set = environmentVariables.flatMap((name) => {
-      const value = process.env[name];
-      return value === undefined ? [] : [[name, value] as const];
-    });
-    await this.writeJson('environment.json', {
-      backend,
-      device,
-      versions,
-      node: process.versions.node,
-      platform: `${process.platform} ${process.arch}`,
-      system: os.release(),
-      processor: os.cpus()[0]?.model ?? null,
-      cores: os.availableParallelism(),
-      memoryBytes: os.totalmem(),
-      variables: Object.fromEntries(set),
-    });
+  /**
+   * Writes environment.json: the given facts, the machine, and a fixed list of settings.
+   *
+   * @returns what differs from the one that it replaces so that the run may end in other bits, in words.
+   */
+  async writeEnvironment(facts: EnvironmentFacts = {}): Promise<string[]> {
+    const now = describeEnvironment(facts);
+    const file = path.join(this.path, environmentName);
+    const before = await readJsonObject(file, this.files).catch(() => null); // a new run has none
+    await this.writeJson(environmentName, now);
+    return before === null ? [] : compareEnvironments(before, now);
   }
 
   /** Gives the directory back; a second call does nothing. */

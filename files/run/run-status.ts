@@ -24,6 +24,14 @@ export const statusName = 'status.json';
 export const configName = 'config.json';
 const jsonLimit = 16_777_216; // bytes
 
+/** Whether a run diverged: gone on with as it is, it would again, being deterministic. */
+export function hasDiverged({ state, details }: RunStatus): boolean {
+  const { diverged, reason } = details;
+  // Version 0.1.0 wrote the reason alone.
+  const isSaid = typeof reason === 'string' && reason.startsWith('DivergedError');
+  return state === 'failed' && (diverged === true || isSaid);
+}
+
 /** What status.json in a folder says. @throws {RunDirectoryError} when there is none that can be read. */
 export async function readStatus(folder: string, files: FileLayer): Promise<RunStatus> {
   const value = await readJsonObject(path.join(folder, statusName), files);

@@ -1,5 +1,5 @@
 import { SecateurError } from '../../errors';
-import { canonicalJson } from '../json';
+import { canonicalJson, isJsonObject } from '../json';
 import type { JsonObject, JsonValue } from '../json';
 
 /** A checkpoint belongs to another run than the one that was asked for. */
@@ -19,10 +19,37 @@ export function requireSameRun(ours: JsonObject, theirs: JsonObject): void {
   throw new ResumeMismatchError(`the checkpoint belongs to another run: ${differing.join('; ')}`);
 }
 
+/** What is told by its content: a hash says nothing to a person. */
+const ofContent: Readonly<Record<string, string>> = {
+  data: 'the images are others (the option data)',
+  teacher: 'the network of the option teacher is another',
+};
+
 function differences(ours: JsonObject, theirs: JsonObject): string[] {
-  const keys = new Set([...Object.keys(ours), ...Object.keys(theirs)]);
-  const text = (value: JsonValue | undefined): string => canonicalJson(value ?? null);
-  return [...keys]
-    .filter((key) => text(ours[key]) !== text(theirs[key]))
-    .map((key) => `${key} was ${text(theirs[key])}, is ${text(ours[key])}`);
+  return keysOf(ours, theirs).flatMap((key) => {
+    const [is, was] = [ours[key], theirs[key]];
+    if (isEqual(is, was)) return [];
+    if (key === 'config' && isJsonObject(is) && isJsonObject(was)) return optionsBetween(is, was);
+    const said = Object.hasOwn(ofContent, key) && is !== undefined && was !== undefined;
+    return [said ? ofContent[key]! : `${key} was ${tell(was)}, is ${tell(is)}`];
+  });
+}
+
+function optionsBetween(ours: JsonObject, theirs: JsonObject): string[] {
+  return keysOf(ours, theirs)
+    .filter((key) => !isEqual(ours[key], theirs[key]))
+    .map((key) => `the option ${key} was ${tell(theirs[key])}, is ${tell(ours[key])}`);
+}
+
+function keysOf(...objects: readonly JsonObject[]): string[] {
+  return [...new Set(objects.flatMap((object) => Object.keys(object)))];
+}
+
+function isEqual(one: JsonValue | undefined, other: JsonValue | undefined): boolean {
+  return canonicalJson(one ?? null) === canonicalJson(other ?? null);
+}
+
+/** A value for a person; that of an option that nobody named is its default. */
+function tell(value: JsonValue | undefined): string {
+  return value === undefined ? 'left to its default' : JSON.stringify(value);
 }

@@ -6,7 +6,7 @@ import * as path from 'node:path';
 import { afterAll, describe, expect, it, vi } from 'vitest';
 import type { FileLayer } from '../../../files';
 import { DiskError, isProcessAlive, nodeFiles, processStart } from '../../../files';
-import { newestUnfinished } from '../../../files/run/newest-unfinished';
+import { findNewestRuns } from '../../../files/run/newest-runs';
 import { RunDirectory } from '../../../files/run/run-directory';
 import { RunDirectoryError } from '../../../files/run/run-directory-error';
 import { RunInUseError } from '../../../files/run/run-lock';
@@ -230,13 +230,13 @@ describe('the newest unfinished run', () => {
 
   it('is the one made last that is not done', async () => {
     const root = newRoot();
-    expect(await newestUnfinished(root)).toBeNull();
+    expect((await findNewestRuns(root)).unfinished).toBeNull();
     await make(root, 1, false);
     const second = await make(root, 2, false);
     await make(root, 3, true);
-    expect(await newestUnfinished(root)).toBe(second);
+    expect((await findNewestRuns(root)).unfinished).toBe(second);
     const last = await make(root, 4, false);
-    expect(await newestUnfinished(root)).toBe(last);
+    expect((await findNewestRuns(root)).unfinished).toBe(last);
   });
 
   it('is, of those made in one moment, the one with the highest number', async () => {
@@ -244,7 +244,7 @@ describe('the newest unfinished run', () => {
     let last = '';
     for (let count = 0; count < 11; count++) last = await make(root, 1, false);
     expect(path.basename(last)).toBe('2026-01-01T00-00-01_run-11');
-    expect(await newestUnfinished(root)).toBe(last);
+    expect((await findNewestRuns(root)).unfinished).toBe(last);
   });
 
   it('is not a stray file, an empty folder, or a run that never got its configuration', async () => {
@@ -253,7 +253,32 @@ describe('the newest unfinished run', () => {
     fs.mkdirSync(path.join(root, 'zzz'));
     fs.writeFileSync(path.join(root, 'notes.txt'), '');
     (await RunDirectory.create(null, root, { now })).release();
-    expect(await newestUnfinished(root)).toBe(run);
+    expect((await findNewestRuns(root)).unfinished).toBe(run);
+  });
+
+  it.each([
+    { reason: 'DivergedError: the loss became NaN', diverged: true },
+    { reason: 'DivergedError: as the first version says it' },
+  ])('is not a run that diverged, and would again: %j', async (details) => {
+    const root = newRoot();
+    const stopped = await make(root, 1, false);
+    const diverged = await make(root, 2, false);
+    const done = await make(root, 3, true);
+    {
+      using run = await RunDirectory.open(diverged);
+      await run.setStatus('failed', details);
+    }
+    expect(await findNewestRuns(root)).toEqual({ unfinished: stopped, diverged, done });
+  });
+
+  it('is one that a full disk ended', async () => {
+    const root = newRoot();
+    const full = await make(root, 1, false);
+    {
+      using run = await RunDirectory.open(full);
+      await run.setStatus('failed', { reason: 'DiskError: no space left', diverged: false });
+    }
+    expect((await findNewestRuns(root)).unfinished).toBe(full);
   });
 });
 

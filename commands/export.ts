@@ -1,6 +1,6 @@
-import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
 import type { Run } from '../config/parse';
+import { readInputText } from '../files';
 import { modelPlace, requireFree } from '../formats';
 import { chooseInputShapes, Network } from '../graph';
 import { formatMacs } from '../report/table';
@@ -47,5 +47,5 @@ export async function exportModel(
 /** The pruning.json beside a model, which goes along with it; null where there is none. */
 async function readPruning(model: string): Promise<string | null> {
   const beside = path.join(path.dirname(await modelPlace(model)), 'pruning.json');
-  return fs.readFile(beside, 'utf8').catch(() => null);
+  return readInputText(beside).catch(() => null);
 }

@@ -1,8 +1,7 @@
-import { readFile } from 'node:fs/promises';
 import { OptionError } from '../errors';
 import type { ConfigOf } from '../config';
 import { checkRate } from '../methods/select/counts';
-import { isJsonObject } from '../files';
+import { isJsonObject, readInputText } from '../files';
 import type { JsonValue } from '../files';
 
 /** The form of a rates.json: `{ "format": ..., "rates": { "conv1": 0.3 } }`. */
@@ -23,8 +22,7 @@ export async function layerRatesOf({
 
 async function rulesOf(file: string): Promise<string[]> {
   try {
-    const text = await readFile(file, 'utf8');
-    const content = JSON.parse(text.replace(/^\ufeff/, '')) as JsonValue; // a byte order mark
+    const content = JSON.parse(await readInputText(file)) as JsonValue;
     const rates = isJsonObject(content) && content.format === RATES_FORMAT ? content.rates : null;
     if (!isJsonObject(rates ?? undefined)) {
       throw new TypeError(`it must hold {"format": "${RATES_FORMAT}", "rates": {PATTERN: X}}`);

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
-import { readFileSync, statSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, readSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { gunzipSync } from 'node:zlib';
+import { constants, gunzipSync } from 'node:zlib';
 import { DataError, messageOf } from './data-error';
 import type { FileDigest } from './data-set';
 
@@ -36,16 +36,46 @@ export function findFile(folder: string, name: string, remedy?: string): string 
 /**
  * The content of a file, decompressed if its name ends in `.gz`.
  *
- * @throws {DataError} when it cannot be read or is not whole.
+ * @param most bytes of content that are expected; not many more are ever decompressed.
+ * @throws {DataError} when it cannot be read, is not whole or holds more.
  */
-export function readWhole(path: string): Uint8Array {
-  try {
+export function readWhole(path: string, most = LARGEST_FILE_BYTES): Uint8Array {
+  const maxOutputLength = Math.min(most, LARGEST_FILE_BYTES);
+  const expected = `a whole, readable gzip file of at most ${maxOutputLength} bytes of content`;
+  return readAs(path, expected, () => {
     const bytes = readFileSync(path);
-    return path.endsWith('.gz')
-      ? gunzipSync(bytes, { maxOutputLength: LARGEST_FILE_BYTES })
-      : bytes;
+    return path.endsWith('.gz') ? gunzipSync(bytes, { maxOutputLength }) : bytes;
+  });
+}
+
+/** The first bytes of a file's content, decompressed if its name ends in `.gz`; fewer where it is shorter. Throws as `readWhole`. */
+export function readBeginning(path: string, bytes: number): Uint8Array {
+  return readAs(path, 'a readable gzip file', () => {
+    const packed = readFirst(path, Math.max(bytes, FIRST_PACKED_BYTES));
+    if (!path.endsWith('.gz')) return packed.subarray(0, bytes);
+    const finishFlush = constants.Z_SYNC_FLUSH; // the rest is not there, which is no fault
+    return gunzipSync(packed, { finishFlush }).subarray(0, bytes);
+  });
+}
+
+/** Enough to hold a header; at most 1,032 times as much comes out of it (deflate's highest ratio). */
+const FIRST_PACKED_BYTES = 4_096;
+
+function readFirst(path: string, count: number): Uint8Array {
+  const file = openSync(path, 'r');
+  try {
+    const buffer = Buffer.alloc(count);
+    return buffer.subarray(0, readSync(file, buffer, 0, count, 0));
+  } finally {
+    closeSync(file);
+  }
+}
+
+function readAs(path: string, ofPacked: string, read: () => Uint8Array): Uint8Array {
+  try {
+    return read();
   } catch (cause) {
-    const expected = path.endsWith('.gz') ? 'a whole, readable gzip file' : 'a readable file';
+    const expected = path.endsWith('.gz') ? ofPacked : 'a readable file';
     throw new DataError({ file: path, expected, found: messageOf(cause), cause });
   }
 }

@@ -1,8 +1,8 @@
 import { OptionError } from '../errors';
 import { DataError } from './data-error';
 import type { FileDigest, ImageSet, OpenedDataSet, SplitReading } from './data-set';
-import { digestOf, findFile, readWhole } from './files';
-import { parseIdxImages, parseIdxLabels } from './idx';
+import { digestOf, findFile, readBeginning, readWhole } from './files';
+import { idxLength, parseIdxImages, parseIdxLabels, readIdxSizes } from './idx';
 
 /** A published data set of four IDX files. */
 export interface IdxPublication {
@@ -57,17 +57,20 @@ function readSplit(
 ): SplitReading {
   const [imagesName, labelsName] = namesOf(split);
   const [imagesPath, labelsPath] = [paths.get(imagesName)!, paths.get(labelsName)!];
-  const imageBytes = readWhole(imagesPath);
-  const labelBytes = readWhole(labelsPath);
-  const images = parseIdxImages(imageBytes, imagesPath);
-  const labels = parseIdxLabels(labelBytes, labelsPath, publication.classes);
-  if (images.count !== labels.length) {
+  // What the headers say comes first: a few bytes of gzip may promise, or become, gigabytes.
+  const sizes = readIdxSizes(readBeginning(imagesPath, 16), 3, imagesPath);
+  const labelSizes = readIdxSizes(readBeginning(labelsPath, 8), 1, labelsPath);
+  if (sizes[0] !== labelSizes[0]) {
     throw new DataError({
       file: labelsPath,
-      expected: `${images.count} labels, one for each image of ${imagesPath}`,
-      found: `${labels.length}`,
+      expected: `${sizes[0]!} labels, one for each image of ${imagesPath}`,
+      found: `${labelSizes[0]!}`,
     });
   }
+  const imageBytes = readWhole(imagesPath, idxLength(sizes));
+  const labelBytes = readWhole(labelsPath, idxLength(labelSizes));
+  const images = parseIdxImages(imageBytes, imagesPath);
+  const labels = parseIdxLabels(labelBytes, labelsPath, publication.classes);
   const files = [digestOf(imagesName, imageBytes), digestOf(labelsName, labelBytes)];
   if (images.count === PUBLISHED_COUNT[split]) {
     checkDigest(files[0]!, imagesPath, publication);

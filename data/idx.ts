@@ -18,7 +18,7 @@ export interface IdxImages {
  * @throws {DataError} on a wrong magic number, a size of zero or a length that the header does not promise.
  */
 export function parseIdxImages(bytes: Uint8Array, file: string): IdxImages {
-  const [count, height, width] = readHeader(bytes, 3, file) as [number, number, number];
+  const [count, height, width] = readWholeSizes(bytes, 3, file) as [number, number, number];
   return { count, height, width, pixels: bytes.subarray(16) };
 }
 
@@ -29,7 +29,7 @@ export function parseIdxImages(bytes: Uint8Array, file: string): IdxImages {
  * @throws {DataError} as `parseIdxImages`, and on a label out of range.
  */
 export function parseIdxLabels(bytes: Uint8Array, file: string, classes: number): Uint16Array {
-  readHeader(bytes, 1, file);
+  readWholeSizes(bytes, 1, file);
   return checkLabels(Uint16Array.from(bytes.subarray(8)), classes, file);
 }
 
@@ -50,8 +50,15 @@ export function checkLabels(labels: Uint16Array, classes: number, file: string):
   return labels;
 }
 
-function readHeader(bytes: Uint8Array, rank: number, file: string): number[] {
-  const headerBytes = 4 + 4 * rank;
+/**
+ * The sizes that the header of an IDX file promises, one for each axis, the number of images first.
+ *
+ * @param bytes the beginning of the file, decompressed.
+ * @param rank  axes of the data: 3 of images, 1 of labels.
+ * @throws {DataError} on a short header, a wrong magic number and a size that no data set has.
+ */
+export function readIdxSizes(bytes: Uint8Array, rank: number, file: string): number[] {
+  const headerBytes = headerLength(rank);
   if (bytes.byteLength < headerBytes) {
     throw new DataError({
       file,
@@ -69,19 +76,34 @@ function readHeader(bytes: Uint8Array, rank: number, file: string): number[] {
     });
   }
   const sizes = Array.from({ length: rank }, (_, axis) => view.getUint32(4 + 4 * axis));
-  checkLength(bytes.byteLength, headerBytes, sizes, file);
-  return sizes;
+  const side = sizes.slice(1).find((size) => size > LONGEST_SIDE);
+  if (side === undefined) return sizes;
+  const expected = `images of at most ${LONGEST_SIDE} x ${LONGEST_SIDE}`;
+  throw new DataError({ file, expected, found: `sizes ${sizes.join(' x ')}` });
 }
 
-function checkLength(length: number, headerBytes: number, sizes: number[], file: string): void {
-  const promised = headerBytes + sizes.reduce((product, size) => product * size, 1);
-  if (sizes.includes(0) || promised !== length) {
-    throw new DataError({
-      file,
-      expected: `${promised} bytes for its sizes ${sizes.join(' x ')}, all above 0`,
-      found: `${length} bytes`,
-    });
-  }
+/** Bytes of a whole IDX file of these sizes. */
+export function idxLength(sizes: readonly number[]): number {
+  return headerLength(sizes.length) + sizes.reduce((product, size) => product * size, 1);
+}
+
+/** Pixels; a header that asks for more is damaged, or means harm. */
+const LONGEST_SIDE = 4_096;
+
+function headerLength(rank: number): number {
+  return 4 + 4 * rank;
+}
+
+/** As `readIdxSizes`, of a file that holds what its header promises. */
+function readWholeSizes(bytes: Uint8Array, rank: number, file: string): number[] {
+  const sizes = readIdxSizes(bytes, rank, file);
+  const promised = idxLength(sizes);
+  if (!sizes.includes(0) && promised === bytes.byteLength) return sizes;
+  throw new DataError({
+    file,
+    expected: `${promised} bytes for its sizes ${sizes.join(' x ')}, all above 0`,
+    found: `${bytes.byteLength} bytes`,
+  });
 }
 
 function hex(value: number): string {

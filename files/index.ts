@@ -3,6 +3,7 @@ export { asDiskError, DiskError, errorCode } from './disk-error';
 export { nodeFiles, refuseOversize } from './file-layer';
 export type { FileLayer, OpenFile } from './file-layer';
 export { ensureFolder, removeTree } from './folders';
+export { readInput, readInputText } from './input-file';
 export { canonicalJson, isForbiddenKey, isJsonObject, parseCanonicalJson } from './json';
 export type { JsonObject, JsonValue } from './json';
 export { Leftover, sweepLeftovers } from './leftovers';

@@ -1,7 +1,7 @@
 /** Who writes and who reads each form of the catalogue. */
-import { readFile } from 'node:fs/promises';
 import * as path from 'node:path';
 import type * as tf from '@tensorflow/tfjs';
+import { readInput } from '../files';
 import { disposeWeights, stock } from '../layers';
 import { formatCatalogue, formatIds } from './catalogue';
 import type { FormatId } from './catalogue';
@@ -43,8 +43,8 @@ export const fileFormats = {
 
 /** The network of a compressed weight file and the model.json beside it. */
 async function readBeside(file: string): Promise<tf.LayersModel> {
-  const json = await readFile(path.join(path.dirname(file), formatCatalogue.tfjs.file));
-  return readSparse(await readFile(file), json);
+  const json = await readInput(path.join(path.dirname(file), formatCatalogue.tfjs.file));
+  return readSparse(await readInput(file, Infinity), json);
 }
 
 /**

@@ -1,4 +1,5 @@
 import { OptionError } from '../errors';
+import { createGlob } from './glob';
 
 /**
  * Which layers may lose filters. A pattern is one of
@@ -39,11 +40,11 @@ export function matchPattern(
   layers: readonly SelectableLayer[],
 ): ReadonlySet<string> {
   const kind = (['class', 'role'] as const).find((prefix) => pattern.startsWith(`${prefix}:`));
-  const expression = globExpression(kind ? pattern.slice(kind.length + 1) : pattern);
+  const isNamed = createGlob(kind ? pattern.slice(kind.length + 1) : pattern);
   const asked = (layer: SelectableLayer): string | null => layer[fields[kind ?? 'path']];
   const found = layers.filter((layer) => {
     const name = asked(layer);
-    return name !== null && expression.test(name);
+    return name !== null && isNamed(name);
   });
   if (found.length > 0) return new Set(found.map(({ path }) => path));
   const known = [...new Set(layers.flatMap((layer) => asked(layer) ?? []))];
@@ -82,16 +83,4 @@ export function selector(
     const isSelected = !selected || producers.some((layer) => selected.has(layer));
     return isSelected ? null : 'not selected (only)';
   };
-}
-
-function globExpression(pattern: string): RegExp {
-  const source = pattern
-    .split(/(\*\*|\*|\?)/)
-    .map((part) => {
-      if (part === '**') return '.*';
-      if (part === '*') return '[^/]*';
-      return part === '?' ? '[^/]' : part.replace(/[.+^${}()|[\]\\]/g, '\\$&');
-    })
-    .join('');
-  return new RegExp(`^${source}$`);
 }

@@ -1,8 +1,8 @@
 /** What pruning without training needs, at one rate or several: scores, a choice, and inputs for the proof. */
-import { readFile } from 'node:fs/promises';
 import type * as tf from '@tensorflow/tfjs';
 import type { DataSet } from '../data';
 import { OptionError } from '../errors';
+import { readInputText } from '../files';
 import type { JsonValue } from '../files';
 import type { FormatId } from '../formats';
 import { Network, readSchema, removedUnits } from '../graph';
@@ -98,7 +98,7 @@ export async function applySchema(
   file: string,
 ): Promise<Network['graph']> {
   try {
-    return readSchema(JSON.parse(await readFile(file, 'utf8')) as JsonValue, graph);
+    return readSchema(JSON.parse(await readInputText(file)) as JsonValue, graph);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     const problem = `${file}: ${reason}`;

@@ -1,7 +1,7 @@
 import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
 import type * as tf from '@tensorflow/tfjs';
-import { isJsonObject } from '../files';
+import { isJsonObject, readInputText } from '../files';
 import type { JsonObject, JsonValue } from '../files';
 import { FolderInUseError, modelPlace, requireFree } from '../formats';
 
@@ -121,7 +121,7 @@ async function resolve(source: string): Promise<string> {
 /** The object in a file of JSON; an empty one where there is none. */
 async function readObject(file: string): Promise<JsonObject> {
   try {
-    const value = JSON.parse(await fs.readFile(file, 'utf8')) as JsonValue;
+    const value = JSON.parse(await readInputText(file)) as JsonValue;
     return isJsonObject(value) ? value : {};
   } catch {
     return {};

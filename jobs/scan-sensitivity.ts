@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import * as tf from '@tensorflow/tfjs';
 import type { Asked, DataSet, ImageCounts } from '../data';
 import { OptionError } from '../errors';
+import { readInput } from '../files';
 import type { JsonObject } from '../files';
 import { modelPlace } from '../formats';
 import { disposeWeights, prunable, zeroMasked } from '../layers';
@@ -59,7 +59,7 @@ export async function scanSensitivity(options: ScanOptions): Promise<Sensitivity
     const identity: JsonObject = {
       network: hash([fileHash, weightsHash(model)]),
       options: options.identity ?? describeOptions(options, ['model', 'rates', 'out']),
-      schema: schemaFile === null ? null : hash([await readFile(schemaFile)]),
+      schema: schemaFile === null ? null : hash([await readInput(schemaFile)]),
       data: { images: data.validation.count, sha256: data.fingerprint },
     };
     const log = await SensitivityLog.open(out, identity);
@@ -127,7 +127,10 @@ async function loadMaskable(
     return { model: prunable(given), fileHash: JSON.stringify(given.toJSON(null, false)) };
   }
   zeroMasked(loaded.model);
-  return { model: prunable(loaded.model), fileHash: await readFile(await modelPlace(given)) };
+  return {
+    model: prunable(loaded.model),
+    fileHash: await readInput(await modelPlace(given), Infinity),
+  };
 }
 
 function hash(parts: readonly (string | Uint8Array)[]): string {

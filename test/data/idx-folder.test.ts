@@ -47,6 +47,29 @@ describe('a folder of IDX files', () => {
     );
   });
 
+  it('decompresses no more than its header promises', async () => {
+    const names = idxFiles();
+    const images = names['train-images-idx3-ubyte']!;
+    const bomb = Buffer.concat([images, Buffer.alloc(2 ** 26)]);
+    const files = { ...names, 'train-images-idx3-ubyte.gz': gzipSync(bomb, { level: 1 }) };
+    const folder = writeFiles(scratchFolder(), files);
+    rmSync(join(folder, 'train-images-idx3-ubyte'));
+    await expect(loadDataSet('mnist', { ...options, folder })).rejects.toThrow(
+      `a whole, readable gzip file of at most ${images.byteLength} bytes of content`,
+    );
+  });
+
+  it.each([
+    [[2 ** 30, 3, 4], 'labels, one for each image of'],
+    [[40, 5_000, 4], 'expected images of at most 4096 x 4096, found sizes 40 x 5000 x 4'],
+  ])('believes no header of %j images before the labels say so', async (sizes, message) => {
+    const folder = writeFiles(scratchFolder(), {
+      ...idxFiles(),
+      'train-images-idx3-ubyte': idx(sizes, []),
+    });
+    await expect(loadDataSet('mnist', { ...options, folder })).rejects.toThrow(message);
+  });
+
   it('must have the published content where it has the published count', async () => {
     const images = idx([60_000, 1, 1], new Uint8Array(60_000));
     const folder = writeFiles(scratchFolder(), {

@@ -28,13 +28,15 @@ export async function evaluate(
   }).finally(() => {
     progress.stop();
   });
-  if (config.json) terminal.print(JSON.stringify({ model: file, split: config.split, ...result }));
-  else {
+  if (config.json) {
+    terminal.printData(JSON.stringify({ model: file, split: config.split, ...result }));
+  } else {
     const row = [formatPercent(result.top1), formatPercent(result.top5), result.loss.toFixed(4)];
     terminal.print(
       formatTable(
         [`${data.name} (${config.split})`, 'top-1', 'top-5', 'loss'],
         [[`${result.images} images`, ...row]],
+        { columns: terminal.columns },
       ),
     );
   }

@@ -38,10 +38,10 @@ function printOnce(result: PrunedOnce, config: ConfigOf<'prune'>, terminal: Term
   const summary = summarize(result, config);
   if (config.json) {
     if (summary) terminal.progress.note(summary);
-    terminal.print(JSON.stringify(manifest, null, 2));
+    terminal.printData(JSON.stringify(manifest, null, 2));
     return;
   }
-  terminal.print(comparisonTable(before, after));
+  terminal.print(comparisonTable(before, after, terminal));
   terminal.print(
     `${summary ? `${summary}\n` : ''}pruned at rate ${rate}${isSettled ? ', BatchNormalization measured anew' : ''}\n` +
       `verified on ${verification.samples} random inputs: largest difference ` +
@@ -67,7 +67,7 @@ function printLevels(
   terminal: Terminal,
 ): void {
   if (json) {
-    terminal.print(JSON.stringify(result, null, 2));
+    terminal.printData(JSON.stringify(result, null, 2));
     return;
   }
   const { whole, levels } = result;
@@ -75,7 +75,8 @@ function printLevels(
     rate === 0 ? 'whole' : `rate ${rate}`,
     ...[macs, params, bytes].map((size) => size.toLocaleString('en')),
   ]);
-  terminal.print(formatTable(['level', 'MACs', 'parameters', 'bytes'], rows));
+  const { columns } = terminal;
+  terminal.print(formatTable(['level', 'MACs', 'parameters', 'bytes'], rows, { columns }));
   const worst = Math.max(...levels.map(({ verification }) => verification.maxAbsDiff));
   terminal.print(
     `each verified on ${verifySamples} random inputs: largest difference ${worst}\n` +

@@ -55,8 +55,8 @@ export async function train(given: Run<'train'>, terminal: Terminal): Promise<nu
   } catch (error) {
     if (!(error instanceof StoppedError)) throw error;
     terminal.warn(
-      `${error.message} after step ${steps}; to go on: ` +
-        `${terminal.program} --resume --run-dir ${quote(run.path)}`,
+      `${error.message} after step ${steps}; to go on:`,
+      `${terminal.program} --resume --run-dir ${quote(run.path)}`,
     );
     return EXIT_RESUMABLE;
   }

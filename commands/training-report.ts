@@ -42,10 +42,10 @@ export function printTraining(
   const memory = process.resourceUsage().maxRSS * 1024;
   if (json) {
     const facts = { run, export: result.export, epoch: best.epoch, before, after, verification };
-    terminal.print(JSON.stringify({ ...facts, peakMemoryBytes: memory }, null, 2));
+    terminal.printData(JSON.stringify({ ...facts, peakMemoryBytes: memory }, null, 2));
     return;
   }
-  terminal.print(comparisonTable(before, after));
+  terminal.print(comparisonTable(before, after, terminal));
   terminal.print(
     `before: the trained network at full width, removed units silenced; after: the exported one\n` +
       `verified on ${verification.samples} images: largest difference ${verification.maxAbsDiff} of ` +

@@ -8,6 +8,7 @@ import { readAmount, readDecimal } from '../measure/search/amount';
 import type { Units } from '../measure/search/amount';
 import type { OptionValue } from '../methods/facts';
 import { isPattern, PATTERN_FORMS } from '../methods/select/patterns';
+import { bare } from './nearest';
 
 /** One kind of value: how it is read, checked and described. */
 export interface Format<T> {
@@ -41,7 +42,7 @@ export function choice<const T extends string>(
   const accepts = (value: unknown): value is T => choices.some((choice) => choice === value);
   return format({
     accepts,
-    read: (text) => text,
+    read: (text) => choices.find((choice) => bare(choice) === bare(text)) ?? text,
     allowed: `one of ${choices.join(', ')}`,
     placeholder,
     choices,

@@ -1,19 +1,24 @@
 /** Tables for people, in plain ASCII and without colours, and numbers with their units. */
 import Table from 'cli-table3';
-
-/** Where the cells of a column stand. */
-export type Alignment = 'left' | 'right';
+import { fitTable } from './fit-table';
+import type { Alignment, Column, Fit } from './fit-table';
+import { wrapText } from './wrap';
 
 /**
  * A table with a ruled head.
  *
- * @param align one per column; by default the first is left and the others are right, as names and figures are.
+ * @param options.align one per column; by default the first is left and the others are right, as names and figures are.
+ * @param options.columns of the terminal that it has to fit; by default it may be of any width.
+ * @param options.giveUp heads of the columns that go first where it has not the room.
  * @throws {RangeError} when a row has not as many cells as the head.
  */
 export function formatTable(
   head: readonly string[],
   rows: readonly (readonly (string | number)[])[],
-  align: readonly Alignment[] = head.map((_, column) => (column === 0 ? 'left' : 'right')),
+  {
+    align = head.map((_, column) => (column === 0 ? 'left' : 'right')),
+    ...fit
+  }: Fit & { readonly align?: readonly Alignment[] } = {},
 ): string {
   for (const [at, row] of [align, ...rows].entries()) {
     if (row.length === head.length) continue;
@@ -22,14 +27,29 @@ export function formatTable(
       `a table of ${head.length} columns needs ${head.length} ${what}, got ${row.length}`,
     );
   }
+  const table = head.map((name, column): Column => {
+    const cells = rows.map((row) => printable(row[column]!));
+    return { head: printable(name), cells, align: align[column]! };
+  });
+  const { parts, givenUp } = fitTable(table, fit);
+  return [...parts.map(drawTable), ...noteOf(givenUp, fit.columns)].join('\n');
+}
+
+function drawTable(part: readonly Column[]): string {
   const table = new Table({
-    head: head.map(printable),
-    colAligns: [...align],
+    head: part.map(({ head }) => head),
+    colAligns: part.map(({ align }) => align),
     chars: ASCII_RULES,
     style: { head: [], border: [], compact: true },
   });
-  table.push(...rows.map((row) => row.map(printable)));
+  table.push(...part[0]!.cells.map((_, row) => part.map(({ cells }) => cells[row]!)));
   return table.toString();
+}
+
+function noteOf(givenUp: readonly string[], columns = Infinity): string[] {
+  if (givenUp.length === 0) return [];
+  const note = `not shown in ${columns} columns: ${givenUp.join(', ')} (--json has them)`;
+  return [wrapText(note, columns)];
 }
 
 const ASCII_RULES = {
@@ -124,19 +144,25 @@ export interface WeightFile {
 /**
  * The table of a network before and after pruning, with what changed; where single weights were removed,
  * also that of the files that gain by it.
+ *
+ * @param options.columns of the terminal that it has to fit.
  */
-export function comparisonTable(before: Measures, after: Measures): string {
+export function comparisonTable(
+  before: Measures,
+  after: Measures,
+  { columns = Infinity }: Pick<Fit, 'columns'> = {},
+): string {
   const rows = measureRows.map(({ label, read, show, change }) => {
     const [old, now] = [read(before), read(after)];
     const cell = (value: number | null): string => (value === null ? UNKNOWN : show(value));
     const changed = old === null || now === null ? UNKNOWN : change(old, now);
     return [label, cell(old), cell(now), changed];
   });
-  const table = formatTable(['', 'before', 'after', 'change'], rows);
-  return after.weightFile ? `${table}\n${weightFileTable(after.weightFile)}` : table;
+  const table = formatTable(['', 'before', 'after', 'change'], rows, { columns });
+  return after.weightFile ? `${table}\n${weightFileTable(after.weightFile, columns)}` : table;
 }
 
-function weightFileTable({ bytes, gzipBytes, sparseBytes }: WeightFile): string {
+function weightFileTable({ bytes, gzipBytes, sparseBytes }: WeightFile, columns: number): string {
   const rows = [
     ['as stock models have them', bytes],
     ['gzipped', gzipBytes],
@@ -145,6 +171,7 @@ function weightFileTable({ bytes, gzipBytes, sparseBytes }: WeightFile): string 
   const table = formatTable(
     ['weights after', 'size', 'share'],
     rows.map(([label, size]) => [label, formatBytes(size), formatPercent(size / bytes)]),
+    { columns },
   );
   return `${table}\nfrom single weights a browser gains bytes, not time: it computes with the zeros too`;
 }

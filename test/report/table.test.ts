@@ -42,7 +42,7 @@ describe('formatTable', () => {
     expect(() => formatTable(['a', 'b'], [['1', '2'], ['1']])).toThrow(
       'a table of 2 columns needs 2 cells in row 1, got 1',
     );
-    expect(() => formatTable(['a', 'b'], [], ['left'])).toThrow('needs 2 alignments, got 1');
+    expect(() => formatTable(['a', 'b'], [], { align: ['left'] })).toThrow('needs 2 alignments, got 1');
   });
 
   it('holds every cell, in lines of one width', () => {

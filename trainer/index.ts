@@ -14,7 +14,7 @@ export type { StepFactory, StepParts, TrainingStep } from './step/step';
 export { createEagerStep, EagerStep } from './step/eager-step';
 export type { EagerStepOptions } from './step/eager-step';
 export type { LossContext, LossOptions, LossTerm } from './step/loss';
-export { Distillation, weightsHash } from './step/distillation';
+export { Distillation } from './step/distillation';
 export type { DistillationOptions } from './step/distillation';
 export { Adam, Sgd } from './step/optimizer';
 export type { AdamOptions, Optimizer, OptimizerState, SgdOptions } from './step/optimizer';

@@ -3,6 +3,7 @@ import type { JsonObject } from '../files';
 import { requireSameRun } from '../files/run/same-run';
 import type { KeepSet, Network } from '../graph';
 import { keepAll, keepToJson } from '../graph';
+import { weightNotFinite } from '../layers';
 import { findLastDone, runStart } from './position';
 import type { Position } from './position';
 import type { Pruning, PruningState } from './pruning/pruning';
@@ -11,7 +12,7 @@ import { LossMean } from './step/loss-mean';
 import type { LossState } from './step/loss-mean';
 import type { TrainingStep } from './step/step';
 import { DivergedError } from './trainer-errors';
-import { captureTensors, restoreTensors, weightNotFinite } from './training-state';
+import { captureTensors, restoreTensors } from './training-state';
 import type { Evaluation } from '../measure/accuracy';
 import type { TrainerOptions } from './trainer-options';
 

@@ -1,13 +1,7 @@
-import * as tf from '@tensorflow/tfjs';
-import { weightsByName } from '../layers';
+import type * as tf from '@tensorflow/tfjs';
+import { arrayOf, captureWeights, tensorOf, weightsByName } from '../layers';
 import type { NamedArray } from '../files/run/training-state';
 import type { Optimizer } from './step/optimizer';
-
-/** All weights of the model (masks and moving averages too), on the host, by `model/name`. */
-export function captureWeights(model: tf.LayersModel): Map<string, NamedArray> {
-  const weights = [...weightsByName(model)].map(([name, weight]) => [name, weight.read()] as const);
-  return new Map(weights.map(([name, tensor]) => [`model/${name}`, arrayOf(tensor)]));
-}
 
 /** The weights of the model and all slots, by `optimizer/name`, on the host. */
 export function captureTensors(
@@ -54,23 +48,4 @@ export function restoreTensors(
     ),
     steps,
   });
-}
-
-/** The name of a weight that holds NaN or infinity; null where none does. */
-export function weightNotFinite(model: tf.LayersModel): string | null {
-  for (const [name, weight] of weightsByName(model)) {
-    const isFinite = tf.tidy(() => tf.all(tf.isFinite(weight.read())).dataSync()[0] === 1);
-    if (!isFinite) return name;
-  }
-  return null;
-}
-
-function arrayOf(tensor: tf.Tensor): NamedArray {
-  const { shape } = tensor;
-  const dtype = tensor.dtype as NamedArray['dtype'];
-  return { shape, dtype, values: tensor.dataSync<'float32'>().slice() };
-}
-
-function tensorOf({ values, shape, dtype }: NamedArray): tf.Tensor {
-  return tf.tensor(values, [...shape], dtype);
 }

@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 import type { KeepSet, Network } from '../../graph';
 import { OptionError } from '../../errors';
 import {
+  describeKept,
   keepAll,
   keepFromJson,
   keepToJson,
@@ -29,7 +30,6 @@ import type {
 } from '../../methods';
 import { filterNorms } from '../../measure/filter-norms';
 import type { Optimizer } from '../step/optimizer';
-import { describeKept } from './pruning-event';
 import type { PruningEvent } from './pruning-event';
 import type { FinalRate } from '../../measure/search/target';
 import type { Timetable } from './timetable';

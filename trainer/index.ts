@@ -23,6 +23,6 @@ export type { LearningRate } from './step/learning-rate';
 
 /** Pruning in time. */
 export { hold } from './pruning/pruning';
-export type { PruningEvent } from './pruning/pruning-event';
+export type { PruningEvent } from '../measure/pruning-event';
 export type { FilterNorms } from '../measure/filter-norms';
 export type { PruningClock, PruningTimes } from './pruning/timetable';

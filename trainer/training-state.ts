@@ -15,6 +15,30 @@ export function captureTensors(
 }
 
 /**
+ * Why captured tensors are not those of this model and an optimizer of it; null where they are.
+ *
+ * @param tensors whatever a file holds.
+ */
+export function tensorsFault(
+  model: tf.LayersModel,
+  tensors: ReadonlyMap<string, NamedArray>,
+): string | null {
+  const weights = weightsByName(model);
+  for (const [name, weight] of weights) {
+    const saved = tensors.get(`model/${name}`);
+    const [wanted, found] = [weight.shape.join(), saved?.shape.join()];
+    if (wanted === found) continue;
+    return `must hold ${name} of shape [${wanted}], it has ${saved ? `[${found}]` : 'none'}`;
+  }
+  for (const [name, { shape }] of tensors) {
+    const [, slot, weight] = /^optimizer\/([^/]+)\/(.+)$/.exec(name) ?? [];
+    if (weight === undefined || weights.get(weight)?.shape.join() === shape.join()) continue;
+    return `must hold a ${slot} of the shape of ${weight}, it has [${shape.join()}]`;
+  }
+  return null;
+}
+
+/**
  * Puts captured tensors back.
  *
  * @param steps updates the optimizer had made.
@@ -26,17 +50,9 @@ export function restoreTensors(
   tensors: ReadonlyMap<string, NamedArray>,
   steps: number,
 ): void {
-  const weights = weightsByName(model);
-  for (const [name, weight] of weights) {
-    const saved = tensors.get(`model/${name}`);
-    const [wanted, found] = [weight.shape.join(), saved?.shape.join()];
-    if (wanted !== found) {
-      throw new TypeError(
-        `checkpoint must hold ${name} of shape [${wanted}], it has ${saved ? `[${found}]` : 'none'}`,
-      );
-    }
-  }
-  for (const [name, weight] of weights) {
+  const fault = tensorsFault(model, tensors);
+  if (fault !== null) throw new TypeError(`checkpoint ${fault}`);
+  for (const [name, weight] of weightsByName(model)) {
     const value = tensorOf(tensors.get(`model/${name}`)!);
     weight.write(value);
     value.dispose();

@@ -81,29 +81,48 @@ export async function saveCheckpoint(
   return target;
 }
 
+/** How checkpoints are looked at. */
+export interface LoadOptions {
+  /**
+   * Takes the state in; where it throws a MalformedFileError the checkpoint counts as damaged. Default anything goes.
+   */
+  readonly accept?: (loaded: LoadedCheckpoint) => void;
+  /** Only checkpoints up to this step count. @default all */
+  readonly upTo?: number;
+  /** @default nodeFiles */
+  readonly files?: FileLayer;
+}
+
 /**
  * Loads the valid checkpoint with the highest step.
  *
+ * @param place a folder of checkpoints, or several, of which the first is taken where they have the same step.
  * @returns null when there is no checkpoint at all.
  * @throws {NoValidCheckpointError} when there are some but none can be used.
  */
 export async function loadNewestCheckpoint(
-  folder: string,
-  options: { readonly files?: FileLayer } = {},
+  place: string | readonly string[],
+  options: LoadOptions = {},
 ): Promise<LoadedCheckpoint | null> {
-  const { files = nodeFiles } = options;
-  await sweepLeftovers(folder, files);
-  const skipped: SkippedCheckpoint[] = [];
-  for (const step of await stepsIn(folder, files)) {
-    const candidate = path.join(folder, folderName(step));
-    try {
-      return { ...(await loadCheckpoint(candidate, options)), skipped };
-    } catch (error) {
-      if (!(error instanceof CheckpointDamagedError)) throw error;
-      skipped.push({ path: candidate, reason: error.reason });
+  const { files = nodeFiles, upTo = Infinity } = options;
+  const folders = [place].flat();
+  const found: { readonly step: number; readonly path: string }[] = [];
+  for (const folder of folders) {
+    await sweepLeftovers(folder, files);
+    for (const step of await stepsIn(folder, files)) {
+      if (step <= upTo) found.push({ step, path: path.join(folder, folderName(step)) });
     }
   }
-  if (skipped.length > 0) throw new NoValidCheckpointError(folder, skipped);
+  const skipped: SkippedCheckpoint[] = [];
+  for (const candidate of found.sort((one, other) => other.step - one.step)) {
+    try {
+      return { ...(await loadCheckpoint(candidate.path, options)), skipped };
+    } catch (error) {
+      if (!(error instanceof CheckpointDamagedError)) throw error;
+      skipped.push({ path: candidate.path, reason: error.reason });
+    }
+  }
+  if (skipped.length > 0) throw new NoValidCheckpointError(folders[0]!, skipped);
   return null;
 }
 
@@ -114,11 +133,13 @@ export async function loadNewestCheckpoint(
  */
 export async function loadCheckpoint(
   folder: string,
-  options: { readonly files?: FileLayer } = {},
+  { accept, files = nodeFiles }: Pick<LoadOptions, 'accept' | 'files'> = {},
 ): Promise<LoadedCheckpoint> {
   try {
-    const { step, data } = await readVerified(folder, options.files ?? nodeFiles);
-    return { path: folder, step, state: decodeState(folder, step, data), skipped: [] };
+    const { step, data } = await readVerified(folder, files);
+    const loaded = { path: folder, step, state: decodeState(folder, step, data), skipped: [] };
+    accept?.(loaded);
+    return loaded;
   } catch (error) {
     throw asDamage(folder, error);
   }

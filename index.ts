@@ -247,6 +247,7 @@ export type {
   LossContext,
   LossOptions,
   LossTerm,
+  OnNan,
   Optimizer,
   OptimizerState,
   PhaseName,

@@ -1,6 +1,6 @@
 /** The loop. */
 export { Trainer } from './trainer';
-export type { TrainerOptions } from './trainer-options';
+export type { OnNan, TrainerOptions } from './trainer-options';
 export { DivergedError } from './trainer-errors';
 export type { Best } from './run-state';
 export type { Position } from './position';

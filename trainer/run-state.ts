@@ -59,6 +59,11 @@ export class RunState {
     return this.parts.pruning?.keep ?? keepAll;
   }
 
+  /** Finished steps at the beginning of the running epoch. */
+  get epochStart(): number {
+    return this.position.epoch * this.parts.stepsPerEpoch;
+  }
+
   /** Whether an epoch that ends so is better than all before; of equals the earlier stays the best. */
   isBest({ top1, loss }: Evaluation): boolean {
     if (!this.best) return true;

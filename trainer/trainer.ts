@@ -85,8 +85,8 @@ export class Trainer {
    *   has not helped.
    */
   async train(): Promise<void> {
-    const { path: folder } = this.options.run;
-    const metrics = await MetricsLog.open(folder, metricsColumns, { warn: this.warn });
+    const { warn, options } = this;
+    const metrics = await MetricsLog.open(options.run.path, metricsColumns, { warn });
     try {
       await this.rewind(metrics);
       this.tell({ kind: 'started' });
@@ -168,7 +168,7 @@ export class Trainer {
     const { state } = this;
     const times = state.lowered + 1;
     if (times > MOST_LOWERINGS) throw error.afterLowering(state.lowered);
-    if (!(await this.checkpoints.loadUpTo(this.epochStart, this.takeUp))) throw error;
+    if (!(await this.checkpoints.loadUpTo(state.epochStart, this.takeUp))) throw error;
     state.lowered = Math.max(state.lowered, times); // a run that was killed here has lowered it before
     await this.rewind(metrics);
     await this.save();
@@ -181,10 +181,9 @@ export class Trainer {
     this.state.metrics = metrics.mark;
   }
 
-  /** Finished steps at the beginning of the running epoch. */
-  private get epochStart(): number {
-    return this.state.position.epoch * this.stepsPerEpoch;
-  }
+  private readonly warn = (what: string): void => {
+    this.tell({ kind: 'mended', what });
+  };
 
   private readonly takeUp = ({ path: folder, state }: LoadedCheckpoint): void => {
     this.state.restore(state, path.join(folder, 'state.json'));
@@ -199,7 +198,9 @@ export class Trainer {
       const order = { seed, epoch, batchSize, augment, firstBatch };
       for await (const batch of trainingBatches(data, order)) {
         try {
-          this.state.losses.add(this.step.run(batch, this.state.learningRate(this.state.position.step)));
+          this.state.losses.add(
+            this.step.run(batch, this.state.learningRate(this.state.position.step)),
+          );
         } finally {
           batch.dispose();
         }
@@ -321,14 +322,10 @@ export class Trainer {
   }
 
   private async save(): Promise<void> {
-    const protect = this.options.onNan === 'lower' ? [this.epochStart] : [];
+    const protect = this.options.onNan === 'lower' ? [this.state.epochStart] : [];
     const saved = await this.state.save((...state) => this.checkpoints.save(...state, protect));
     this.tell({ kind: 'saved', path: saved, isBest: false });
   }
-
-  private readonly warn = (what: string): void => {
-    this.tell({ kind: 'mended', what });
-  };
 
   private tell(happening: Happening): void {
     const event = { ...happening, position: this.state.position, epochs: this.options.epochs };

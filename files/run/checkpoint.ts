@@ -104,17 +104,9 @@ export async function loadNewestCheckpoint(
   place: string | readonly string[],
   options: LoadOptions = {},
 ): Promise<LoadedCheckpoint | null> {
-  const { files = nodeFiles, upTo = Infinity } = options;
   const folders = [place].flat();
-  const found: { readonly step: number; readonly path: string }[] = [];
-  for (const folder of folders) {
-    await sweepLeftovers(folder, files);
-    for (const step of await stepsIn(folder, files)) {
-      if (step <= upTo) found.push({ step, path: path.join(folder, folderName(step)) });
-    }
-  }
   const skipped: SkippedCheckpoint[] = [];
-  for (const candidate of found.sort((one, other) => other.step - one.step)) {
+  for (const candidate of await findCandidates(folders, options)) {
     try {
       return { ...(await loadCheckpoint(candidate.path, options)), skipped };
     } catch (error) {
@@ -148,6 +140,21 @@ export async function loadCheckpoint(
 function requireCount(name: string, value: number, least: number): void {
   if (isCount(value) && value >= least) return;
   throw new OptionError({ option: name, allowed: `an integer >= ${least}`, received: value });
+}
+
+/** All checkpoints in some folders, the newest first. */
+async function findCandidates(
+  folders: readonly string[],
+  { files = nodeFiles, upTo = Infinity }: LoadOptions,
+): Promise<{ readonly step: number; readonly path: string }[]> {
+  const found: { readonly step: number; readonly path: string }[] = [];
+  for (const folder of folders) {
+    await sweepLeftovers(folder, files);
+    for (const step of await stepsIn(folder, files)) {
+      if (step <= upTo) found.push({ step, path: path.join(folder, folderName(step)) });
+    }
+  }
+  return found.sort((one, other) => other.step - one.step);
 }
 
 /** The steps that have a folder, highest first; its content is not looked at. */

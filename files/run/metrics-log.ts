@@ -80,7 +80,7 @@ export class MetricsLog {
   private readonly open = new Map<string, OpenFile>();
   private lastStep = -1;
   private rowCount = 0;
-  private hash = createHash('sha256'); // of the rows' lines
+  private hash = createHash('sha256'); // of the rows' lines in the table
   /** Why nothing may be appended now; null when it may. */
   private blocked: string | null = null;
 
@@ -156,8 +156,8 @@ export class MetricsLog {
     }
     await this.close();
     const stays = (row: MetricsRow): boolean => row.step <= step && isPast(row);
-    const rows = await this.readRows(stays);
     const table = await this.readTable(stays);
+    const rows = await this.readRows(stays, table.isOurs);
     const kept = this.choose(rows, table, mark);
     for (const row of kept) this.checkStored(row);
     for (const stored of [rows, table]) await this.tellMended(stored, kept);
@@ -217,21 +217,24 @@ export class MetricsLog {
   private count(row: MetricsRow): void {
     this.lastStep = row.step;
     this.rowCount++;
-    this.hash.update(`${this.format.rowText(row)}\n`);
+    this.hash.update(`${this.format.tableLine(row)}\n`);
   }
 
-  private async readRows(stays: (row: MetricsRow) => boolean): Promise<Stored> {
+  /** @param isOurs whether the columns are known to be ours, so that another one is damage. */
+  private async readRows(stays: (row: MetricsRow) => boolean, isOurs: boolean): Promise<Stored> {
     const content = await this.readIfThere(this.rowsFile);
-    const found = linesOf(content).map((line) => this.format.parseRow(line));
+    const found = linesOf(content).map((line) => this.format.parseRow(line, isOurs));
     return { file: this.rowsFile, content, ...sift(found, stays) };
   }
 
-  private async readTable(stays: (row: MetricsRow) => boolean): Promise<Stored> {
+  private async readTable(
+    stays: (row: MetricsRow) => boolean,
+  ): Promise<Stored & { readonly isOurs: boolean }> {
     const content = await this.readIfThere(this.tableFile);
     const [header, ...lines] = linesOf(content);
     const isOurs = header === this.format.header;
     const found = lines.map((line) => (isOurs ? this.format.parseTableLine(line) : null));
-    return { file: this.tableFile, content, ...sift(found, stays) };
+    return { file: this.tableFile, content, isOurs, ...sift(found, stays) };
   }
 
   private async readIfThere(file: string): Promise<Buffer | null> {
@@ -251,11 +254,11 @@ export class MetricsLog {
 
   /** Says that a file is written anew, and keeps what it held where that is not just shorter. */
   private async tellMended(
-    { file, content, rows, isDamaged }: Stored,
+    { file, content, rows, isDamaged, isBroken }: Stored,
     kept: readonly MetricsRow[],
   ): Promise<void> {
     const isPrefix = rows.every((row, index) => this.isSame(row, kept[index]));
-    if (isPrefix && rows.length === kept.length) return;
+    if (isPrefix && rows.length === kept.length && !isBroken) return;
     const name = path.basename(file);
     const found = content === null ? 'is missing' : 'is damaged';
     let what = `${name} ${found}: ${kept.length} rows are written anew`;
@@ -290,7 +293,7 @@ export class MetricsLog {
   }
 
   private isSame(row: MetricsRow, other: MetricsRow | undefined): boolean {
-    return other !== undefined && this.format.rowText(row) === this.format.rowText(other);
+    return other !== undefined && this.format.tableLine(row) === this.format.tableLine(other);
   }
 
   private checkStored(row: MetricsRow): void {

@@ -50,12 +50,19 @@ export class RowFormat {
     return this.names.map((column) => csvField(row[column])).join(',');
   }
 
-  /** The row of a line of JSON; null where it cannot be one. Columns of others are left for the caller to judge. */
-  parseRow(line: string): MetricsRow | null {
+  /**
+   * The row of a line of JSON; null where it cannot be one.
+   *
+   * @param isOurs whether another column than ours is damage too; else it is for the caller to judge.
+   */
+  parseRow(line: string, isOurs = false): MetricsRow | null {
     try {
       const value = JSON.parse(line) as JsonValue;
       if (!isJsonObject(value) || value.step === undefined) return null;
-      for (const [column, part] of Object.entries(value)) this.read(column, part);
+      for (const [column, part] of Object.entries(value)) {
+        if (isOurs && !this.shapes.has(column)) return null;
+        this.read(column, part);
+      }
       return value as unknown as MetricsRow;
     } catch {
       return null;
@@ -77,7 +84,7 @@ export class RowFormat {
   /** What a checkpoint remembers of the rows so far. */
   mark(rows: readonly MetricsRow[]): MetricsMark {
     const sha256 = createHash('sha256');
-    for (const row of rows) sha256.update(`${this.rowText(row)}\n`);
+    for (const row of rows) sha256.update(`${this.tableLine(row)}\n`);
     return { rows: rows.length, sha256: sha256.digest('hex') };
   }
 
@@ -110,7 +117,10 @@ export class RowFormat {
  * The rows of two files that were written as one, as far as either still has them: of each step those of the file that
  * has more of them, of equals the first's.
  */
-export function mergeRows(some: readonly MetricsRow[], others: readonly MetricsRow[]): MetricsRow[] {
+export function mergeRows(
+  some: readonly MetricsRow[],
+  others: readonly MetricsRow[],
+): MetricsRow[] {
   const steps = new Set([...some, ...others].map(({ step }) => step));
   return [...steps]
     .sort((one, other) => one - other)

@@ -39,9 +39,13 @@ export class RunCheckpoints {
     return saveCheckpoint(this.best, step, state, { keep: 2 });
   }
 
-  /** The newest that is whole, wherever it lies. Throws as `loadNewestCheckpoint`. */
-  loadNewest(accept: Accept): Promise<LoadedCheckpoint | null> {
-    return loadNewestCheckpoint([this.last, this.best], { accept });
+  /** The newest that is whole, wherever it lies; it is among the last then. Throws as `loadNewestCheckpoint`. */
+  async loadNewest(accept: Accept): Promise<LoadedCheckpoint | null> {
+    const newest = await loadNewestCheckpoint([this.last, this.best], { accept });
+    // The best is saved first: a run that was killed right after it has come as far.
+    if (newest && path.dirname(newest.path) === this.best)
+      await this.save(newest.step, newest.state);
+    return newest;
   }
 
   /** The newest up to a step; where there is none the newest of all. Throws as `loadNewestCheckpoint`. */

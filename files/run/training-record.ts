@@ -8,13 +8,13 @@ const keepJson = fields({
   weights: entries(text(/^\d{1,10}:[A-Za-z0-9+/]*={0,2}$/, '"<count>:<base64>"')),
 });
 
-/** How many rows of metrics there were, and the SHA-256 of their lines. */
-export const metricsMark = fields({
+/** How many rows of metrics there were, and the SHA-256 of their lines in the table. */
+const metricsMark = fields({
   rows: whole(),
   sha256: text(/^[0-9a-f]{64}$/, 'a SHA-256 in hexadecimal'),
 });
 
-/** How many rows of metrics there were at some time, and the SHA-256 of their lines. */
+/** How many rows of metrics there were at some time, and the SHA-256 of their lines in the table. */
 export type MetricsMark = Shaped<typeof metricsMark>;
 
 /** How long a run is, which bounds what its checkpoints may say. */

@@ -103,7 +103,15 @@ export type {
 } from './graph';
 
 // layers: prunable variants of stock layers
-export { clearMasks, prunable, setMasks, stock, weightsByName, zeroMasked } from './layers';
+export {
+  clearMasks,
+  prunable,
+  setMasks,
+  stock,
+  weightsByName,
+  weightsHash,
+  zeroMasked,
+} from './layers';
 export type { LayerKeep, MaskExtent } from './layers';
 
 // methods: which units go
@@ -226,7 +234,6 @@ export {
   restoreTensors,
   Sgd,
   Trainer,
-  weightsHash,
 } from './trainer';
 export type {
   AdamOptions,
@@ -240,6 +247,7 @@ export type {
   LossContext,
   LossOptions,
   LossTerm,
+  OnNan,
   Optimizer,
   OptimizerState,
   PhaseName,

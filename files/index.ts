@@ -9,4 +9,17 @@ export type { JsonObject, JsonValue } from './json';
 export { Leftover, sweepLeftovers } from './leftovers';
 export { MalformedFileError } from './malformed-file-error';
 export { isProcessAlive, processStart } from './processes';
+export {
+  entries,
+  fields,
+  nullOr,
+  object,
+  oneOf,
+  optional,
+  real,
+  refuseValue,
+  text,
+  whole,
+} from './shape';
+export type { Place, Shape, Shaped } from './shape';
 export { replaceFile, writeAll, writeNewFile } from './write';

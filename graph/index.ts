@@ -32,6 +32,7 @@ export { boundIntegers } from './integer-inputs';
 // a keep set, and what it leaves
 export { keepAll, keepFromJson, keepToJson, removedUnits, similarity, union } from './keep-set';
 export type { KeepSet } from './keep-set';
+export { describeKept } from './describe-kept';
 export {
   checkKeep,
   projectCalls,

@@ -12,7 +12,7 @@ import type { Scores } from '../methods';
 import type { LossChoice } from '../measure/head';
 import { observationBatches, withEvidence } from '../measure/observe/evidence';
 import { blockLayers } from '../models';
-import type { LearningRate, Optimizer } from '../trainer';
+import type { LearningRate, OnNan, Optimizer } from '../trainer';
 import { chooseMethod, noteFrozen, traceNetwork } from './choose-method';
 import type { MethodChoice, PruningOptions } from './choose-method';
 import { createLearningRate, createOptimizer } from './learning';
@@ -54,6 +54,11 @@ export interface TrainingOptions
   readonly labelSmoothing?: number;
   /** What the network answers. Default auto: read from how it ends. */
   readonly loss?: LossChoice | undefined;
+  /**
+   * What becomes of a run whose loss or weights are no longer finite: `lower` goes on from the end of the last epoch at
+   * a tenth of the learning rate, up to three times. Default stop.
+   */
+  readonly onNan?: OnNan;
   /** Batches that a method that observes sees before each event. Default 10. */
   readonly observeBatches?: number;
   /** Batches on which BatchNormalization is measured anew before the network is written. Default 0. */

@@ -83,7 +83,8 @@ export async function trainAndPrune(options: TrainAndPruneOptions): Promise<Trai
 
 /** Options that a resumed run may change; a model that is given is known by its weights' shapes alone. */
 function listUnshaping({ model }: TrainingOptions): string[] {
-  const ofOutput = ['format', 'verifySamples', 'checkpointEvery', 'keepCheckpoints', 'note'];
+  const ofCheckpoints = ['checkpointEvery', 'keepCheckpoints', 'onNan'];
+  const ofOutput = ['format', 'verifySamples', 'note', ...ofCheckpoints];
   return typeof model === 'object' ? [...ofOutput, 'model'] : ofOutput;
 }
 
@@ -165,7 +166,7 @@ function createTrainer(
   return new Trainer({
     ...{ network, data, optimizer, run, epochs, batchSize, learningRate, seed },
     ...{ identity, observers, signal },
-    ...pickGiven(options, ['labelSmoothing', 'observeBatches', 'loss']),
+    ...pickGiven(options, ['labelSmoothing', 'observeBatches', 'loss', 'onNan']),
     ...pickGiven(options, ['checkpointEvery', 'keepCheckpoints']),
     method: pruning?.method ?? null,
     policy: pruning?.policy ?? null,

@@ -8,6 +8,7 @@ export { SeededDropout } from './dropout';
 
 // the weights of a model, by name
 export { assignWeight, copyWeights, layerOf, weightReader, weightsByName } from './rebuild';
+export { arrayOf, captureWeights, tensorOf, weightNotFinite, weightsHash } from './weight-values';
 export { frozenLayers } from './frozen';
 
 // what would act on them when a file is opened

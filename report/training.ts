@@ -38,6 +38,13 @@ export type ShownEvent = {
     }
   | { readonly kind: 'phase'; readonly name: string; readonly total: number; readonly done: number }
   | { readonly kind: 'measured'; readonly images: number }
+  | { readonly kind: 'mended'; readonly what: string }
+  | {
+      readonly kind: 'lowered';
+      readonly error: { readonly what: string; readonly step: number; readonly epoch: number };
+      readonly times: number;
+      readonly most: number;
+    }
   | { readonly kind: 'step'; readonly meanLoss: number | null }
   | {
       readonly kind: 'pruned';
@@ -85,6 +92,15 @@ export function sentencesOf(event: ShownEvent): string[] {
       return [
         ...(firstNorms ? [normAdvice(firstNorms)] : []),
         ...(isInEpochEnd ? [] : [`after step ${position.step}: ${pruningText(pruning)}`]),
+      ];
+    }
+    case 'mended':
+      return [event.what];
+    case 'lowered': {
+      const { error, times, most, position } = event;
+      return [
+        `${error.what} at step ${error.step} (epoch ${error.epoch}, both counted from 0): back to step ` +
+          `${position.step} with the learning rate divided by 10 (${times} of at most ${most} times)`,
       ];
     }
     case 'epoch':

@@ -1,7 +1,7 @@
 import type { SkippedCheckpoint } from '../files/run/checkpoint-errors';
 import type { Evaluation } from '../measure/accuracy';
 import type { FilterNorms } from '../measure/filter-norms';
-import type { PruningEvent } from './pruning/pruning-event';
+import type { PruningEvent } from '../measure/pruning-event';
 import type { Position } from './position';
 import type { DivergedError } from './trainer-errors';
 
@@ -53,6 +53,16 @@ export type Happening =
   | ({ readonly kind: 'epoch'; readonly epoch: number; readonly trainLoss: number } & EpochEnd)
   /** A checkpoint is on the disk; `isBest` where it is that of the best epoch. */
   | { readonly kind: 'saved'; readonly path: string; readonly isBest: boolean }
+  /** Something on the disk was damaged, and what became of it, as words. */
+  | { readonly kind: 'mended'; readonly what: string }
+  /** The network diverged, and the run went back to `position` to go on at a lower learning rate. */
+  | {
+      readonly kind: 'lowered';
+      readonly error: DivergedError;
+      /** How often it was lowered by now, of at most how often. */
+      readonly times: number;
+      readonly most: number;
+    }
   /** The run ends: there is nothing finite to go on with. */
   | { readonly kind: 'diverged'; readonly error: DivergedError }
   /** The run ends for now, and is saved; `by` names the signal. */

@@ -1,6 +1,6 @@
 /** The loop. */
 export { Trainer } from './trainer';
-export type { TrainerOptions } from './trainer-options';
+export type { OnNan, TrainerOptions } from './trainer-options';
 export { DivergedError } from './trainer-errors';
 export type { Best } from './run-state';
 export type { Position } from './position';
@@ -14,7 +14,7 @@ export type { StepFactory, StepParts, TrainingStep } from './step/step';
 export { createEagerStep, EagerStep } from './step/eager-step';
 export type { EagerStepOptions } from './step/eager-step';
 export type { LossContext, LossOptions, LossTerm } from './step/loss';
-export { Distillation, weightsHash } from './step/distillation';
+export { Distillation } from './step/distillation';
 export type { DistillationOptions } from './step/distillation';
 export { Adam, Sgd } from './step/optimizer';
 export type { AdamOptions, Optimizer, OptimizerState, SgdOptions } from './step/optimizer';
@@ -23,6 +23,6 @@ export type { LearningRate } from './step/learning-rate';
 
 /** Pruning in time. */
 export { hold } from './pruning/pruning';
-export type { PruningEvent } from './pruning/pruning-event';
+export type { PruningEvent } from '../measure/pruning-event';
 export type { FilterNorms } from '../measure/filter-norms';
 export type { PruningClock, PruningTimes } from './pruning/timetable';

@@ -11,6 +11,12 @@ export function openRunLog(folder: string): {
   const observe = (event: TrainingEvent): void => {
     const { step, epoch } = event.position;
     if (event.kind === 'resumed') log.logger.info({ event: 'resumed', step }, 'resumed');
+    if (event.kind === 'mended') log.logger.warn({ event: 'mended', step }, event.what);
+    if (event.kind === 'lowered') {
+      const { error, times } = event;
+      const found = { epoch: error.epoch, step: error.step, what: error.what };
+      log.logger.warn({ event: 'lowered', step, times, found });
+    }
     if (event.kind === 'epoch') {
       const { epoch: ended, trainLoss, whole, masked, pruning } = event;
       log.logger.info({ event: 'epoch', epoch: ended, trainLoss, whole, masked, pruning });

@@ -14,6 +14,9 @@ import type { LossTerm } from './step/loss';
 import type { Optimizer } from './step/optimizer';
 import type { StepFactory } from './step/step';
 
+/** What becomes of a run whose network diverges. */
+export type OnNan = 'stop' | 'lower';
+
 /** The parts of a run; the Trainer borrows them all. */
 export interface TrainerOptions {
   /** Of a prunable model (layers/prunable); see `readHead` for how it may answer. */
@@ -51,6 +54,11 @@ export interface TrainerOptions {
   readonly checkpointEvery?: number | null;
   /** Default 2. */
   readonly keepCheckpoints?: number;
+  /**
+   * What a loss or weight that is not finite does: `stop` ends the run, `lower` goes back to the last end of an epoch
+   * and divides the learning rate by 10, up to three times. Default stop.
+   */
+  readonly onNan?: OnNan;
   /** What a resumed run must share with this one: configuration, data set, format. */
   readonly identity: JsonObject;
   /** How a step is taken. Default operation by operation. */

@@ -1,28 +1,30 @@
 import * as path from 'node:path';
 import { batchCount, trainingBatches } from '../data';
 import { StoppedError } from '../errors';
-import { loadCheckpoint, loadNewestCheckpoint, saveCheckpoint } from '../files/run/checkpoint';
-import { CheckpointStateError } from '../files/run/checkpoint-errors';
+import type { LoadedCheckpoint } from '../files/run/checkpoint';
 import { MetricsLog } from '../files/run/metrics-log';
-import { removedUnits } from '../graph';
-import type { KeepSet, Network } from '../graph';
-import { evaluate } from '../measure/accuracy';
+import type { MetricsRow } from '../files/run/metrics-log';
+import { RunCheckpoints } from '../files/run/run-checkpoints';
+import { MOST_LOWERINGS } from '../files/run/training-record';
+import type { KeepSet } from '../graph';
 import type { Evaluation } from '../measure/accuracy';
+import { epochRow, metricsColumns, pruningRow } from '../measure/metrics-row';
 import { observationBatches, withEvidence } from '../measure/observe/evidence';
 import { breathe } from '../stopping';
-import type { EpochEnd, Happening, PhaseName, TrainingObserver } from './events';
-import { epochRow, metricsColumns, pruningRow, rewindMetrics } from './metrics';
+import type { EpochEnd, Happening, TrainingObserver } from './events';
+import { rewindMetrics } from './metrics';
 import { openRunLog } from './log';
 import { createPruning, createStep } from './parts';
 import { passEpoch, passStep } from './position';
 import type { Pruning } from './pruning/pruning';
-import type { PruningEvent } from './pruning/pruning-event';
+import type { PruningEvent } from '../measure/pruning-event';
 import { RunState } from './run-state';
 import type { Best } from './run-state';
 import type { TrainingStep } from './step/step';
 import { DivergedError } from './trainer-errors';
 import { checkTrainerOptions } from './trainer-options';
 import type { TrainerOptions } from './trainer-options';
+import { Validation } from './validation';
 
 /** Steps between two readings of the loss: each one waits for the device. */
 const READ_EVERY = 10;
@@ -40,6 +42,8 @@ export class Trainer {
   private readonly step: TrainingStep;
   private readonly pruning: Pruning | null;
   private readonly state: RunState;
+  private readonly validation: Validation;
+  private readonly checkpoints: RunCheckpoints;
   private readonly log: ReturnType<typeof openRunLog>;
   private readonly observers: readonly TrainingObserver[];
 
@@ -50,8 +54,10 @@ export class Trainer {
     this.step = createStep(options);
     this.pruning = createPruning(options, this.stepsPerEpoch);
     const { stepsPerEpoch, step, pruning } = this;
-    const { network, optimizer, identity } = options;
-    this.state = new RunState({ network, optimizer, identity, step, pruning, stepsPerEpoch });
+    this.state = new RunState({ ...options, step, pruning, stepsPerEpoch });
+    const tell = this.tell.bind(this);
+    this.validation = new Validation(options, this.state, pruning, tell);
+    this.checkpoints = new RunCheckpoints(options.run, options.keepCheckpoints ?? 2, this.warn);
     this.log = openRunLog(options.run.path);
     this.observers = [this.log.observe, ...(options.observers ?? [])];
   }
@@ -75,21 +81,16 @@ export class Trainer {
    * Trains to the last epoch, or until the signal is aborted; saves either way.
    *
    * @throws {StoppedError} once it is saved: the same run directory resumes.
-   * @throws {DivergedError} when the loss is no longer finite.
+   * @throws {DivergedError} when the loss is no longer finite, and lowering the learning rate was not asked for or
+   *   has not helped.
    */
   async train(): Promise<void> {
-    const { epochs, run } = this.options;
-    const metrics = await MetricsLog.open(run.path, metricsColumns);
+    const { warn, options } = this;
+    const metrics = await MetricsLog.open(options.run.path, metricsColumns, { warn });
     try {
-      await rewindMetrics(metrics, this.state.position);
+      await this.rewind(metrics);
       this.tell({ kind: 'started' });
-      if (this.state.position.step === 0 && this.pruning?.timetable.atStart) {
-        await this.pruneBetweenSteps(metrics);
-      }
-      while (this.state.position.epoch < epochs) {
-        await this.trainEpoch(metrics);
-        await this.endEpoch(metrics);
-      }
+      while (!(await this.reachEnd(metrics))); // each turn but the last went back and lowered the learning rate
     } catch (error) {
       if (error instanceof StoppedError) this.tell({ kind: 'stopped', by: error.by });
       if (error instanceof DivergedError) this.tell({ kind: 'diverged', error });
@@ -105,8 +106,8 @@ export class Trainer {
    * @returns masked is null while nothing has been removed.
    */
   async validate(): Promise<{ whole: Evaluation; masked: Evaluation | null }> {
-    const whole = await this.measureWhole();
-    return { whole, masked: await this.measureMasked(whole) };
+    const whole = await this.validation.measureWhole();
+    return { whole, masked: await this.validation.measureMasked(whole) };
   }
 
   /**
@@ -117,26 +118,17 @@ export class Trainer {
    * @throws {NoValidCheckpointError} when there are checkpoints and all are damaged.
    */
   async tryResume(): Promise<boolean> {
-    const newest = await loadNewestCheckpoint(this.options.run.checkpoints);
+    const newest = await this.checkpoints.loadNewest(this.takeUp);
     if (!newest) return false;
-    this.state.restore(newest.state);
     this.tell({ kind: 'resumed', skipped: newest.skipped });
+    if (this.best) await this.checkpoints.mendBest(this.best.step);
     return true;
   }
 
   /** Puts the best epoch's network and keep set in place; what train() went on to is lost. */
   async restoreBest(): Promise<Best> {
-    const { best } = this;
-    if (!best) {
-      throw new Error(
-        this.state.position.epoch === 0
-          ? 'no epoch has been finished, so none is the best'
-          : 'no pruning event removed anything, so no epoch is the best',
-      );
-    }
-    const name = `ckpt-${String(best.step).padStart(8, '0')}`;
-    const { state } = await loadCheckpoint(path.join(this.bestFolder, name));
-    this.state.restore(state);
+    const best = this.state.requireBest();
+    await this.checkpoints.loadBest(best.step, this.takeUp);
     this.state.best = best;
     return best;
   }
@@ -148,16 +140,67 @@ export class Trainer {
     this.step.dispose();
   }
 
+  /** Trains to the last epoch; false where the network diverged and the run went back. */
+  private async reachEnd(metrics: MetricsLog): Promise<boolean> {
+    const { epochs, onNan } = this.options;
+    try {
+      if (this.state.position.step === 0) {
+        if (onNan === 'lower') await this.save(); // to go back to
+        if (this.pruning?.timetable.atStart) await this.pruneBetweenSteps(metrics);
+      }
+      while (this.state.position.epoch < epochs) {
+        await this.trainEpoch(metrics);
+        await this.endEpoch(metrics);
+      }
+      return true;
+    } catch (error) {
+      if (!(error instanceof DivergedError) || onNan !== 'lower') throw error;
+      await this.goBack(error, metrics);
+      return false;
+    }
+  }
+
+  /**
+   * Goes back to the end of the last epoch, which a run has saved wherever else it was stopped, and lowers the
+   * learning rate; on the disk when it returns.
+   */
+  private async goBack(error: DivergedError, metrics: MetricsLog): Promise<void> {
+    const { state } = this;
+    const times = state.lowered + 1;
+    if (times > MOST_LOWERINGS) throw error.afterLowering(state.lowered);
+    if (!(await this.checkpoints.loadUpTo(state.epochStart, this.takeUp))) throw error;
+    state.lowered = Math.max(state.lowered, times); // a run that was killed here has lowered it before
+    await this.rewind(metrics);
+    await this.save();
+    this.tell({ kind: 'lowered', error, times: state.lowered, most: MOST_LOWERINGS });
+  }
+
+  private async rewind(metrics: MetricsLog): Promise<void> {
+    const { position, metrics: mark } = this.state;
+    await rewindMetrics(metrics, position, mark);
+    this.state.metrics = metrics.mark;
+  }
+
+  private readonly warn = (what: string): void => {
+    this.tell({ kind: 'mended', what });
+  };
+
+  private readonly takeUp = ({ path: folder, state }: LoadedCheckpoint): void => {
+    this.state.restore(state, path.join(folder, 'state.json'));
+  };
+
   /** The steps of an epoch from wherever the run is in it. */
   private async trainEpoch(metrics: MetricsLog): Promise<void> {
-    const { data, batchSize, seed, augment, learningRate } = this.options;
+    const { data, batchSize, seed, augment } = this.options;
     const { epoch, batch: firstBatch } = this.state.position;
     this.tell({ kind: 'phase', name: 'train', total: this.stepsPerEpoch, done: firstBatch });
     try {
       const order = { seed, epoch, batchSize, augment, firstBatch };
       for await (const batch of trainingBatches(data, order)) {
         try {
-          this.state.losses.add(this.step.run(batch, learningRate(this.state.position.step)));
+          this.state.losses.add(
+            this.step.run(batch, this.state.learningRate(this.state.position.step)),
+          );
         } finally {
           batch.dispose();
         }
@@ -185,9 +228,8 @@ export class Trainer {
     });
     this.state.losses.clear();
     this.state.position = passEpoch(this.state.position);
-    const learningRate = this.options.learningRate(step - 1);
-    await metrics.append(epochRow({ step, epoch }, { trainLoss, learningRate }, end));
-    await metrics.sync(); // the checkpoints of this step come after its row
+    const learningRate = this.state.learningRate(step - 1);
+    await this.append(metrics, epochRow({ step, epoch }, { trainLoss, learningRate }, end));
     this.tell({ kind: 'epoch', epoch, trainLoss, ...end });
     await this.keepIfBest(epoch, end);
     await this.save();
@@ -196,47 +238,19 @@ export class Trainer {
   /** Validates, prunes where an event is due, and validates what the masks leave. */
   private async measureAndPrune(): Promise<EpochEnd> {
     const { pruning } = this;
-    const whole = await this.measureWhole();
-    this.requireFinite(whole); // before the method sees the weights
+    const whole = await this.validation.measureWhole();
+    this.state.requireFiniteLoss(whole); // before the method sees the weights
     if (pruning?.timetable.by !== 'epoch' || !pruning.timetable.isDue(this.state.position.epoch)) {
-      return { pruning: null, whole, masked: await this.measureMasked(whole) };
+      return { pruning: null, whole, masked: await this.validation.measureMasked(whole) };
     }
     const wasSilenced = pruning.isSilenced;
     const event = await this.prune(pruning, this.options.signal);
     this.tellPruned(pruning, event, true);
     // Choosing what is silent already changes nothing.
     const unchanged = wasSilenced && event.churn === 0 ? whole : null;
-    const masked = await this.measureMasked(unchanged);
-    this.requireFinite(masked);
+    const masked = await this.validation.measureMasked(unchanged);
+    this.state.requireFiniteLoss(masked);
     return { pruning: event, whole, masked };
-  }
-
-  private measureWhole(): Promise<Evaluation> {
-    return this.measure('validate', this.state.readNetwork());
-  }
-
-  private async measure(name: PhaseName, { model }: Network): Promise<Evaluation> {
-    const { data, batchSize, loss, signal } = this.options;
-    this.tell({ kind: 'phase', name, total: data.validation.count, done: 0 });
-    try {
-      return await evaluate(model, data.validation, data, batchSize, {
-        signal,
-        loss,
-        onProgress: (images) => {
-          this.tell({ kind: 'measured', images });
-        },
-      });
-    } finally {
-      this.tell({ kind: 'phase-end' });
-    }
-  }
-
-  /** @param whole what the network measures as it is; null when it has changed since. */
-  private async measureMasked(whole: Evaluation | null): Promise<Evaluation | null> {
-    if (!this.pruning || removedUnits(this.keep) === 0) return null;
-    if (whole && this.pruning.isSilenced) return whole;
-    const network = this.state.readNetwork();
-    return this.pruning.whileMasked(() => this.measure('validate masked', network));
   }
 
   private async pruneIfDue(metrics: MetricsLog): Promise<void> {
@@ -251,9 +265,15 @@ export class Trainer {
   private async pruneBetweenSteps(metrics: MetricsLog): Promise<void> {
     const pruning = this.pruning!;
     const event = await this.prune(pruning);
-    await metrics.append(pruningRow(this.state.position, event));
-    await metrics.sync(); // the checkpoint of this step comes after its row
+    await this.append(metrics, pruningRow(this.state.position, event));
     this.tellPruned(pruning, event, false);
+  }
+
+  /** Writes a row, on the disk when it returns: the checkpoints of its step come after it. */
+  private async append(metrics: MetricsLog, row: MetricsRow): Promise<void> {
+    await metrics.append(row);
+    await metrics.sync();
+    this.state.metrics = metrics.mark;
   }
 
   /** An event with what the method wants to see before it. */
@@ -297,34 +317,14 @@ export class Trainer {
     const evaluation = pruning ? masked : whole;
     if (!evaluation || !state.isBest(evaluation)) return;
     state.best = { epoch, step: state.position.step, evaluation };
-    // Two: the checkpoint that a killed run resumes from may still name the one before.
-    const saved = await this.saveTo(this.bestFolder, 2);
+    const saved = await state.save((step, captured) => this.checkpoints.saveBest(step, captured));
     this.tell({ kind: 'saved', path: saved, isBest: true });
   }
 
-  private get bestFolder(): string {
-    return path.join(this.options.run.path, 'best');
-  }
-
   private async save(): Promise<void> {
-    const { run, keepCheckpoints = 2 } = this.options;
-    const saved = await this.saveTo(run.checkpoints, keepCheckpoints);
+    const protect = this.options.onNan === 'lower' ? [this.state.epochStart] : [];
+    const saved = await this.state.save((...state) => this.checkpoints.save(...state, protect));
     this.tell({ kind: 'saved', path: saved, isBest: false });
-  }
-
-  private async saveTo(folder: string, keep: number): Promise<string> {
-    const state = this.state.capture();
-    try {
-      return await saveCheckpoint(folder, this.state.position.step, state, { keep });
-    } catch (error) {
-      if (!(error instanceof CheckpointStateError) || error.tensor === null) throw error;
-      throw this.state.diverged(`${error.tensor} is no longer finite`, { cause: error });
-    }
-  }
-
-  private requireFinite(evaluation: Evaluation | null): void {
-    if (!evaluation || Number.isFinite(evaluation.loss)) return;
-    throw this.state.diverged(`the loss on the validation images became ${evaluation.loss}`);
   }
 
   private tell(happening: Happening): void {

@@ -1,13 +1,7 @@
-import * as tf from '@tensorflow/tfjs';
-import { weightsByName } from '../layers';
+import type * as tf from '@tensorflow/tfjs';
+import { arrayOf, captureWeights, tensorOf, weightsByName } from '../layers';
 import type { NamedArray } from '../files/run/training-state';
 import type { Optimizer } from './step/optimizer';
-
-/** All weights of the model (masks and moving averages too), on the host, by `model/name`. */
-export function captureWeights(model: tf.LayersModel): Map<string, NamedArray> {
-  const weights = [...weightsByName(model)].map(([name, weight]) => [name, weight.read()] as const);
-  return new Map(weights.map(([name, tensor]) => [`model/${name}`, arrayOf(tensor)]));
-}
 
 /** The weights of the model and all slots, by `optimizer/name`, on the host. */
 export function captureTensors(
@@ -18,6 +12,30 @@ export function captureTensors(
     ([name, slot]) => [`optimizer/${name}`, arrayOf(slot)] as const,
   );
   return new Map([...captureWeights(model), ...slots]);
+}
+
+/**
+ * Why captured tensors are not those of this model and an optimizer of it; null where they are.
+ *
+ * @param tensors whatever a file holds.
+ */
+export function tensorsFault(
+  model: tf.LayersModel,
+  tensors: ReadonlyMap<string, NamedArray>,
+): string | null {
+  const weights = weightsByName(model);
+  for (const [name, weight] of weights) {
+    const saved = tensors.get(`model/${name}`);
+    const [wanted, found] = [weight.shape.join(), saved?.shape.join()];
+    if (wanted === found) continue;
+    return `must hold ${name} of shape [${wanted}], it has ${saved ? `[${found}]` : 'none'}`;
+  }
+  for (const [name, { shape }] of tensors) {
+    const [, slot, weight] = /^optimizer\/([^/]+)\/(.+)$/.exec(name) ?? [];
+    if (weight === undefined || weights.get(weight)?.shape.join() === shape.join()) continue;
+    return `must hold a ${slot} of the shape of ${weight}, it has [${shape.join()}]`;
+  }
+  return null;
 }
 
 /**
@@ -32,17 +50,9 @@ export function restoreTensors(
   tensors: ReadonlyMap<string, NamedArray>,
   steps: number,
 ): void {
-  const weights = weightsByName(model);
-  for (const [name, weight] of weights) {
-    const saved = tensors.get(`model/${name}`);
-    const [wanted, found] = [weight.shape.join(), saved?.shape.join()];
-    if (wanted !== found) {
-      throw new TypeError(
-        `checkpoint must hold ${name} of shape [${wanted}], it has ${saved ? `[${found}]` : 'none'}`,
-      );
-    }
-  }
-  for (const [name, weight] of weights) {
+  const fault = tensorsFault(model, tensors);
+  if (fault !== null) throw new TypeError(`checkpoint ${fault}`);
+  for (const [name, weight] of weightsByName(model)) {
     const value = tensorOf(tensors.get(`model/${name}`)!);
     weight.write(value);
     value.dispose();
@@ -54,23 +64,4 @@ export function restoreTensors(
     ),
     steps,
   });
-}
-
-/** The name of a weight that holds NaN or infinity; null where none does. */
-export function weightNotFinite(model: tf.LayersModel): string | null {
-  for (const [name, weight] of weightsByName(model)) {
-    const isFinite = tf.tidy(() => tf.all(tf.isFinite(weight.read())).dataSync()[0] === 1);
-    if (!isFinite) return name;
-  }
-  return null;
-}
-
-function arrayOf(tensor: tf.Tensor): NamedArray {
-  const { shape } = tensor;
-  const dtype = tensor.dtype as NamedArray['dtype'];
-  return { shape, dtype, values: tensor.dataSync<'float32'>().slice() };
-}
-
-function tensorOf({ values, shape, dtype }: NamedArray): tf.Tensor {
-  return tf.tensor(values, [...shape], dtype);
 }

@@ -120,6 +120,16 @@ export const trainingOptions = {
     default: 'auto',
     commands: [...whereData, 'sensitivity'],
   }),
+  onNan: option({
+    doc:
+      'what becomes of a run whose loss or weights are no longer finite: stop, or lower the learning rate to a tenth ' +
+      'and go on from the end of the last epoch, up to three times',
+    group: 'Training',
+    format: choice(['stop', 'lower']),
+    default: 'stop',
+    commands: ['train'],
+    mayChange: true,
+  }),
   teacher: option({
     doc:
       'network that the trained one also learns from: dense, which is that of --model before pruning, or the ' +

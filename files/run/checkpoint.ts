@@ -81,29 +81,40 @@ export async function saveCheckpoint(
   return target;
 }
 
+/** How checkpoints are looked at. */
+export interface LoadOptions {
+  /**
+   * Takes the state in; where it throws a MalformedFileError the checkpoint counts as damaged. Default anything goes.
+   */
+  readonly accept?: (loaded: LoadedCheckpoint) => void;
+  /** Only checkpoints up to this step count. @default all */
+  readonly upTo?: number;
+  /** @default nodeFiles */
+  readonly files?: FileLayer;
+}
+
 /**
  * Loads the valid checkpoint with the highest step.
  *
+ * @param place a folder of checkpoints, or several, of which the first is taken where they have the same step.
  * @returns null when there is no checkpoint at all.
  * @throws {NoValidCheckpointError} when there are some but none can be used.
  */
 export async function loadNewestCheckpoint(
-  folder: string,
-  options: { readonly files?: FileLayer } = {},
+  place: string | readonly string[],
+  options: LoadOptions = {},
 ): Promise<LoadedCheckpoint | null> {
-  const { files = nodeFiles } = options;
-  await sweepLeftovers(folder, files);
+  const folders = [place].flat();
   const skipped: SkippedCheckpoint[] = [];
-  for (const step of await stepsIn(folder, files)) {
-    const candidate = path.join(folder, folderName(step));
+  for (const candidate of await findCandidates(folders, options)) {
     try {
-      return { ...(await loadCheckpoint(candidate, options)), skipped };
+      return { ...(await loadCheckpoint(candidate.path, options)), skipped };
     } catch (error) {
       if (!(error instanceof CheckpointDamagedError)) throw error;
-      skipped.push({ path: candidate, reason: error.reason });
+      skipped.push({ path: candidate.path, reason: error.reason });
     }
   }
-  if (skipped.length > 0) throw new NoValidCheckpointError(folder, skipped);
+  if (skipped.length > 0) throw new NoValidCheckpointError(folders[0]!, skipped);
   return null;
 }
 
@@ -114,11 +125,13 @@ export async function loadNewestCheckpoint(
  */
 export async function loadCheckpoint(
   folder: string,
-  options: { readonly files?: FileLayer } = {},
+  { accept, files = nodeFiles }: Pick<LoadOptions, 'accept' | 'files'> = {},
 ): Promise<LoadedCheckpoint> {
   try {
-    const { step, data } = await readVerified(folder, options.files ?? nodeFiles);
-    return { path: folder, step, state: decodeState(folder, step, data), skipped: [] };
+    const { step, data } = await readVerified(folder, files);
+    const loaded = { path: folder, step, state: decodeState(folder, step, data), skipped: [] };
+    accept?.(loaded);
+    return loaded;
   } catch (error) {
     throw asDamage(folder, error);
   }
@@ -127,6 +140,21 @@ export async function loadCheckpoint(
 function requireCount(name: string, value: number, least: number): void {
   if (isCount(value) && value >= least) return;
   throw new OptionError({ option: name, allowed: `an integer >= ${least}`, received: value });
+}
+
+/** All checkpoints in some folders, the newest first. */
+async function findCandidates(
+  folders: readonly string[],
+  { files = nodeFiles, upTo = Infinity }: LoadOptions,
+): Promise<{ readonly step: number; readonly path: string }[]> {
+  const found: { readonly step: number; readonly path: string }[] = [];
+  for (const folder of folders) {
+    await sweepLeftovers(folder, files);
+    for (const step of await stepsIn(folder, files)) {
+      if (step <= upTo) found.push({ step, path: path.join(folder, folderName(step)) });
+    }
+  }
+  return found.sort((one, other) => other.step - one.step);
 }
 
 /** The steps that have a folder, highest first; its content is not looked at. */

@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 import type { KeepSet, Network } from '../../graph';
 import { OptionError } from '../../errors';
 import {
+  describeKept,
   keepAll,
   keepFromJson,
   keepToJson,
@@ -29,8 +30,7 @@ import type {
 } from '../../methods';
 import { filterNorms } from '../../measure/filter-norms';
 import type { Optimizer } from '../step/optimizer';
-import { describeKept } from './pruning-event';
-import type { PruningEvent } from './pruning-event';
+import type { PruningEvent } from '../../measure/pruning-event';
 import type { FinalRate } from '../../measure/search/target';
 import type { Timetable } from './timetable';
 
@@ -54,7 +54,7 @@ export interface PruningParts {
 export interface PruningState {
   readonly keep: ReturnType<typeof keepToJson>;
   /** Not in the checkpoints of versions without gradual regrowth: there it follows from the regrowth. */
-  readonly held?: ReturnType<typeof keepToJson>;
+  readonly held?: ReturnType<typeof keepToJson> | undefined;
 }
 
 /**
@@ -145,7 +145,7 @@ export class Pruning {
   }
 
   /** What a checkpoint holds of it. */
-  state(): Required<PruningState> {
+  state(): Record<'keep' | 'held', PruningState['keep']> {
     return { keep: keepToJson(this.keep), held: keepToJson(this.held) };
   }
 

@@ -1,12 +1,10 @@
 import * as tf from '@tensorflow/tfjs';
 import { distillationLoss } from '../../backend/fused';
 import { OptionError } from '../../errors';
-import { stateHash } from '../../files/run/encode-checkpoint';
 import { readHead } from '../../measure/head';
 import type { Head, LossChoice } from '../../measure/head';
 import { logitsOf } from '../../measure/logits';
 import type { LossContext, LossTerm } from './loss';
-import { captureWeights } from '../training-state';
 
 export interface DistillationOptions {
   /** Share of the loss that compares with the teacher, in (0, 1]; the labels get the rest. Default 0.5. */
@@ -60,13 +58,4 @@ export class Distillation implements LossTerm {
       return tf.mul(tf.mean(divergences), weight);
     };
   }
-}
-
-/**
- * The SHA-256 of a network's weights with their names, by which a resumed run knows its teacher again.
- *
- * @throws {CheckpointStateError} when a weight is not finite; it names the weight.
- */
-export function weightsHash(model: tf.LayersModel): string {
-  return stateHash({ tensors: captureWeights(model), record: {} });
 }

@@ -43,6 +43,10 @@ const names = ['metrics.jsonl', 'metrics.csv'];
 const contents = (folder: string): string[] =>
   names.map((name) => fs.readFileSync(path.join(folder, name), 'utf8'));
 
+/** The table tells nothing of an empty cell from none. */
+const dropNulls = (text: string): string => text.replaceAll(',"note":null', '');
+const withoutNulls = (folder: string): string[] => contents(folder).map(dropNulls);
+
 /** The rows of a step: two at every third, as with a validation. */
 function rowsOf(step: number): MetricsRow[] {
   const random = new RandomStream(step);
@@ -220,17 +224,56 @@ describe('after a kill and a resume, the metrics files', () => {
     }
   });
 
-  it('are refused when a row that must stay is damaged or has another column', async () => {
+  it('are refused when a row that must stay has another column', async () => {
     const [rows] = (await uninterrupted(restored)) as [string];
     const folder = newFolder();
     const file = path.join(folder, 'metrics.jsonl');
-    fs.writeFileSync(file, rows.replace('"step":1', '"step:1'));
-    const log = await MetricsLog.open(folder, columns);
-    await expect(log.rewindTo(restored)).rejects.toThrow(`${file}: line 3 is damaged`);
     fs.writeFileSync(file, rows);
     const other = await MetricsLog.open(folder, ['split', 'loss']);
     await expect(other.rewindTo(restored)).rejects.toThrow('holds the column "note", this run has');
     expect(fs.readFileSync(file, 'utf8')).toBe(rows);
+  });
+
+  it('have a damaged row back from the table, or say that it is lost and keep what there was', async () => {
+    const whole = (await uninterrupted(restored)) as [string, string];
+    const damaged = whole[0].replace('"step":2', '"step:2');
+    for (const hasTable of [true, false]) {
+      const folder = newFolder();
+      const file = path.join(folder, 'metrics.jsonl');
+      fs.writeFileSync(file, damaged);
+      if (hasTable) fs.writeFileSync(path.join(folder, 'metrics.csv'), whole[1]);
+      const warnings: string[] = [];
+      const warn = (what: string): unknown => warnings.push(what);
+      const log = await MetricsLog.open(folder, columns, { warn });
+      expect(await log.rewindTo(restored)).toBe(hasTable ? 7 : 6);
+      expect(fs.readFileSync(`${file}.damaged`, 'utf8')).toBe(damaged);
+      expect(warnings[0]).toContain('metrics.jsonl is damaged');
+      if (hasTable) expect(withoutNulls(folder)).toEqual(whole.map(dropNulls));
+      else expect(warnings.at(-1)).toBe('rows of metrics may be lost: 6 could be read');
+      await log.append({ step: restored + 1 });
+      await log.close();
+    }
+  });
+
+  it('have what a checkpoint remembers, whichever file tells it', async () => {
+    const whole = (await uninterrupted(restored)) as [string, string];
+    const seen = await MetricsLog.open(newFolder(), columns);
+    await appendSteps(seen, 0, restored);
+    const { mark } = seen;
+    await seen.close();
+    const random = new RandomStream(7);
+    for (let trial = 0; trial < 60; trial++) {
+      const folder = newFolder();
+      const harmed = trial % 2;
+      const bytes = Buffer.from(whole[harmed]!);
+      bytes[random.integer(bytes.length)]! ^= 1 << random.integer(8);
+      names.forEach((name, index) => {
+        fs.writeFileSync(path.join(folder, name), index === harmed ? bytes : whole[index]!);
+      });
+      const log = await MetricsLog.open(folder, columns, fast);
+      expect(await log.rewindTo(restored, { mark })).toBe(7);
+      expect(withoutNulls(folder)).toEqual(whole.map(dropNulls));
+    }
   });
 
   it('take no row before they were rewound', async () => {

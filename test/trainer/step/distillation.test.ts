@@ -1,9 +1,9 @@
 import * as tf from '@tensorflow/tfjs';
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { startEngine } from '../../../backend/engine';
-import { weightsByName } from '../../../layers';
+import { weightsByName, weightsHash } from '../../../layers';
 import { distillationLoss } from '../../../backend/fused';
-import { Distillation, weightsHash } from '../../../trainer/step/distillation';
+import { Distillation } from '../../../trainer/step/distillation';
 import { Sgd } from '../../../trainer/step/optimizer';
 import { EagerStep } from '../../../trainer/step/eager-step';
 import { describeOn } from '../../engines';

@@ -1,24 +1,27 @@
 import type { Run } from '../config/parse';
 import { resolveImages } from '../config/resolve';
-import { loadImages, loadModel, requireFit } from '../jobs';
+import { feedImages, loadImages, loadModel, requireFit } from '../jobs';
 import { formatPercent, formatTable } from '../report/table';
 import { evaluate as measure } from '../measure/accuracy';
+import { describeChance, findChanceLevel } from '../measure/chance';
 import { startNamedEngine } from './engine';
 import type { Terminal } from './terminal';
 
 /** Measures the accuracy of a network in a file on a data set. */
 export async function evaluate(
-  { config: given }: Run<'evaluate'>,
+  { config: asked }: Run<'evaluate'>,
   terminal: Terminal,
 ): Promise<number> {
-  const config = resolveImages(given);
+  const config = resolveImages(asked);
   const file = config.model!; // the rules: evaluate needs it
   const { progress } = terminal;
   await startNamedEngine(config, terminal);
-  const data = await loadImages({ ...config, data: config.dataset });
-  using loaded = await loadModel({ model: file, note: progress.note.bind(progress) });
-  const images = config.split === 'test' ? data.test : data.validation;
-  requireFit(loaded, images, data.classes.length, { loss: config.loss });
+  const given = await loadImages({ ...config, data: config.dataset });
+  const note = progress.note.bind(progress);
+  using loaded = await loadModel({ model: file, note });
+  const images = config.split === 'test' ? given.test : given.validation;
+  requireFit(loaded, images, given.classes.length, { loss: config.loss });
+  const data = feedImages(loaded.model, given, { ...config, note });
   progress.start(images.count, config.split);
   const result = await measure(loaded.model, images, data, config.batchSize, {
     loss: config.loss,
@@ -28,9 +31,12 @@ export async function evaluate(
   }).finally(() => {
     progress.stop();
   });
-  if (config.json) {
-    terminal.printData(JSON.stringify({ model: file, split: config.split, ...result }));
-  } else {
+  const chance = findChanceLevel(result.top1, images);
+  if (chance) terminal.warn(`warning: ${describeChance(chance)}`);
+  const { mean, deviation } = data;
+  const facts = { model: file, split: config.split, inputScale: { mean, deviation } };
+  if (config.json) terminal.printData(JSON.stringify({ ...facts, ...result }));
+  else {
     const row = [formatPercent(result.top1), formatPercent(result.top5), result.loss.toFixed(4)];
     terminal.print(
       formatTable(

@@ -4,6 +4,7 @@ import { resolveImages } from '../config/resolve';
 import { listenForStop } from '../files/run/signals';
 import { describeTarget, pruneLevels, pruneOnce } from '../jobs';
 import type { PrunedLevels, PrunedOnce, PruneOptions } from '../jobs';
+import { describeChance } from '../measure/chance';
 import { comparisonTable, formatTable } from '../report/table';
 import { startNamedEngine } from './engine';
 import { toJobOptions } from './job-options';
@@ -34,7 +35,8 @@ export async function prune(run: Run<'prune'>, terminal: Terminal): Promise<numb
 }
 
 function printOnce(result: PrunedOnce, config: ConfigOf<'prune'>, terminal: Terminal): void {
-  const { before, after, verification, manifest, rate, isSettled } = result;
+  const { before, after, verification, manifest, rate, isSettled, chance } = result;
+  if (chance) terminal.warn(`warning: ${describeChance(chance)}`);
   const summary = summarize(result, config);
   if (config.json) {
     if (summary) terminal.progress.note(summary);

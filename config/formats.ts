@@ -4,6 +4,7 @@
  * A format is a function that throws on a wrong value, which is what convict calls; the rest of it serves
  * the command line and the help. Text is read strictly: what is not wholly a number is no number.
  */
+import { INPUT_SCALE_FORMS, readInputScale } from '../data/input-scale';
 import { readAmount, readDecimal } from '../measure/search/amount';
 import type { Units } from '../measure/search/amount';
 import type { OptionValue } from '../methods/facts';
@@ -102,6 +103,14 @@ export function text(placeholder: string, what = 'text'): Format<string> {
     typeof value === 'string' && value.trim() !== '' && !value.includes('\0');
   return format({ accepts, read: (given) => given, allowed: what, placeholder });
 }
+
+/** How pixels become the numbers that a network takes: `readInputScale` reads it. */
+export const inputScale: Format<string> = format({
+  accepts: (value): value is string => typeof value === 'string' && readInputScale(value) !== null,
+  read: (given) => given,
+  allowed: INPUT_SCALE_FORMS,
+  placeholder: 'SCALE',
+});
 
 /** In which pieces single weights go: `none`, `2:4`, `4x1`. */
 export const weightPattern: Format<string> = format({

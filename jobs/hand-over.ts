@@ -1,7 +1,7 @@
 import type * as tf from '@tensorflow/tfjs';
 import { evaluationBatches } from '../data';
 import type { DataSet, ImageSet } from '../data';
-import { modelBytes, weightFileSizes, writeChecked } from '../formats';
+import { modelBytes, setUsage, weightFileSizes, writeChecked } from '../formats';
 import type { Extras } from '../formats';
 import { keepAll } from '../graph';
 import type { KeepSet, Network } from '../graph';
@@ -15,6 +15,8 @@ import type { EvaluationOptions } from '../measure/accuracy';
 import { breathe } from '../stopping';
 import { harden, mask, withoutTrainingLayers } from '../surgery';
 import type { Verification } from '../surgery';
+import { describeUsage } from './describe-usage';
+import type { DescribeUsage } from './describe-usage';
 import { writeProven } from './write-proven';
 import type { Pruned } from './write-proven';
 import type { FileLayer } from '../files';
@@ -29,19 +31,23 @@ export interface HandOver {
   /** Where the small network goes. */
   readonly folder: string;
   readonly facts: Pruned['facts'];
+  /** What the small network says of its use. Default what the network says, but for its accuracy. */
+  readonly usage?: DescribeUsage;
   /** Further files of the small network, which is borrowed; none without it. */
   readonly extras?: (hard: tf.LayersModel) => Extras;
   /** Inputs for the proof, borrowed one by one; asked for once for each form that is written. */
   readonly samples: Pruned['samples'];
   /** Measures accuracy and loss of a network; null where there is nothing to measure them on. */
-  readonly classify:
-    ((model: tf.LayersModel) => Promise<Pick<Measures, 'accuracy' | 'loss'>>) | null;
+  readonly classify: ((model: tf.LayersModel) => Promise<Quality>) | null;
   readonly progress: Progress;
   /** Ends the hand-over between two pieces of work. */
   readonly signal?: AbortSignal | undefined;
   /** The disk; a test may give one that fails. */
   readonly files?: FileLayer | undefined;
 }
+
+type Quality = Pick<Measures, 'accuracy' | 'loss'>;
+type Sizes = Pick<Measures, 'macs' | 'params' | 'bytes'>;
 
 /** What was handed over: the network at full width (see `whole`) and the small one. */
 export interface HandedOver {
@@ -63,25 +69,28 @@ export interface HandedOver {
  */
 export async function handOver(options: HandOver): Promise<HandedOver> {
   const { network, keep, folder, facts, progress, signal } = options;
+  const { usage = describeUsage(network.model, null) } = options;
   const hard = dropTrainingLayers(harden(network, keep));
   const masked = mask(network, keep);
   try {
     const whole = options.whole ?? masked;
     const inputShapes = inputShapesOf(network);
     const [slow, fast] = await measureLatency([whole, hard], { inputShapes, signal });
-    const measure = async (
-      measured: tf.LayersModel,
-      latencyMs: number,
-      stays: KeepSet,
-    ): Promise<Measures> => ({
-      ...((await options.classify?.(measured)) ?? { accuracy: null, loss: null }),
+    const classify = async (model: tf.LayersModel): Promise<Quality> =>
+      (await options.classify?.(model)) ?? { accuracy: null, loss: null };
+    const sizes = async (model: tf.LayersModel, stays: KeepSet): Promise<Sizes> => ({
       ...network.costs(stays),
-      bytes: await modelBytes(measured),
-      latencyMs,
+      bytes: await modelBytes(model),
     });
-    const before = await measure(whole, slow!.medianMs, keepAll);
+    const before = {
+      ...{ ...(await classify(whole)), latencyMs: slow!.medianMs },
+      ...(await sizes(whole, keepAll)),
+    };
+    const quality = await classify(hard);
+    setUsage(hard, usage(quality.accuracy)); // before its files are counted
     const after = {
-      ...(await measure(hard, fast!.medianMs, keep)),
+      ...{ ...quality, latencyMs: fast!.medianMs },
+      ...(await sizes(hard, keep)),
       ...(keep.weights.size > 0 && { weightFile: weightFileSizes(hard) }),
     };
     await breathe(signal);

@@ -15,6 +15,7 @@ import type { Progress } from '../report/progress';
 import { DivergedError, Trainer } from '../trainer';
 import type { Best, TrainingObserver } from '../trainer';
 import { describeLayerRate, describeOptions, nameMethod, USUAL_RATE } from './choose-method';
+import { describeUsage } from './describe-usage';
 import { createClassifier, handOver, sampleImages } from './hand-over';
 import type { HandedOver } from './hand-over';
 import { pickGiven } from './pick-given';
@@ -84,8 +85,9 @@ export async function trainAndPrune(options: TrainAndPruneOptions): Promise<Trai
 /** Options that a resumed run may change; a model that is given is known by its weights' shapes alone. */
 function listUnshaping({ model }: TrainingOptions): string[] {
   const ofCheckpoints = ['checkpointEvery', 'keepCheckpoints', 'onNan'];
-  const ofOutput = ['format', 'verifySamples', 'note', ...ofCheckpoints];
-  return typeof model === 'object' ? [...ofOutput, 'model'] : ofOutput;
+  const resolved = ['inputScale']; // how images are fed in fact counts
+  const all = ['format', 'verifySamples', 'note', ...ofCheckpoints, ...resolved];
+  return typeof model === 'object' ? [...all, 'model'] : all;
 }
 
 /** What a run folder says of itself. */
@@ -220,6 +222,7 @@ function handOverBest(
       ...(pattern !== undefined && { pattern }),
       layerRates: layerRates.map(describeLayerRate),
     },
+    usage: describeUsage(network.model, data),
     extras: (hard) => writeForms(hard, format, { blocksOf: blockLayers }),
     samples: () => sampleImages(data.validation, data, verifySamples),
     classify: createClassifier(() => data.test, data, batchSize, progress, { loss, signal }),
@@ -239,11 +242,16 @@ function requireFolder(runDir: string | null): string {
 }
 
 /** What a run that goes on must share with this one. */
-export function identifyRun({ data, teacher }: PreparedTraining, config: JsonObject): JsonObject {
+export function identifyRun(
+  { data, scale, teacher }: PreparedTraining,
+  config: JsonObject,
+): JsonObject {
   return {
     format: 1,
     config,
     data: data.fingerprint,
+    ...(scale ? { inputScale: { ...scale } } : {}), // runs of the first version know none
     ...(teacher ? { teacher: teacher.sha256 } : {}),
+    ...(teacher?.scale ? { teacherScale: { ...teacher.scale } } : {}),
   };
 }

@@ -12,7 +12,7 @@ import { findLastDone, runStart } from './position';
 import type { Position } from './position';
 import type { Pruning } from './pruning/pruning';
 import type { Timetable } from './pruning/timetable';
-import { LossMean } from './step/loss-mean';
+import { LossMean } from '../measure/loss-mean';
 import type { TrainingStep } from './step/step';
 import { DivergedError } from './trainer-errors';
 import { captureTensors, restoreTensors, tensorsFault } from './training-state';

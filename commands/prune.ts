@@ -5,7 +5,8 @@ import { listenForStop } from '../files/run/signals';
 import { describeTarget, pruneLevels, pruneOnce } from '../jobs';
 import type { PrunedLevels, PrunedOnce, PruneOptions } from '../jobs';
 import { describeChance } from '../measure/chance';
-import { comparisonTable, formatTable } from '../report/table';
+import { comparisonTable } from '../report/comparison';
+import { formatDifference, formatTable } from '../report/table';
 import { startNamedEngine } from './engine';
 import { toJobOptions } from './job-options';
 import { layerRatesOf } from './layer-rate-file';
@@ -35,7 +36,7 @@ export async function prune(run: Run<'prune'>, terminal: Terminal): Promise<numb
 }
 
 function printOnce(result: PrunedOnce, config: ConfigOf<'prune'>, terminal: Terminal): void {
-  const { before, after, verification, manifest, rate, isSettled, chance } = result;
+  const { dense, exported, verification, manifest, isSettled, chance } = result;
   if (chance) terminal.warn(`warning: ${describeChance(chance)}`);
   const summary = summarize(result, config);
   if (config.json) {
@@ -43,11 +44,15 @@ function printOnce(result: PrunedOnce, config: ConfigOf<'prune'>, terminal: Term
     terminal.printData(JSON.stringify(manifest, null, 2));
     return;
   }
-  terminal.print(comparisonTable(before, after, terminal));
+  const networks = [
+    { name: 'dense', measures: dense },
+    { name: 'exported', measures: exported },
+  ];
+  terminal.print(comparisonTable(networks, terminal));
   terminal.print(
-    `${summary ? `${summary}\n` : ''}pruned at rate ${rate}${isSettled ? ', BatchNormalization measured anew' : ''}\n` +
+    `${summary ? `${summary}\n` : ''}pruned at rate ${result.share}${isSettled ? ', BatchNormalization measured anew' : ''}\n` +
       `verified on ${verification.samples} random inputs: largest difference ` +
-      `${verification.maxAbsDiff} of ${verification.maxAbsOutput} on ${verification.backend}\n` +
+      `${formatDifference(verification.maxAbsDiff)} of ${formatDifference(verification.maxAbsOutput)} on ${verification.backend}\n` +
       `written to ${config.out!}`,
   );
 }
@@ -81,7 +86,7 @@ function printLevels(
   terminal.print(formatTable(['level', 'MACs', 'parameters', 'bytes'], rows, { columns }));
   const worst = Math.max(...levels.map(({ verification }) => verification.maxAbsDiff));
   terminal.print(
-    `each verified on ${verifySamples} random inputs: largest difference ${worst}\n` +
+    `each verified on ${verifySamples} random inputs: largest difference ${formatDifference(worst)}\n` +
       `written: ${levels.map(({ source }) => source).join(', ')}`,
   );
 }

@@ -9,7 +9,7 @@ import { disposeWeights } from '../layers';
 import { measureLatency } from '../measure/latency';
 import { inputShapesOf } from '../measure/sample-inputs';
 import type { Progress } from '../report/progress';
-import type { Measures } from '../report/table';
+import type { Measures } from '../report/comparison';
 import { evaluate } from '../measure/accuracy';
 import type { EvaluationOptions } from '../measure/accuracy';
 import { breathe } from '../stopping';
@@ -26,8 +26,8 @@ export interface HandOver {
   /** Of a prunable or stock model; borrowed. */
   readonly network: Network;
   readonly keep: KeepSet;
-  /** The network that `before` measures, at full width; borrowed. Default the masked one. */
-  readonly whole?: tf.LayersModel | null;
+  /** The network before anything was removed, stock; borrowed. Default there is none to show. */
+  readonly dense?: tf.LayersModel | null;
   /** Where the small network goes. */
   readonly folder: string;
   readonly facts: Pruned['facts'];
@@ -47,19 +47,23 @@ export interface HandOver {
 }
 
 type Quality = Pick<Measures, 'accuracy' | 'loss'>;
-type Sizes = Pick<Measures, 'macs' | 'params' | 'bytes'>;
+type Figures = Omit<Measures, keyof Quality>;
 
-/** What was handed over: the network at full width (see `whole`) and the small one. */
+/** What was handed over, and what it was made of. */
 export interface HandedOver {
-  readonly before: Measures;
-  readonly after: Measures;
+  /** The network before anything was removed; null where there is none to show. */
+  readonly dense: Measures | null;
+  /** The network at full width, with everything removed silenced: it computes what the exported one does. */
+  readonly masked: Measures;
+  /** The small network. */
+  readonly exported: Measures;
   readonly verification: Verification;
   /** The content of pruning.json. */
   readonly manifest: object;
 }
 
 /**
- * Makes the small network, proves that its files compute what the masked network computes, and measures both.
+ * Makes the small network, proves that its files compute what the masked network computes, and measures them.
  *
  * All is measured before anything is written, and nothing takes its place unless the proof holds: it is of the
  * files, read back by plain tfjs.
@@ -73,24 +77,27 @@ export async function handOver(options: HandOver): Promise<HandedOver> {
   const hard = dropTrainingLayers(harden(network, keep));
   const masked = mask(network, keep);
   try {
-    const whole = options.whole ?? masked;
+    const { dense = null, classify } = options;
+    const models = [...(dense ? [dense] : []), masked, hard];
     const inputShapes = inputShapesOf(network);
-    const [slow, fast] = await measureLatency([whole, hard], { inputShapes, signal });
-    const classify = async (model: tf.LayersModel): Promise<Quality> =>
-      (await options.classify?.(model)) ?? { accuracy: null, loss: null };
-    const sizes = async (model: tf.LayersModel, stays: KeepSet): Promise<Sizes> => ({
+    const times = await measureLatency(models, { inputShapes, signal });
+    const qualityOf = async (model: tf.LayersModel): Promise<Quality> =>
+      (await classify?.(model)) ?? { accuracy: null, loss: null };
+    const figuresOf = async (model: tf.LayersModel, stays: KeepSet): Promise<Figures> => ({
       ...network.costs(stays),
       bytes: await modelBytes(model),
+      latency: times[models.indexOf(model)]!,
     });
-    const before = {
-      ...{ ...(await classify(whole)), latencyMs: slow!.medianMs },
-      ...(await sizes(whole, keepAll)),
-    };
-    const quality = await classify(hard);
+    const measure = async (model: tf.LayersModel): Promise<Measures> => ({
+      ...(await qualityOf(model)),
+      ...(await figuresOf(model, keepAll)),
+    });
+    const whole = { dense: dense && (await measure(dense)), masked: await measure(masked) };
+    const quality = await qualityOf(hard);
     setUsage(hard, usage(quality.accuracy)); // before its files are counted
-    const after = {
-      ...{ ...quality, latencyMs: fast!.medianMs },
-      ...(await sizes(hard, keep)),
+    const exported = {
+      ...quality,
+      ...(await figuresOf(hard, keep)),
       ...(keep.weights.size > 0 && { weightFile: weightFileSizes(hard) }),
     };
     await breathe(signal);
@@ -102,7 +109,7 @@ export async function handOver(options: HandOver): Promise<HandedOver> {
           ...{ extras: options.extras?.(hard) ?? {}, check, files: options.files },
         }),
     );
-    return { before, after, verification, manifest };
+    return { ...whole, exported, verification, manifest };
   } finally {
     disposeWeights(hard);
     disposeWeights(masked);

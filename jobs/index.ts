@@ -1,6 +1,7 @@
 // training
 export { prepareTraining } from './prepare-training';
 export type { PreparedTraining, TrainingOptions } from './prepare-training';
+export { describeResult, measureShare } from './describe-result';
 export { identifyRun, RUNS, runTraining, trainAndPrune } from './train-and-prune';
 export type {
   RunOptions,

@@ -32,6 +32,7 @@ import type { Images, RemovalOptions, Removed, ScoredNetwork, Watch } from './ch
 import { describeUsage } from './describe-usage';
 import { feedImages } from './feed-images';
 import type { FeedOptions } from './feed-images';
+import { measureShare } from './describe-result';
 import { createClassifier, handOver } from './hand-over';
 import type { HandedOver } from './hand-over';
 import { loadImages } from './load-images';
@@ -69,6 +70,8 @@ export interface PruneOptions
 
 /** What pruning in one go came to. */
 export interface PrunedOnce extends HandedOver, Removed {
+  /** Fraction of the units that went: the rate, unless layers have rates of their own. */
+  readonly share: number;
   /** Whether BatchNormalization was measured anew. */
   readonly isSettled: boolean;
   /** That the network did no better than chance before it was pruned; null where it did, or was not measured. */
@@ -94,22 +97,23 @@ export async function pruneOnce(
     const { network, images } = scored;
     const removed = await chooseRemoval(scored, options, watch);
     const { rate, keep } = removed;
+    const share = (options.layerRates ?? []).length > 0 ? measureShare(keep) : rate;
     using settled = await settleStatistics(keep, scored, options, watch.signal);
-    const whole = images && mask(network, keepAll);
+    const dense = mask(network, keepAll);
     const handedOver = await handOver({
-      ...{ progress: watch.progress, signal: watch.signal, keep, whole, folder: out },
+      ...{ progress: watch.progress, signal: watch.signal, keep, dense, folder: out },
       network: settled ? new Network(settled.model, network.graph) : network,
-      facts: describePruning(options, rate, watch.source),
+      facts: describePruning(options, share, watch.source),
       usage: describeUsage(network.model, images?.data ?? null),
       extras: (hard) => writeForms(hard, options.format ?? ['tfjs'], { blocksOf: blockLayers }),
       samples: () => drawInputs(network, verifySamples, seed),
       classify: images && classifyBy(network.model, images, options, watch),
     }).finally(() => {
-      if (whole) disposeWeights(whole);
+      disposeWeights(dense);
     });
-    const { accuracy } = handedOver.before;
+    const accuracy = handedOver.dense?.accuracy ?? null;
     const chance = accuracy === null ? null : findChanceLevel(accuracy, images!.data.test);
-    return { ...handedOver, ...removed, isSettled: settled !== null, chance };
+    return { ...handedOver, ...removed, share, isSettled: settled !== null, chance };
   });
 }
 

@@ -1,7 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
-  comparisonTable,
   formatBytes,
   formatCount,
   formatFlops,
@@ -42,7 +41,9 @@ describe('formatTable', () => {
     expect(() => formatTable(['a', 'b'], [['1', '2'], ['1']])).toThrow(
       'a table of 2 columns needs 2 cells in row 1, got 1',
     );
-    expect(() => formatTable(['a', 'b'], [], { align: ['left'] })).toThrow('needs 2 alignments, got 1');
+    expect(() => formatTable(['a', 'b'], [], { align: ['left'] })).toThrow(
+      'needs 2 alignments, got 1',
+    );
   });
 
   it('holds every cell, in lines of one width', () => {
@@ -91,78 +92,5 @@ describe('numbers with units', () => {
     [Number.POSITIVE_INFINITY, 'n/a'],
   ])('writes the time %d as %s', (ms, written) => {
     expect(formatMilliseconds(ms)).toBe(written);
-  });
-});
-
-describe('comparisonTable', () => {
-  it('shows each measure before and after, and what changed', () => {
-    const before = {
-      accuracy: 0.9871,
-      loss: 0.0412,
-      macs: 40_551_040,
-      params: 269_722,
-      bytes: 1_110_000,
-      latencyMs: 4,
-    };
-    const after = {
-      accuracy: 0.9863,
-      loss: 0.0455,
-      macs: 21_452_994,
-      params: 135_000,
-      bytes: 560_000,
-      latencyMs: 3,
-    };
-    // 100 * (0.9863 - 0.9871) = -0.08; 0.0455 - 0.0412 = 0.0043; 21452994 / 40551040 = 0.5290;
-    // 135000 / 269722 = 0.5005; 560000 / 1110000 = 0.5045; 3 / 4 = 0.75
-    expect(comparisonTable(before, after)).toBe(
-      [
-        '+------------------+---------------+---------------+--------------+',
-        '|                  |        before |         after |       change |',
-        '+------------------+---------------+---------------+--------------+',
-        '| accuracy (top-1) |       98.71 % |       98.63 % | -0.08 points |',
-        '| loss             |        0.0412 |        0.0455 |      +0.0043 |',
-        '| MACs             |  40.55 M MACs |  21.45 M MACs |      -47.1 % |',
-        '| FLOPs (2 x MACs) | 81.10 M FLOPs | 42.91 M FLOPs |      -47.1 % |',
-        '| parameters       |       269.7 k |       135.0 k |      -49.9 % |',
-        '| size             |      1.110 MB |      560.0 kB |      -49.5 % |',
-        '| latency          |       4.00 ms |       3.00 ms |      -25.0 % |',
-        '+------------------+---------------+---------------+--------------+',
-      ].join('\n'),
-    );
-  });
-
-  it('shows what the weights take in a file where single weights were removed', () => {
-    const none = { accuracy: null, loss: null, macs: 1, params: 1, bytes: 1, latencyMs: 1 };
-    const weightFile = { bytes: 1_083_240, gzipBytes: 148_030, sparseBytes: 112_673 };
-    const after = comparisonTable(none, { ...none, weightFile });
-    // 148030 / 1083240 = 0.13666; 112673 / 1083240 = 0.10402
-    expect(after.slice(comparisonTable(none, none).length + 1)).toBe(
-      [
-        '+---------------------------+----------+----------+',
-        '| weights after             |     size |    share |',
-        '+---------------------------+----------+----------+',
-        '| as stock models have them | 1.083 MB | 100.00 % |',
-        '| gzipped                   | 148.0 kB |  13.67 % |',
-        '| format sparse             | 112.7 kB |  10.40 % |',
-        '+---------------------------+----------+----------+',
-        'from single weights a browser gains bytes, not time: it computes with the zeros too',
-      ].join('\n'),
-    );
-  });
-
-  it('says n/a where something was not measured, and gives no sign to no change', () => {
-    const some = { accuracy: 0.5, loss: null, macs: 0, params: 10, bytes: null, latencyMs: 1 };
-    const rows = comparisonTable(some, { ...some, loss: 1, latencyMs: 1.0001 })
-      .split('\n')
-      .map((line) => line.split('|').map((cell) => cell.trim()));
-    const change = new Map(rows.map(([, label, , , last]) => [label ?? '', last]));
-    expect(Object.fromEntries(change)).toMatchObject({
-      'accuracy (top-1)': '0.00 points',
-      loss: 'n/a',
-      MACs: 'n/a',
-      parameters: '0.0 %',
-      size: 'n/a',
-      latency: '0.0 %',
-    });
   });
 });

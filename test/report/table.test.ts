@@ -122,11 +122,11 @@ describe('a table on a terminal', () => {
     expect(fitted(60)).toContain('65,536');
     expect(fitted(60)).toContain('not shown in 60 columns: class (--json has them)');
     expect(fitted(30).split('\n').slice(0, 5)).toEqual([
-      '+--------------+-----------+',
-      '| layer        |      MACs |',
-      '+--------------+-----------+',
-      '| block1..conv | 1,234,567 |',
-      '| head         |       640 |',
+      '+----------------+-----------+',
+      '| layer          |      MACs |',
+      '+----------------+-----------+',
+      '| block1..e_conv | 1,234,567 |',
+      '| head           |       640 |',
     ]);
   });
 

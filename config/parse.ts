@@ -64,15 +64,24 @@ export function parse(
   }
   if (wants === 'version') return print(`${version()}\n`);
 
-  const environment = readEnvironment(env, command);
-  const file = (given.get('config') ?? environment.get('config'))?.value as string | undefined; // has its format
-  const fromFile = file === undefined ? [] : readConfigFile(file, command);
-  const asked = new Map([...fromFile, ...environment, ...given]); // the later wins
+  const asked = gatherSettings(given, env, command);
   refuseNetworkName(asked, command);
   const settings = withPatternRate(withNamedMethod(withOwnNames(asked, command)));
   const run = resolve(command, settings);
   checkTogether(command, run.config, settings);
   return printsConfig(settings) ? printConfig(run) : run;
+}
+
+/** The settings of all sources; the later wins. */
+function gatherSettings(
+  given: ReadonlyMap<Key, Setting>,
+  env: NodeJS.ProcessEnv,
+  command: Command,
+): ReadonlyMap<Key, Setting> {
+  const environment = readEnvironment(env, command);
+  const file = (given.get('config') ?? environment.get('config'))?.value as string | undefined; // has its format
+  const fromFile = file === undefined ? [] : readConfigFile(file, command);
+  return new Map([...fromFile, ...environment, ...given]);
 }
 
 /**

@@ -31,7 +31,7 @@ export interface FittedTable {
 }
 
 /** Below this a text is not narrowed. */
-const NARROWEST_TEXT = 12;
+const NARROWEST_TEXT = 10;
 
 /** Fits a table of at least one column into the columns of a terminal. */
 export function fitTable(

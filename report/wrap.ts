@@ -48,29 +48,47 @@ export function widthOf(text: string): number {
 const WIDE =
   /\p{Script=Han}|\p{Script=Hiragana}|\p{Script=Katakana}|\p{Script=Hangul}|\p{Emoji_Presentation}|[\u3000-\u303e\uff01-\uff60]/u;
 
+/** How lines begin and end that belong together. */
+interface Layout {
+  /** Spaces before the first line. Default 0 */
+  readonly indent?: number;
+  /** Spaces before the others. Default `indent` */
+  readonly hanging?: number;
+  /** Ends each line but the last. Default nothing */
+  readonly goesOn?: string;
+}
+
 /**
  * The words of a text in lines of at most `columns`, `indent` included. A word that is longer stays whole on a line of
  * its own, so that a path can still be copied.
- *
- * @param options.indent spaces before the first line. Default 0
- * @param options.hanging spaces before the others. Default `indent`
  */
 export function wrapWords(
   text: string,
   columns: number,
-  { indent = 0, hanging = indent }: { readonly indent?: number; readonly hanging?: number } = {},
+  layout: Pick<Layout, 'indent' | 'hanging'> = {},
+): string[] {
+  return fillLines(text.split(' '), columns, layout);
+}
+
+function fillLines(
+  words: readonly string[],
+  columns: number,
+  { indent = 0, hanging = indent, goesOn = '' }: Layout,
 ): string[] {
   const lines: string[] = [];
-  let line = '';
-  let width = indent;
-  for (const word of text.split(' ')) {
-    const longer = width + (line === '' ? 0 : 1) + widthOf(word);
-    if (line !== '' && longer > columns) {
-      lines.push(' '.repeat(lines.length === 0 ? indent : hanging) + line);
-      [line, width] = [word, hanging + widthOf(word)];
-    } else [line, width] = [line === '' ? word : `${line} ${word}`, longer];
+  const start = (): string => ' '.repeat(lines.length === 0 ? indent : hanging);
+  let line = words[0] ?? '';
+  for (const [at, word] of words.entries()) {
+    if (at === 0) continue;
+    const longer = `${line} ${word}`;
+    const end = at < words.length - 1 ? goesOn : '';
+    if (widthOf(start() + longer + end) <= columns) line = longer;
+    else {
+      lines.push(start() + line + goesOn);
+      line = word;
+    }
   }
-  return [...lines, ' '.repeat(lines.length === 0 ? indent : hanging) + line];
+  return [...lines, start() + line];
 }
 
 /** A text of one line or more, whose lines are wrapped where they are longer; what follows is indented further. */
@@ -96,28 +114,17 @@ export function wrapCommand(command: string, columns: number, indent = 2): strin
   const words = command.match(/(?:'[^']*'|[^\s'])+/g) ?? [];
   const parts: string[] = [];
   for (const word of words) {
-    const isValue = parts.at(-1)?.startsWith('--') === true && !word.startsWith('--');
-    if (isValue && !parts.at(-1)!.includes(' ')) parts.push(`${parts.pop()!} ${word}`);
+    const last = parts.at(-1) ?? '';
+    if (/^--\S*$/.test(last) && !word.startsWith('--')) parts[parts.length - 1] = `${last} ${word}`;
     else parts.push(word);
   }
-  const lines: string[] = [];
-  let line = '';
-  for (const [at, part] of parts.entries()) {
-    const before = indent + (lines.length === 0 ? 0 : 2);
-    const longer = line === '' ? part : `${line} ${part}`;
-    const goesOn = at < parts.length - 1 ? ' \\'.length : 0;
-    if (line !== '' && before + widthOf(longer) + goesOn > columns) {
-      lines.push(`${' '.repeat(before)}${line} \\`);
-      line = part;
-    } else line = longer;
-  }
-  return [...lines, ' '.repeat(indent + (lines.length === 0 ? 0 : 2)) + line];
+  return fillLines(parts, columns, { indent, hanging: indent + 2, goesOn: ' \\' });
 }
 
 /** A text without spaces to break at, shortened in the middle to at most `columns`: `layer1_0..conv2`. */
 export function shortenMiddle(text: string, columns: number): string {
   if (widthOf(text) <= columns) return text;
-  const characters = [...text];
+  const characters = Array.from(text);
   const take = (from: readonly string[], most: number): string[] => {
     const taken: string[] = [];
     for (const character of from) {
@@ -128,7 +135,7 @@ export function shortenMiddle(text: string, columns: number): string {
   };
   const room = Math.max(columns - GAP.length, 0);
   const head = take(characters, Math.ceil(room / 2));
-  const tail = take([...characters].reverse(), Math.floor(room / 2)).reverse();
+  const tail = take(characters.toReversed(), Math.floor(room / 2)).reverse();
   return `${head.join('')}${GAP}${tail.join('')}`.slice(0, Math.max(columns, 0));
 }
 

@@ -7,9 +7,10 @@ import { projectFolder } from './compiled';
 const found = spawnSync('script', ['--version'], { encoding: 'utf8' });
 
 /** Why there is no pseudo-terminal here; empty where there is one. */
-export const noTerminal = /util-linux/.test(String(found.stdout))
-  ? ''
-  : ' (skipped: no script of util-linux, which makes pseudo-terminals)';
+export const noTerminal =
+  (found.stdout as string | undefined)?.includes('util-linux') === true
+    ? ''
+    : ' (skipped: no script of util-linux, which makes pseudo-terminals)';
 
 /** How the shell of a pseudo-terminal calls the command line. */
 export const program = [

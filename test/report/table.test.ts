@@ -94,3 +94,65 @@ describe('numbers with units', () => {
     expect(formatMilliseconds(ms)).toBe(written);
   });
 });
+
+describe('a table on a terminal', () => {
+  const head = ['layer', 'class', 'MACs', 'activation bytes'];
+  const rows = [
+    ['block1/branch2/depthwise_conv', 'DepthwiseConv2D', '1,234,567', '65,536'],
+    ['head', 'Dense', '640', '40'],
+  ];
+  const align = ['left', 'left', 'right', 'right'] as const;
+  const widthOf = (table: string): number =>
+    Math.max(...table.split('\n').map((line) => line.length));
+
+  it('is as it is where there is room, or no terminal', () => {
+    const whole = formatTable(head, rows, { align });
+    expect(formatTable(head, rows, { align, columns: widthOf(whole), giveUp: ['class'] })).toBe(
+      whole,
+    );
+  });
+
+  it('takes more lines for heads first, then gives columns up, then shortens names', () => {
+    const fitted = (columns: number): string =>
+      formatTable(head, rows, { align, columns, giveUp: ['class', 'activation bytes'] });
+    expect(fitted(76)).toContain('activation |');
+    expect(fitted(76)).toContain('DepthwiseConv2D');
+    expect(fitted(60)).not.toContain('DepthwiseConv2D');
+    expect(fitted(60)).toContain('65,536');
+    expect(fitted(60)).toContain('not shown in 60 columns: class (--json has them)');
+    expect(fitted(30).split('\n').slice(0, 5)).toEqual([
+      '+----------------+-----------+',
+      '| layer          |      MACs |',
+      '+----------------+-----------+',
+      '| block1..e_conv | 1,234,567 |',
+      '| head           |       640 |',
+    ]);
+  });
+
+  it('goes on below where its figures have no room, and loses none', () => {
+    const rates = ['group', '0', '0.1', '0.2', '0.3', '0.4', '0.5'];
+    const accuracies = [['conv1', ...rates.slice(1).map((rate) => `9${rate.at(-1)!}.00`)]];
+    const table = formatTable(rates, accuracies, { columns: 30 });
+    expect(widthOf(table)).toBeLessThanOrEqual(30);
+    for (const text of [...rates, ...accuracies.flat()]) expect(table).toContain(text);
+    expect(table.match(/conv1/g)!.length).toBeGreaterThan(1);
+  });
+
+  it('fits any terminal from 60 columns on, whatever the names', () => {
+    const name = fc.stringMatching(/^[a-z0-9_/]{1,80}$/);
+    const words = fc.array(fc.stringMatching(/^[a-z]{1,12}$/), { minLength: 1, maxLength: 30 });
+    fc.assert(
+      fc.property(
+        fc.array(fc.tuple(name, words), { maxLength: 5 }),
+        fc.integer({ min: 60, max: 120 }),
+        (given, columns) => {
+          const cells = given.map(([id, state]) => [id, '1,000,000', state.join(' ')]);
+          const heads = ['group', 'MACs', 'state'];
+          const table = formatTable(heads, cells, { align: ['left', 'right', 'left'], columns });
+          expect(widthOf(table)).toBeLessThanOrEqual(columns);
+        },
+      ),
+      { seed: 1 },
+    );
+  });
+});

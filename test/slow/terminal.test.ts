@@ -81,7 +81,7 @@ describe.skipIf(noTerminal !== '')(`a training on a terminal${noTerminal}`, () =
     const terminal = new PseudoTerminal(`${program} ${words}`, { cwd });
     await terminal.until(() => terminal.output.includes('epoch 1/3: train loss'));
     terminal.hangUp();
-    for (let waited = 0; /"running"/.test(statusOf(folder)) && waited < 30_000; waited += 50) {
+    for (let waited = 0; statusOf(folder).includes('"running"') && waited < 30_000; waited += 50) {
       await pause(50);
     }
     expect(statusOf(folder)).toContain('"stopped"');
@@ -98,7 +98,7 @@ describe.skipIf(noTerminal !== '')(`a training on a terminal${noTerminal}`, () =
       expect(code, lines.join('\n')).toBe(0);
       expect(widest).toBeLessThanOrEqual(columns);
       expect(lines.some((line) => line.startsWith('epoch 3/3: train loss'))).toBe(true);
-      expect(lines.some((line) => /^\| accuracy/.test(line))).toBe(true);
+      expect(lines.some((line) => line.startsWith('| accuracy'))).toBe(true);
     },
   );
 });

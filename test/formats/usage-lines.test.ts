@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { startEngine } from '../../backend/engine';
@@ -40,7 +41,8 @@ describe('the lines of a program that uses a network', () => {
     const model = toyModel();
     const lines = usageLines(model, usage);
     let image = 0;
-    for await (const { images, labels, dispose } of evaluationBatches(data.train, data, 1)) {
+    for await (const batch of evaluationBatches(data.train, data, 1)) {
+      const { images } = batch;
       const input = run(lines, pictureOf(image), model, 'input') as tf.Tensor;
       const name = run(lines, pictureOf(image), model, 'name');
       input.dataSync().forEach((value, at) => {
@@ -48,8 +50,7 @@ describe('the lines of a program that uses a network', () => {
       });
       const answer = (model.predict(images) as tf.Tensor).dataSync();
       expect(name).toBe(data.classes[answer.indexOf(Math.max(...answer))]);
-      labels.dispose();
-      dispose();
+      batch.dispose();
       image++;
     }
     model.dispose();
@@ -67,6 +68,19 @@ describe('the lines of a program that uses a network', () => {
     const names = run(lines, pictureOf(0), model, 'classes');
     expect(names).toEqual(classes);
     expect(classes).toContain(name);
+    model.dispose();
+  });
+
+  it('are in the README for any network that says how it is fed', () => {
+    const readme = readFileSync('README.md', 'utf8');
+    const [block] = /^const \{ mean, deviation, size, classes \}[^]*?(?=^```)/m.exec(readme)!;
+    const model = toyModel();
+    setUsage(model, usage);
+    const lines = usageLines(model, usage);
+    for (const image of [0, 1, 2]) {
+      const name = run(block.split('\n'), pictureOf(image), model, 'name');
+      expect(name).toBe(run(lines, pictureOf(image), model, 'name'));
+    }
     model.dispose();
   });
 

@@ -4,7 +4,9 @@ import { RandomStream } from '../../random/seeds';
 
 /** Labels of which `counts[c]` are of class c. */
 function labelled(...counts: number[]): { labels: Uint16Array; count: number } {
-  const labels = Uint16Array.from(counts.flatMap((count, label) => Array(count).fill(label)));
+  const labels = Uint16Array.from(
+    counts.flatMap((count, label) => Array<number>(count).fill(label)),
+  );
   return { labels, count: labels.length };
 }
 

@@ -24,8 +24,8 @@ export const rawScale: InputScale = namedScales.raw;
 
 /** What an input scale may be, as the words after "must be". */
 export const INPUT_SCALE_FORMS =
-  'auto, standard, unit, tf, raw or MEAN/DEVIATION in units of pixel / 255 (mean in [0, 1], deviation in ' +
-  '(0, 1]), each one number or one per channel, as 0.485,0.456,0.406/0.229,0.224,0.225';
+  'auto, standard, unit, tf, raw or MEAN/DEVIATION in units of pixel / 255, as ' +
+  '0.485,0.456,0.406/0.229,0.224,0.225';
 
 /**
  * The scale that a text names.

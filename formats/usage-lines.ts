@@ -19,7 +19,7 @@ export function usageLines(model: tf.LayersModel, usage: Usage): string[] {
   const isLong = classes.length > LISTED;
   const named = isLong
     ? 'const { classes } = pruning.usage; // pruning: what pruning.json holds'
-    : `const classes = [${classes.map((name) => JSON.stringify(name)).join(', ')}];`;
+    : `const classes = [${classes.map(quoteName).join(', ')}];`;
   return [
     `const image = tf.image.resizeBilinear(${pixels}, [${height}, ${width}]);`,
     `const input = tf.div(tf.sub(tf.div(image, 255), ${list(mean)}), ${list(deviation)});`,
@@ -28,6 +28,13 @@ export function usageLines(model: tf.LayersModel, usage: Usage): string[] {
       ? [...wrapText(named), `const name = classes[${choiceOf(model)}];`]
       : []),
   ];
+}
+
+/** A name as JavaScript has it, which ends neither a comment nor a line. */
+function quoteName(name: string): string {
+  return JSON.stringify(name)
+    .replaceAll('*/', '*\\/')
+    .replace(/[\u2028\u2029]/g, (end) => `\\u${end.charCodeAt(0).toString(16)}`);
 }
 
 /** Values per channel, which broadcast over the last axis. */

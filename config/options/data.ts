@@ -41,10 +41,9 @@ export const dataOptions = {
   }),
   inputScale: option({
     doc:
-      "what the network takes of a pixel: standard (the data set's mean and deviation), unit (pixel / 255), tf " +
-      '(pixel / 127.5 - 1), raw (pixel), or MEAN/DEVIATION in units of pixel / 255, as ' +
-      '0.485,0.456,0.406/0.229,0.224,0.225; auto takes what an export of ours says of itself, raw where the ' +
-      'network begins with Rescaling or Normalization, else standard',
+      "what the network takes of a pixel: (pixel / 255 - mean) / deviation, by the data set's own (standard) or yours, " +
+      'one number or one per channel; pixel / 255 (unit), pixel / 127.5 - 1 (tf) or the pixel (raw); auto: what an ' +
+      'export of ours says of itself, raw where the network begins with Rescaling or Normalization, else standard',
     group: 'Data',
     format: inputScale,
     default: 'auto',

@@ -60,6 +60,8 @@ describe('a run that version 0.1.0 began and left in the middle of an epoch', ()
   it('keeps the options that it began with, and is done', () => {
     const named = Object.entries(begun).filter(([, value]) => value !== null);
     expect(objectIn('config.json')).toMatchObject(Object.fromEntries(named));
+    expect(begun).not.toHaveProperty('inputScale'); // there was one way then, whatever a network shows
+    expect(objectIn('config.json')).toMatchObject({ inputScale: 'standard' });
     expect(objectIn('status.json')).toMatchObject({ state: 'done' });
   });
 

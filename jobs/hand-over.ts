@@ -37,8 +37,8 @@ export interface HandOver {
   readonly extras?: (hard: tf.LayersModel) => Extras;
   /** Inputs for the proof, borrowed one by one; asked for once for each form that is written. */
   readonly samples: Pruned['samples'];
-  /** Measures accuracy and loss of a network; null where there is nothing to measure them on. */
-  readonly classify: ((model: tf.LayersModel) => Promise<Quality>) | null;
+  /** Measures accuracy and loss of a network, named for who waits; null where there is nothing to measure them on. */
+  readonly classify: ((model: tf.LayersModel, name: string) => Promise<Quality>) | null;
   readonly progress: Progress;
   /** Ends the hand-over between two pieces of work. */
   readonly signal?: AbortSignal | undefined;
@@ -81,19 +81,22 @@ export async function handOver(options: HandOver): Promise<HandedOver> {
     const models = [...(dense ? [dense] : []), masked, hard];
     const inputShapes = inputShapesOf(network);
     const times = await measureLatency(models, { inputShapes, signal });
-    const qualityOf = async (model: tf.LayersModel): Promise<Quality> =>
-      (await classify?.(model)) ?? { accuracy: null, loss: null };
+    const qualityOf = async (model: tf.LayersModel, name: string): Promise<Quality> =>
+      (await classify?.(model, name)) ?? { accuracy: null, loss: null };
     const figuresOf = async (model: tf.LayersModel, stays: KeepSet): Promise<Figures> => ({
       ...network.costs(stays),
       bytes: await modelBytes(model),
       latency: times[models.indexOf(model)]!,
     });
-    const measure = async (model: tf.LayersModel): Promise<Measures> => ({
-      ...(await qualityOf(model)),
+    const measure = async (model: tf.LayersModel, name: string): Promise<Measures> => ({
+      ...(await qualityOf(model, name)),
       ...(await figuresOf(model, keepAll)),
     });
-    const whole = { dense: dense && (await measure(dense)), masked: await measure(masked) };
-    const quality = await qualityOf(hard);
+    const whole = {
+      dense: dense && (await measure(dense, 'dense')),
+      masked: await measure(masked, 'masked'),
+    };
+    const quality = await qualityOf(hard, 'exported');
     setUsage(hard, usage(quality.accuracy)); // before its files are counted
     const exported = {
       ...quality,
@@ -154,9 +157,9 @@ export function createClassifier(
   progress: Progress,
   { loss, signal }: Pick<EvaluationOptions, 'loss' | 'signal'> = {},
 ): NonNullable<HandOver['classify']> {
-  return async (model) => {
+  return async (model, name) => {
     const images = split();
-    progress.start(images.count, 'test');
+    progress.start(images.count, `test ${name}`);
     try {
       const found = await evaluate(model, images, data, batchSize, {
         loss,

@@ -31,10 +31,17 @@ function differences(ours: JsonObject, theirs: JsonObject): string[] {
     if (isEqual(is, was)) return [];
     if (key === 'config' && isJsonObject(is) && isJsonObject(was)) return optionsBetween(is, was);
     const content = Object.hasOwn(ofContent, key) ? ofContent[key]! : null;
-    if (content === null) return [`${key} was ${tell(was)}, is ${tell(is)}`];
-    if (is !== undefined && was !== undefined) return [content];
-    return [`the option ${key} was ${was ? 'given' : tell(was)}, is ${is ? 'given' : tell(is)}`];
+    return [
+      content === null ? `${key} was ${tell(was)}, is ${tell(is)}` : contentBetween(key, is, was),
+    ];
   });
+}
+
+/** What differs in content; where only one of them has some, that. */
+function contentBetween(key: string, is?: JsonValue, was?: JsonValue): string {
+  if (is !== undefined && was !== undefined) return ofContent[key]!;
+  const say = (value?: JsonValue): string => (value === undefined ? tell(value) : 'given');
+  return `the option ${key} was ${say(was)}, is ${say(is)}`;
 }
 
 function optionsBetween(ours: JsonObject, theirs: JsonObject): string[] {

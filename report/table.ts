@@ -71,7 +71,7 @@ const ASCII_RULES = {
 };
 
 /** Layer names come from files: what would steer the terminal is shown as `?`. */
-function printable(cell: string | number): string {
+export function printable(cell: string | number): string {
   return String(cell).replace(/\p{Cc}/gu, '?');
 }
 

@@ -12,6 +12,7 @@ import type { DataSet, InputScale } from '../data';
 import { OptionError } from '../errors';
 import { usageOf } from '../formats';
 import { findPreprocessing } from '../measure/preprocessing';
+import { toPrintable } from '../report/printable';
 
 /** How images are scaled for a network. */
 export interface FeedOptions {
@@ -51,7 +52,7 @@ export function feedImages(
       : { scale: readAsked(inputScale, data), reason: 'as asked for' };
   noteClasses(model, data, note);
   if (!isSameScale(scale, data, channels)) {
-    note?.(`images go in as ${describeScale(scale)}, ${reason}`);
+    note?.(toPrintable(`images go in as ${describeScale(scale)}, ${reason}`));
   }
   return withScale(data, scale);
 }
@@ -114,5 +115,7 @@ function noteClasses(model: tf.LayersModel, data: DataSet, note: FeedOptions['no
   if (!classes || !isAlike || classes.every((name, at) => name === data.classes[at])) return;
   const few = (names: readonly string[]): string =>
     names.slice(0, 3).join(', ') + (names.length > 3 ? ', ...' : '');
-  note?.(`the network names its classes ${few(classes)}, ${data.name} ${few(data.classes)}`);
+  note?.(
+    toPrintable(`the network names its classes ${few(classes)}, ${data.name} ${few(data.classes)}`),
+  );
 }

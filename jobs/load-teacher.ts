@@ -63,15 +63,34 @@ export async function loadTeacher(
     const scale = describeFed(own, fed);
     const term = new Distillation(loaded.model, {
       loss,
-      ...(scale && { feed: (images: tf.Tensor) => convert(images, fed, scale) }),
       ...(distillWeight !== undefined && { weight: distillWeight }),
       ...(temperature !== undefined && { temperature }),
     });
-    return { term, scale, sha256: hashWeights(loaded), [Symbol.dispose]: dispose };
+    return {
+      term: scale ? feedTerm(term, fed, scale) : term,
+      scale,
+      sha256: hashWeights(loaded),
+      [Symbol.dispose]: dispose,
+    };
   } catch (error) {
     dispose();
     throw error;
   }
+}
+
+/** A term that is given the images of a network, for a teacher of another scale. */
+function feedTerm(term: LossTerm, from: InputScale, to: InputScale): LossTerm {
+  return {
+    ...(term.crossEntropyShare !== undefined && { crossEntropyShare: term.crossEntropyShare }),
+    onBatch: ({ images, ...batch }) => {
+      const converted = tf.tidy(() => convert(images, from, to));
+      try {
+        return term.onBatch({ ...batch, images: converted });
+      } finally {
+        converted.dispose();
+      }
+    },
+  };
 }
 
 /** Images of one scale in another. */

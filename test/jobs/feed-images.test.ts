@@ -77,6 +77,9 @@ describeOn(['cpu'], 'images for a network', () => {
     expect(notes).toEqual([
       'the network names its classes right, left, below, toy left, right, below',
     ]);
+    setUsage(model, { classes: ['\u001b[2J', 'b', 'c'] }); // which would clear a terminal
+    feedImages(model, data, { note });
+    expect(notes[1]).toContain('?[2J, b, c');
   });
 
   it('leave the identity of a run as it was, unless they are scaled otherwise than the data set says', async () => {

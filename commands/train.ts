@@ -16,7 +16,7 @@ import { describeChance, findChanceLevel } from '../measure/chance';
 import { showTraining } from '../report/training';
 import type { TrainingEvent, TrainingObserver } from '../trainer';
 import { startNamedEngine } from './engine';
-import { toJobOptions } from './job-options';
+import { toClassWeights, toJobOptions } from './job-options';
 import { layerRatesOf } from './layer-rate-file';
 import { reopenRun } from './reopen-run';
 import type { Terminal } from './terminal';
@@ -39,7 +39,8 @@ export async function train(given: Run<'train'>, terminal: Terminal): Promise<nu
   const engine = await startNamedEngine(asked, terminal);
   const note = terminal.progress.note.bind(terminal.progress);
   const { resume, json } = asked;
-  const training = { ...toJobOptions(resolveTraining(asked)), note };
+  const classWeights = toClassWeights(asked.classWeights);
+  const training = { ...toJobOptions(resolveTraining(asked)), classWeights, note };
   using prepared = await prepareTraining(training, { isResumed: resume });
   announceTraining(prepared, asked.method, terminal);
   const config = { ...asked, rate: prepared.options.rate ?? asked.rate };

@@ -8,6 +8,8 @@ export { batchCount, evaluationBatches, trainingBatches } from './batches';
 export type { Batch, LabelledBatch, TrainingBatchOptions } from './batches';
 export { dataSets } from './catalogue';
 export type { DataSetId } from './catalogue';
+export { findImbalance, requireClassWeights, weighClasses } from './class-weights';
+export type { ClassWeights, Imbalance } from './class-weights';
 export { DataError } from './data-error';
 export type {
   Augmentation,

@@ -3,6 +3,7 @@ import { OptionError, StoppedError } from '../errors';
 import type { JsonObject } from '../files';
 import { RunDirectory } from '../files/run/run-directory';
 import type { EnvironmentFacts } from '../files/run/environment-facts';
+import { RUNS } from '../files/run/run-status';
 import { writeForms } from '../formats';
 import { keepAll } from '../graph';
 import type { KeepSet, Network } from '../graph';
@@ -59,9 +60,6 @@ export interface TrainedAndPruned extends HandedOver {
   readonly seconds: number;
   readonly peakMemoryBytes: number;
 }
-
-/** Where runs go that are given no folder. */
-export const RUNS = 'runs';
 
 /**
  * Trains a network, prunes it meanwhile, proves that the small network computes the same, and writes it.

@@ -2,8 +2,9 @@
  * The modules of `--register`, found before the table of options is made: what they register becomes part of it. What
  * is wrong with the options otherwise comes to light when they are parsed.
  */
+import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { modulePath } from '../config/module-path';
 import { configName, RUNS } from '../files/run/run-status';
@@ -79,6 +80,19 @@ function listOf(text: unknown): string[] {
 /** Each file once, however often it is named. */
 function name(files: readonly string[], source: string): NamedModule[] {
   return [...new Set(files.map(modulePath))].map((file) => ({ file, source }));
+}
+
+/**
+ * What a run remembers of its modules: by each file's name the SHA-256 of its content, so that one that has changed since
+ * is told from the one that the run began with. Nothing of what a module loads itself, and nothing where there are none.
+ */
+export function identifyModules(files: readonly string[]): { register?: Record<string, string> } {
+  if (files.length === 0) return {};
+  const entries = files.map((file) => {
+    const sha256 = createHash('sha256').update(readFileSync(file)).digest('hex');
+    return [basename(file), sha256] as const;
+  });
+  return { register: Object.fromEntries(entries) };
 }
 
 /** What a file of options registers; nothing where it cannot be read, which whoever needs it will say. */

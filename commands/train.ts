@@ -17,6 +17,7 @@ import { describeChance, findChanceLevel } from '../measure/chance';
 import { showTraining } from '../report/training';
 import type { TrainingEvent, TrainingObserver } from '../trainer';
 import { startNamedEngine } from './engine';
+import { identifyModules } from './find-modules';
 import { toClassWeights, toJobOptions } from './job-options';
 import { layerRatesOf } from './layer-rate-file';
 import { reopenRun } from './reopen-run';
@@ -89,7 +90,10 @@ function describeRun(prepared: PreparedTraining, config: Config, engine: Engine)
   );
   return {
     config: pickSaved(config) as JsonObject,
-    identity: identifyRun(prepared, Object.fromEntries(shaping) as JsonObject),
+    identity: {
+      ...identifyRun(prepared, Object.fromEntries(shaping) as JsonObject),
+      ...identifyModules(config.register),
+    },
     environment: {
       backend: engine.packageName,
       device: engine.device,

@@ -94,6 +94,7 @@ function refuse({ file, source }: NamedModule, problem: string): ConfigError {
 function describe(error: unknown, file: string): string {
   if (!(error instanceof Error)) return String(error);
   const [words] = error.message.split('\n'); // of a module that is not there the rest is who asked for it
-  const at = error.stack?.split(file)[1]?.match(/^:(\d+)/)?.[1];
+  const behind = error.stack?.split(file).slice(1) ?? [];
+  const at = behind.map((rest) => /^:(\d+)/.exec(rest)?.[1]).find((line) => line !== undefined);
   return at === undefined ? words! : `${words!} (line ${at})`;
 }

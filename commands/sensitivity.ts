@@ -50,5 +50,5 @@ function identify(config: Run<'sensitivity'>['config']): JsonObject {
   const shaping = Object.entries(pickShaping(config)).filter(
     ([key, value]) => !elsewhere.includes(key) && laterDefaults[key] !== value,
   );
-  return { ...Object.fromEntries(shaping), ...identifyModules(config.register) } as JsonObject;
+  return { ...(Object.fromEntries(shaping) as JsonObject), ...identifyModules(config.register) };
 }

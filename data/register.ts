@@ -20,25 +20,41 @@ const recipeNumbers = [
   ...(['limitTrain', 'limitValidation', 'limitTest'] as const),
 ];
 
-/** What an entry lacks, in words; null where it is whole. A module of plain JavaScript may hand over anything. */
-function findFault(entry: Partial<DataSetEntry> | null | undefined): string | null {
+type Given = Partial<DataSetEntry>;
+
+/** What an entry may lack, in words, and how that is seen; a module of plain JavaScript may hand over anything. */
+const faults: readonly (readonly [problem: string, isLacking: (given: Given) => boolean])[] = [
+  ['its title must be text', ({ title }) => typeof title !== 'string'],
+  ['its classes must be two or more different names', ({ classes }) => !areClasses(classes)],
+  [
+    'its augmentation must say pad (a number) and flip',
+    ({ augmentation: random }) =>
+      typeof random?.pad !== 'number' || typeof random.flip !== 'boolean',
+  ],
+  ...recipeNumbers.map(
+    (key) =>
+      [
+        `its recipe must have a number ${key}`,
+        ({ recipe }: Given) => !Number.isFinite(recipe?.[key]),
+      ] as const,
+  ),
+  [
+    'its recipe must have the schedule cosine or multi-step',
+    ({ recipe }) => recipe?.schedule !== 'cosine' && recipe?.schedule !== 'multi-step',
+  ],
+  ['it must have a function open', ({ open }) => typeof open !== 'function'],
+];
+
+/** What an entry lacks; null where it is whole. */
+function findFault(entry: Given | null | undefined): string | null {
   if (typeof entry !== 'object' || entry === null) return 'it must be a record (DataSetEntry)';
-  const { title, classes, augmentation, recipe, open } = entry;
-  if (typeof title !== 'string') return 'its title must be text';
-  if (!isListOf(classes, 'string') || new Set(classes).size < Math.max(2, classes.length)) {
-    return 'its classes must be two or more different names';
-  }
-  const size = findSizeFault(entry);
-  if (size !== null) return size;
-  if (typeof augmentation?.pad !== 'number' || typeof augmentation.flip !== 'boolean') {
-    return 'its augmentation must say pad (a number) and flip';
-  }
-  const missing = recipeNumbers.find((key) => !Number.isFinite(recipe?.[key]));
-  if (missing !== undefined) return `its recipe must have a number ${missing}`;
-  if (recipe?.schedule !== 'cosine' && recipe?.schedule !== 'multi-step') {
-    return 'its recipe must have the schedule cosine or multi-step';
-  }
-  return typeof open === 'function' ? null : 'it must have a function open';
+  return faults.find(([, isLacking]) => isLacking(entry))?.[0] ?? findSizeFault(entry);
+}
+
+function areClasses(classes: unknown): boolean {
+  return (
+    isListOf(classes, 'string') && classes.length >= 2 && new Set(classes).size === classes.length
+  );
 }
 
 function findSizeFault({

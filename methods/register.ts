@@ -88,8 +88,7 @@ const kinds: Readonly<
   Record<OptionValue['kind'], (value: OptionValue, given: unknown) => boolean>
 > = {
   flag: (_, given) => typeof given === 'boolean',
-  choice: (value, given) =>
-    'of' in value && Array.isArray(value.of) && value.of.includes(given as string),
+  choice: (value, given) => 'of' in value && Array.isArray(value.of) && value.of.includes(given),
   real: isWithin,
   whole: (value, given) => Number.isSafeInteger(given) && isWithin(value, given),
 };

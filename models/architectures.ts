@@ -85,7 +85,7 @@ export const architectures = {
   efficientnet_b0: efficientNet,
 } as const satisfies Record<ArchitectureId, Architecture>;
 
-const builders: Record<string, Architecture> = { ...architectures } as Record<string, Architecture>;
+const builders: Record<string, Architecture> = { ...architectures };
 
 /** Takes what builds a network in; `registerNetwork` has checked it. */
 export function addBuilder(id: string, build: Architecture): void {

@@ -18,7 +18,7 @@ export function registerNetwork(id: string, build: Architecture, size: Published
   if (typeof build !== 'function') {
     throw new RegistrationError(what, 'it must come with a function that builds it');
   }
-  const { inputShape, classes } = size as Partial<PublishedSize>;
+  const { inputShape, classes } = size as { readonly [K in keyof PublishedSize]?: unknown };
   const isCount = (count: unknown): boolean => Number.isSafeInteger(count) && Number(count) > 0;
   if (!Array.isArray(inputShape) || inputShape.length !== 3 || !inputShape.every(isCount)) {
     throw new RegistrationError(what, 'its inputShape must be height, width and channels');

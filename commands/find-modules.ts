@@ -8,7 +8,7 @@ import { basename, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { modulePath } from '../config/module-path';
 import { configName, RUNS } from '../files/run/run-status';
-import { newestUnfinished } from '../files/run/newest-unfinished';
+import { findNewestRuns } from '../files/run/newest-runs';
 
 /** A module that is to be loaded. */
 export interface NamedModule {
@@ -35,7 +35,7 @@ export async function findModules(
   const ofConfig = given.config === undefined ? [] : readSaved(given.config);
   if (ofConfig.length > 0) return name(ofConfig, `file ${given.config!}`);
   if (!given.resume) return [];
-  const run = given.runDir ?? (await newestUnfinished(RUNS).catch(() => null));
+  const run = given.runDir ?? (await findNewestRuns(RUNS).catch(() => null))?.unfinished ?? null;
   if (run === null) return [];
   const file = join(run, configName);
   return name(readSaved(file), `file ${file}`);
@@ -50,7 +50,7 @@ interface Given {
 
 /** What the command line, or else the environment, says of modules and of the places that may name some. */
 function readGiven(argv: readonly string[], env: NodeJS.ProcessEnv): Given {
-  const { values } = parseArgs({
+  const { values, tokens } = parseArgs({
     args: [...argv],
     options: {
       register: { type: 'string', multiple: true },
@@ -60,14 +60,20 @@ function readGiven(argv: readonly string[], env: NodeJS.ProcessEnv): Given {
     },
     strict: false,
     allowPositionals: true,
+    tokens: true,
   });
+  const at = tokens.findIndex((token) => token.kind === 'option' && token.name === 'resume');
+  const [resume, behind] = tokens.slice(at).slice(0, at < 0 ? 0 : 2);
+  // `--resume DIR` and `--resume=DIR`; a word that is no folder leads to no run
+  const resumed =
+    behind?.kind === 'positional' ? behind.value : resume?.kind === 'option' && resume.value;
   const textOf = (value: unknown): string | undefined =>
     typeof value === 'string' && value !== '' ? value : undefined;
   return {
     register: [values.register ?? []].flat().flatMap(listOf),
     config: textOf(values.config) ?? textOf(env.SECATEUR_CONFIG),
-    resume: values.resume === true || /^(true|1)$/i.test(env.SECATEUR_RESUME ?? ''),
-    runDir: textOf(values['run-dir']) ?? textOf(env.SECATEUR_RUN_DIR),
+    resume: at >= 0 || /^(true|1)$/i.test(env.SECATEUR_RESUME ?? ''),
+    runDir: textOf(values['run-dir']) ?? textOf(resumed) ?? textOf(env.SECATEUR_RUN_DIR),
   };
 }
 

@@ -163,18 +163,17 @@ function requireAnswers(
   classes: number,
   { option, loss }: { readonly option: string; readonly loss: LossChoice | undefined },
 ): void {
-  const isTeacher = option !== 'model';
+  const own = option === 'model' ? 'loss' : 'teacherLoss'; // what a user says of this network
   try {
     const { isBinary } = readHead(model, loss);
     const isOne = model.outputs[0]!.shape.slice(1).every((size) => size === 1);
     if (!isOne || isBinary || classes !== 2) return;
   } catch (error) {
-    if (!isTeacher || !(error instanceof OptionError)) throw error;
-    const problem = 'must end in logits, a softmax or sigmoids';
-    throw new OptionError({ option, problem, received: source }, { cause: error });
+    if (!(error instanceof OptionError)) throw error;
+    throw new OptionError({ option: own, problem: error.problem }, { cause: error });
   }
   throw new OptionError({
-    option: isTeacher ? option : 'loss',
+    option: own,
     problem:
       `must be sigmoid or logits, what the one number is that ${source} answers for two classes, unless ` +
       'the network ends in a sigmoid',

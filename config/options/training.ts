@@ -149,6 +149,13 @@ export const trainingOptions = {
     defaultDoc: 'the labels alone',
     commands: ['train'],
   }),
+  teacherLoss: option({
+    doc: 'with --teacher FILE: what the teacher answers, as --loss says it of the trained network',
+    group: 'Training',
+    format: choice(['auto', 'softmax', 'sigmoid', 'logits']),
+    default: 'auto',
+    commands: ['train'],
+  }),
   distillWeight: option({
     doc: 'with --teacher: share of the loss that compares with its answers; the labels get the rest',
     group: 'Training',
@@ -197,6 +204,11 @@ export const trainingRules: readonly Rule[] = [
     problem:
       'dense is the network of --model before pruning, which must be given: one freshly initialised knows ' +
       'nothing to teach',
+  },
+  {
+    key: 'teacherLoss',
+    isBroken: ({ teacher }) => !isGiven(teacher) || teacher === 'dense',
+    problem: 'has no effect without --teacher FILE; that of --teacher dense answers as --loss says',
   },
   ...(['distillWeight', 'temperature'] as const).map((key) => ({
     key,

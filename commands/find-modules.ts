@@ -62,19 +62,27 @@ function readGiven(argv: readonly string[], env: NodeJS.ProcessEnv): Given {
     allowPositionals: true,
     tokens: true,
   });
-  const at = tokens.findIndex((token) => token.kind === 'option' && token.name === 'resume');
-  const [resume, behind] = tokens.slice(at).slice(0, at < 0 ? 0 : 2);
-  // `--resume DIR` and `--resume=DIR`; a word that is no folder leads to no run
-  const resumed =
-    behind?.kind === 'positional' ? behind.value : resume?.kind === 'option' && resume.value;
-  const textOf = (value: unknown): string | undefined =>
-    typeof value === 'string' && value !== '' ? value : undefined;
+  const resumed = findResumed(tokens);
   return {
     register: [values.register ?? []].flat().flatMap(listOf),
     config: textOf(values.config) ?? textOf(env.SECATEUR_CONFIG),
-    resume: at >= 0 || /^(true|1)$/i.test(env.SECATEUR_RESUME ?? ''),
-    runDir: textOf(values['run-dir']) ?? textOf(resumed) ?? textOf(env.SECATEUR_RUN_DIR),
+    resume: resumed !== null || /^(true|1)$/i.test(env.SECATEUR_RESUME ?? ''),
+    runDir: textOf(values['run-dir']) ?? textOf(resumed?.folder) ?? textOf(env.SECATEUR_RUN_DIR),
   };
+}
+
+type Token = NonNullable<ReturnType<typeof parseArgs>['tokens']>[number];
+
+/** `--resume`, `--resume DIR` or `--resume=DIR`; a word that is no folder leads to no run. */
+function findResumed(tokens: readonly Token[]): { readonly folder: string | undefined } | null {
+  const at = tokens.findIndex((token) => token.kind === 'option' && token.name === 'resume');
+  const [resume, behind] = [tokens[at], tokens[at + 1]];
+  if (resume?.kind !== 'option') return null;
+  return { folder: behind?.kind === 'positional' ? behind.value : resume.value };
+}
+
+function textOf(value: unknown): string | undefined {
+  return typeof value === 'string' && value !== '' ? value : undefined;
 }
 
 function listOf(text: unknown): string[] {

@@ -88,7 +88,7 @@ class TopologyCheck {
     if (kind === null) {
       this.refuse(
         `${place} has the class ${className.slice(0, 80)}, which is no layer that TensorFlow.js ` +
-          'knows; --register FILE.js teaches it: a module that registers the class of a layer of your own ' +
+          'knows; the option register FILE.js teaches it: a module that registers the class of a layer of your own ' +
           '(tf.serialization.registerClass)',
       );
     }

@@ -236,7 +236,9 @@ describe('the modules of a call', () => {
   it('are of the run that is resumed', async () => {
     const last = join(folder, 'elsewhere', 'taught.js'); // what the resume above named
     const saved = `${last} (file ${join(run, 'config.json')})`;
-    expect(await found(['--resume', '--run-dir', run])).toEqual([saved]);
+    for (const given of [['--resume', '--run-dir', run], ['--resume', run], [`--resume=${run}`]]) {
+      expect(await found([...given, '--quiet'])).toEqual([saved]);
+    }
     expect(await found([], { SECATEUR_RESUME: 'true', SECATEUR_RUN_DIR: run })).toEqual([saved]);
   });
 });

@@ -34,6 +34,7 @@ export { registerDataSet } from './register';
 export { chooseLearning, usualLimits } from './recipe';
 export type { Asked, ImageCounts, ImageLimits, Learning } from './recipe';
 export { channelStatistics } from './statistics';
+export { requireImages } from './split';
 export { subsetOf } from './subset';
 
 /**

@@ -1,5 +1,5 @@
-import { OptionError, requireWhole } from '../errors';
-import { requireClassWeights } from '../data';
+import { requireWhole } from '../errors';
+import { requireClassWeights, requireImages } from '../data';
 import type { DataSet } from '../data';
 import type { JsonObject } from '../files';
 import type { RunDirectory } from '../files/run/run-directory';
@@ -84,9 +84,4 @@ export function checkTrainerOptions(options: TrainerOptions): void {
   requireClassWeights(options.classWeights, data.classes);
   requireImages('data.train', 'to learn from', data.train.count);
   requireImages('data.validation', 'by which the best epoch is chosen', data.validation.count);
-}
-
-function requireImages(option: string, purpose: string, received: number): void {
-  if (received >= 1) return;
-  throw new OptionError({ option, problem: `must hold images ${purpose}`, received });
 }

@@ -18,6 +18,42 @@ export interface OptionFault {
   readonly problem?: string;
 }
 
+/** Something cannot be registered: its name is taken, or it is not of its kind. */
+export class RegistrationError extends SecateurError {
+  override readonly name = 'RegistrationError';
+  override readonly exitCode = 2;
+
+  /**
+   * @param what kind and name: `the method peak`.
+   * @param problem the reason, as words after a colon.
+   */
+  constructor(
+    readonly what: string,
+    readonly problem: string,
+  ) {
+    super(`${what} cannot be registered: ${problem}`);
+  }
+}
+
+/**
+ * Refuses a name under which nothing can be registered: one that is taken, or that folders and options could not hold.
+ *
+ * @param kind `method`, `data set`.
+ * @throws {RegistrationError}
+ */
+export function requireNewName(kind: string, name: unknown, taken: readonly string[]): void {
+  const what = `the ${kind} ${typeof name === 'string' ? name : JSON.stringify(name)}`;
+  if (typeof name !== 'string' || !/^[A-Za-z][\w.+-]*$/.test(name)) {
+    throw new RegistrationError(
+      what,
+      'its name must begin with a letter and go on with letters, digits and _ . + -',
+    );
+  }
+  if (taken.includes(name)) {
+    throw new RegistrationError(what, `there is a ${kind} of that name already`);
+  }
+}
+
 /** A caller gave a value that cannot be used; it names the option, never a flag of the command line. */
 export class OptionError extends SecateurError {
   override readonly name: string = 'OptionError';

@@ -52,7 +52,7 @@ export type {
 } from './jobs';
 
 // errors, and how work is stopped
-export { OptionError, SecateurError, StoppedError } from './errors';
+export { OptionError, RegistrationError, SecateurError, StoppedError } from './errors';
 export type { OptionFault } from './errors';
 export { breathe } from './stopping';
 export { listenForStop } from './files/run/signals';
@@ -142,6 +142,7 @@ export {
   RandomFilter,
   RandomWeight,
   RateLimitError,
+  registerMethod,
   schedules,
   scoreKernels,
   Slimming,
@@ -151,6 +152,7 @@ export {
   unitOf,
 } from './methods';
 export type {
+  AnyMethodId,
   AnyMethodOptions,
   Choice,
   Evidence,
@@ -167,6 +169,7 @@ export type {
   PolicyOptions,
   Propose,
   RateSchedule,
+  RegisteredFacts,
   Regrowth,
   Schedule,
   ScheduleId,
@@ -304,21 +307,27 @@ export {
   DataError,
   dataSets,
   evaluationBatches,
+  findImbalance,
   loadDataSet,
   readDataSet,
   readInputScale,
+  registerDataSet,
   subsetOf,
   trainingBatches,
+  weighClasses,
   withScale,
 } from './data';
 export type {
+  AnyDataSetId,
   Augmentation,
   Batch,
+  ClassWeights,
   DataOptions,
   DataSet,
   DataSetEntry,
   DataSetId,
   ImageSet,
+  Imbalance,
   InputScale,
   LabelledBatch,
   OpenedDataSet,
@@ -357,6 +366,7 @@ export {
   MobileNetV2Block,
   Parts,
   publishedSize,
+  registerNetwork,
   rememberBlocks,
   resNet,
   resnet110,
@@ -370,6 +380,7 @@ export {
 } from './models';
 export type {
   ActivationId,
+  AnyArchitectureId,
   Architecture,
   ArchitectureId,
   Block,
@@ -385,6 +396,7 @@ export type {
   LayerRole,
   NetworkOptions,
   PoolingOptions,
+  PublishedSize,
   ResidualBlockOptions,
   ResNetDepth,
   Shortcut,

@@ -1,9 +1,11 @@
 #!/usr/bin/env node
 /** The command line: reads the options, hands them to a command, and ends with the exit code. */
 import type { Command } from './config';
-import { describeFailure } from './config/failure';
-import { parse } from './config/parse';
+import type * as Failure from './config/failure';
+import type * as Parsing from './config/parse';
 import type { Run } from './config/parse';
+import { findModules } from './commands/find-modules';
+import type * as Registering from './commands/register-modules';
 import { guardStreams } from './commands/streams';
 import { openTerminal } from './commands/terminal';
 import type { Terminal } from './commands/terminal';
@@ -30,9 +32,23 @@ const commands: { readonly [C in Command]: () => Start<C> } = {
   graph: () => (require('./commands/graph') as typeof import('./commands/graph')).graph,
   doctor: () => (require('./commands/doctor') as typeof import('./commands/doctor')).doctor,
 };
+
+/** The table of options is made when it is loaded: after the modules of --register, which add to it. */
+const requireParsing = () => require('./config/parse') as typeof Parsing;
+const requireFailure = () => require('./config/failure') as typeof Failure;
+
+/** Loads the modules of --register, and TensorFlow only where there are some; answers what they register. */
+async function registerModules(): Promise<readonly string[]> {
+  const modules = await findModules(process.argv.slice(2), process.env);
+  if (modules.length === 0) return [];
+  const registering = require('./commands/register-modules') as typeof Registering;
+  return registering.registerModules(modules, require('./index') as object);
+}
 /* eslint-enable @typescript-eslint/no-require-imports, @typescript-eslint/consistent-type-imports */
 
 async function main(): Promise<number> {
+  const said = await registerModules();
+  const { parse } = requireParsing();
   const columns = readableColumns(process.stdout);
   const invocation = parse(process.argv.slice(2), process.env, { program, columns });
   if (invocation.action === 'print') {
@@ -43,6 +59,7 @@ async function main(): Promise<number> {
   const { config } = invocation;
   const quiet = config.quiet || ('progress' in config && !config.progress);
   const terminal = openTerminal({ program, quiet });
+  for (const line of said) terminal.progress.note(line);
   try {
     return await start(invocation, terminal);
   } finally {
@@ -57,7 +74,7 @@ function start<C extends Command>(run: Run<C>, terminal: Terminal): Promise<numb
 
 guardStreams();
 main().then(end, (error: unknown) => {
-  const { text, exitCode } = describeFailure(error);
+  const { text, exitCode } = requireFailure().describeFailure(error);
   end(exitCode);
   process.stderr.write(`${wrapText(text, columnsOf(process.stderr))}\n`);
 });

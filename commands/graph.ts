@@ -1,11 +1,11 @@
 import { startEngine } from '../backend/engine';
 import type { Run } from '../config/parse';
 import { nodeFiles, replaceFile } from '../files';
-import { ChannelGraph, chooseInputShapes, countAt, countCosts, describeSizes } from '../graph';
-import type { ChannelGroup, Residual } from '../graph';
+import { chooseInputShapes, countAt, countCosts, describeSizes } from '../graph';
+import type { ChannelGraph, ChannelGroup, Residual } from '../graph';
 import { dotOf } from '../graph/dot';
 import { schemaOf } from '../graph/schema';
-import { applySchema, loadModel } from '../jobs';
+import { applySchema, loadModel, traceNetwork } from '../jobs';
 import { formatTable } from '../report/table';
 import type { Terminal } from './terminal';
 
@@ -19,7 +19,8 @@ export async function graph({ config }: Run<'graph'>, terminal: Terminal): Promi
   const note = terminal.progress.note.bind(terminal.progress);
   using loaded = await loadModel({ ...config, seed: null, note });
   const { model, source } = loaded;
-  const traced = ChannelGraph.of(model, { residual: config.residual });
+  const { residual, pruneFrozen } = config;
+  const { graph: traced } = traceNetwork(model, { residual, pruneFrozen });
   const { schemaFile } = config;
   const constrained = schemaFile === null ? traced : await applySchema(traced, schemaFile);
   const channelGraph = countAt(constrained, model, chooseInputShapes(model, config.inputShape));

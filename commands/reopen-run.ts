@@ -4,7 +4,7 @@ import { mergeSaved } from '../config/merge-saved';
 import type { Run } from '../config/parse';
 import { findNewestRuns } from '../files/run/newest-runs';
 import { RunDirectory } from '../files/run/run-directory';
-import { RUNS } from '../jobs';
+import { RUNS } from '../files/run/run-status';
 
 /** What a run did whose version knew no such option, where its default is another now. */
 const unsaid = { inputScale: 'standard' } as const satisfies Partial<ConfigOf<'train'>>;

@@ -6,6 +6,7 @@ import type { JsonObject } from '../files';
 import { EXIT_RESUMABLE, listenForStop } from '../files/run/signals';
 import { scanSensitivity } from '../jobs';
 import { startNamedEngine } from './engine';
+import { identifyModules } from './find-modules';
 import { toJobOptions } from './job-options';
 import { writeSensitivity } from './sensitivity-files';
 import type { Terminal } from './terminal';
@@ -49,5 +50,5 @@ function identify(config: Run<'sensitivity'>['config']): JsonObject {
   const shaping = Object.entries(pickShaping(config)).filter(
     ([key, value]) => !elsewhere.includes(key) && laterDefaults[key] !== value,
   );
-  return Object.fromEntries(shaping) as JsonObject;
+  return { ...(Object.fromEntries(shaping) as JsonObject), ...identifyModules(config.register) };
 }

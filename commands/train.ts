@@ -9,14 +9,16 @@ import { pickSaved, pickShaping } from '../config/saved';
 import { StoppedError } from '../errors';
 import type { JsonObject } from '../files';
 import { RunDirectory } from '../files/run/run-directory';
+import { RUNS } from '../files/run/run-status';
 import { EXIT_RESUMABLE, listenForStop } from '../files/run/signals';
-import { identifyRun, prepareTraining, RUNS, runTraining } from '../jobs';
+import { identifyRun, prepareTraining, runTraining } from '../jobs';
 import type { PreparedTraining, RunRecord } from '../jobs';
 import { describeChance, findChanceLevel } from '../measure/chance';
 import { showTraining } from '../report/training';
 import type { TrainingEvent, TrainingObserver } from '../trainer';
 import { startNamedEngine } from './engine';
-import { toJobOptions } from './job-options';
+import { identifyModules } from './find-modules';
+import { toClassWeights, toJobOptions } from './job-options';
 import { layerRatesOf } from './layer-rate-file';
 import { reopenRun } from './reopen-run';
 import type { Terminal } from './terminal';
@@ -39,7 +41,8 @@ export async function train(given: Run<'train'>, terminal: Terminal): Promise<nu
   const engine = await startNamedEngine(asked, terminal);
   const note = terminal.progress.note.bind(terminal.progress);
   const { resume, json } = asked;
-  const training = { ...toJobOptions(resolveTraining(asked)), note };
+  const classWeights = toClassWeights(asked.classWeights);
+  const training = { ...toJobOptions(resolveTraining(asked)), classWeights, note };
   using prepared = await prepareTraining(training, { isResumed: resume });
   announceTraining(prepared, asked.method, terminal);
   const config = { ...asked, rate: prepared.options.rate ?? asked.rate };
@@ -87,7 +90,10 @@ function describeRun(prepared: PreparedTraining, config: Config, engine: Engine)
   );
   return {
     config: pickSaved(config) as JsonObject,
-    identity: identifyRun(prepared, Object.fromEntries(shaping) as JsonObject),
+    identity: {
+      ...identifyRun(prepared, Object.fromEntries(shaping) as JsonObject),
+      ...identifyModules(config.register),
+    },
     environment: {
       backend: engine.packageName,
       device: engine.device,

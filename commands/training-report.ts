@@ -15,10 +15,11 @@ import type { Terminal } from './terminal';
 
 /** Says what will be removed. */
 export function announceTraining(
-  { network, met, planned, options }: PreparedTraining,
+  { network, met, planned, options, imbalance }: PreparedTraining,
   method: string,
-  { progress }: Terminal,
+  { progress, warn }: Terminal,
 ): void {
+  if (imbalance) warn(`warning: ${describeImbalance(imbalance)}`);
   if (met) progress.note(describeTarget(nameTarget(met.target), met));
   const before = network.costs();
   if (!planned) {
@@ -35,6 +36,16 @@ export function announceTraining(
     `${method} at ${share}: ${fewer('macs')} % fewer MACs, ` +
       `${fewer('params')} % fewer parameters (planned)`,
   );
+}
+
+/** What is wrong with the training images, and what mends it. */
+function describeImbalance({
+  problem,
+  isWeighable,
+}: NonNullable<PreparedTraining['imbalance']>): string {
+  return isWeighable
+    ? `${problem}; --class-weights balanced makes each class count alike`
+    : problem;
 }
 
 /** Prints what a training came to: as a table, or as JSON for machines, which its result.json holds too. */

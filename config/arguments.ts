@@ -134,7 +134,13 @@ function readOptions(tokens: readonly Token[], command: Command): Map<Key, Setti
   for (const token of tokens) {
     if (token.kind !== 'option') continue;
     const setting = readOption(token, flags.get(token.name)!, command);
-    if (settings.has(setting.key)) {
+    const earlier = settings.get(setting.key);
+    if (earlier && options.get(setting.key)!.mayRepeat) {
+      const value = [earlier.value, setting.value].flat(); // of a list
+      settings.set(setting.key, { ...setting, value });
+      continue;
+    }
+    if (earlier) {
       throw new ConfigError({ key: token.rawName, problem: 'is given twice', source: SOURCE });
     }
     settings.set(setting.key, setting);

@@ -1,12 +1,14 @@
 /** Checks the options of a command against each other, by the rules at the foot of each group. */
 import type { Command, Key } from '../config';
 import { commands, options } from '../config';
+import { collectOwnOptions } from '../methods/catalogue';
 import { ConfigError } from './error';
-import { dataRules } from './options/data';
-import { modelRules } from './options/model';
-import { pruningRules } from './options/pruning';
-import { runRules } from './options/run';
-import { trainingRules } from './options/training';
+import { dataOptions, dataRules } from './options/data';
+import { engineOptions } from './options/engine';
+import { modelOptions, modelRules } from './options/model';
+import { generalOptions, pruningRules } from './options/pruning';
+import { runOptions, runRules } from './options/run';
+import { trainingOptions, trainingRules } from './options/training';
 import type { Rule, Values } from './rule';
 import type { Setting } from './settings';
 
@@ -60,4 +62,19 @@ function isSavedDefault({ key, value, source }: Setting): boolean {
     source.startsWith('file ') &&
     JSON.stringify(value) === JSON.stringify(options.get(key)!.default)
   );
+}
+
+/** All options but those of single methods. */
+const shared: readonly object[] = [
+  ...[modelOptions, dataOptions, generalOptions],
+  ...[trainingOptions, engineOptions, runOptions],
+];
+
+/** @throws {ConfigError} when a registered method has an option by the name of one that does not belong to it. */
+export function refuseTaken(): void {
+  for (const { key, methods } of collectOwnOptions()) {
+    if (!shared.some((group) => Object.hasOwn(group, key))) continue;
+    const problem = `teaches a method ${methods.join(', ')} with an option ${key}, which is one of the program's own`;
+    throw new ConfigError({ key: '--register', problem, source: 'the module' });
+  }
 }

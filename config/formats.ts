@@ -122,15 +122,34 @@ export const weightPattern: Format<string> = format({
 
 /** Text `PATTERN=X`, where X is a number in [0, 1); the last `=` parts them. */
 export const patternRate: Format<string> = format({
-  accepts: (value): value is string => typeof value === 'string' && isPatternRate(value),
+  accepts: (value): value is string => isNumbered(value, { from: 0, below: 1 }),
   read: (given) => given,
   allowed: 'PATTERN=X with X in [0, 1)',
   placeholder: 'PATTERN=X',
 });
 
-function isPatternRate(given: string): boolean {
-  const at = given.lastIndexOf('=');
-  return at > 0 && real({ from: 0, below: 1 }).accepts(readNumber(given.slice(at + 1)));
+/** Whether a value is text `NAME=X` with X within limits; the last `=` parts them. */
+function isNumbered(value: unknown, limits: Limits): value is string {
+  if (typeof value !== 'string') return false;
+  const at = value.lastIndexOf('=');
+  return at > 0 && real(limits).accepts(readNumber(value.slice(at + 1)));
+}
+
+/** `none`, `balanced`, or factors of single classes, `CLASS=X`, each class once. */
+export const classWeights: Format<'none' | 'balanced' | readonly string[]> = format({
+  accepts: (value): value is 'none' | 'balanced' | readonly string[] =>
+    value === 'none' || value === 'balanced' || isClassFactors(value),
+  read: (given) =>
+    given === 'none' || given === 'balanced' ? given : given.split(',').map((part) => part.trim()),
+  allowed: 'none, balanced, or CLASS=X with X above 0 for some classes, separated by commas',
+  placeholder: 'WEIGHTS',
+});
+
+function isClassFactors(value: unknown): value is readonly string[] {
+  if (!Array.isArray(value) || value.length === 0) return false;
+  const parts: readonly unknown[] = value;
+  if (!parts.every((part): part is string => isNumbered(part, { above: 0 }))) return false;
+  return new Set(parts.map((part) => part.slice(0, part.lastIndexOf('=')))).size === parts.length;
 }
 
 /** An amount as it is written: `readAmount` reads it. */

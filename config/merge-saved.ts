@@ -1,7 +1,7 @@
 /** A run that goes on: the options that it began with, and what a later call may change of them. */
 import { isDeepStrictEqual } from 'node:util';
 import type { ConfigOf } from '../config';
-import { dataSets } from '../data/catalogue';
+import { entryOf } from '../data/catalogue';
 import { usualLimits } from '../data/recipe';
 import { ConfigError } from './error';
 import { resolveTraining } from './resolve';
@@ -52,7 +52,7 @@ export function mergeSaved(
 
 /** The options with all that the recipe makes of those that say nothing. */
 function fillIn(config: Config): Record<string, unknown> & { readonly epochs: number } {
-  const { recipe, classes } = dataSets[config.dataset];
+  const { recipe, classes } = entryOf(config.dataset);
   const { subsetClasses, validationFraction } = config;
   const share = [subsetClasses.length || classes.length, classes.length] as const;
   return {

@@ -19,6 +19,8 @@ export interface OptionEntry<T, C extends Command> {
   readonly commands: readonly C[];
   /** Whether a resumed run may change it: true where the trained network does not depend on it. */
   readonly mayChange?: boolean;
+  /** Whether a list may be given in several options, one after the other. */
+  readonly mayRepeat?: boolean;
   /** Whether it is of one call only and is not saved with a run. */
   readonly isOfTheCall?: boolean;
 }

@@ -7,10 +7,11 @@ import { commandNames, options, schema } from '../config';
 import { readArguments } from './arguments';
 import { HELP_WIDTH, helpText } from './help';
 import { withNamedMethod } from './importance';
+import { withModulePaths } from './module-path';
 import { refuseNetworkName } from './network-name';
 import { withOwnNames } from './own-names';
 import { withPatternRate } from './pattern-rate';
-import { checkTogether } from './check';
+import { checkTogether, refuseTaken } from './check';
 import { pickSaved } from './saved';
 import type { Setting } from './settings';
 import { readConfigFile, readEnvironment } from './settings';
@@ -57,6 +58,7 @@ export function parse(
   about: About = {},
 ): Invocation {
   const { program = 'secateur', columns = HELP_WIDTH } = about;
+  refuseTaken();
   const { command: named, wants, sections, settings: given } = readArguments(argv);
   const command = named ?? commandNames[0]!;
   if (wants === 'help') {
@@ -66,7 +68,8 @@ export function parse(
 
   const asked = gatherSettings(given, env, command);
   refuseNetworkName(asked, command);
-  const settings = withPatternRate(withNamedMethod(withOwnNames(asked, command)));
+  const owned = withOwnNames(withModulePaths(asked), command);
+  const settings = withPatternRate(withNamedMethod(owned));
   const run = resolve(command, settings);
   checkTogether(command, run.config, settings);
   return printsConfig(settings) ? printConfig(run) : run;

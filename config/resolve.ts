@@ -5,7 +5,7 @@
  * does: resolve after the options of a saved run have been merged in.
  */
 import type { ConfigOf } from '../config';
-import { dataSets } from '../data/catalogue';
+import { entryOf } from '../data/catalogue';
 import type { DataSetId } from '../data/catalogue';
 import { chooseLearning } from '../data/recipe';
 import type { Learning } from '../data/recipe';
@@ -27,11 +27,11 @@ export type TrainingConfig = Omit<ConfigOf<'train'>, keyof Learning | 'batchSize
 
 /** The options with the recipe's batches where they name none; how many images there are tells the data set alone. */
 export function resolveImages<C extends ImageChoice>(config: C): Omit<C, 'batchSize'> & BatchSize {
-  return { ...config, batchSize: config.batchSize ?? dataSets[config.dataset].recipe.batchSize };
+  return { ...config, batchSize: config.batchSize ?? entryOf(config.dataset).recipe.batchSize };
 }
 
 /** The options of a training with all that the recipe says where they say nothing. */
 export function resolveTraining(config: ConfigOf<'train'>): TrainingConfig {
-  const { recipe } = dataSets[config.dataset];
+  const { recipe } = entryOf(config.dataset);
   return { ...resolveImages(config), ...chooseLearning(config, recipe) };
 }

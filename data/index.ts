@@ -1,13 +1,14 @@
-import { OptionError } from '../errors';
-import { dataSets } from './catalogue';
-import type { DataSetId } from './catalogue';
+import { entryOf } from './catalogue';
+import type { AnyDataSetId } from './catalogue';
 import type { DataOptions, DataSet } from './data-set';
 import { readDataSet } from './load';
 
 export { batchCount, evaluationBatches, trainingBatches } from './batches';
 export type { Batch, LabelledBatch, TrainingBatchOptions } from './batches';
-export { dataSets } from './catalogue';
-export type { DataSetId } from './catalogue';
+export { dataSetIds, dataSets, entryOf } from './catalogue';
+export type { AnyDataSetId, DataSetId } from './catalogue';
+export { findImbalance, requireClassWeights, weighClasses } from './class-weights';
+export type { ClassWeights, Imbalance } from './class-weights';
 export { DataError } from './data-error';
 export type {
   Augmentation,
@@ -29,9 +30,11 @@ export {
 } from './input-scale';
 export type { InputScale } from './input-scale';
 export { readDataSet } from './load';
+export { registerDataSet } from './register';
 export { chooseLearning, usualLimits } from './recipe';
 export type { Asked, ImageCounts, ImageLimits, Learning } from './recipe';
 export { channelStatistics } from './statistics';
+export { requireImages } from './split';
 export { subsetOf } from './subset';
 
 /**
@@ -40,10 +43,6 @@ export { subsetOf } from './subset';
  * @throws {OptionError} on an unknown name or an option out of range.
  * @throws {DataError} on missing or damaged files.
  */
-export async function loadDataSet(name: DataSetId, options: DataOptions): Promise<DataSet> {
-  if (!Object.hasOwn(dataSets, name)) {
-    const names = Object.keys(dataSets).join(', ');
-    throw new OptionError({ option: 'dataset', allowed: `one of ${names}`, received: name });
-  }
-  return readDataSet(name, dataSets[name], options);
+export async function loadDataSet(name: AnyDataSetId, options: DataOptions): Promise<DataSet> {
+  return readDataSet(name, entryOf(name), options);
 }

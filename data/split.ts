@@ -1,3 +1,4 @@
+import { OptionError } from '../errors';
 import { permutation } from '../random/seeds';
 import type { ImageSet } from './data-set';
 
@@ -71,4 +72,10 @@ function ranksInClass(
     sizes.set(labels[index]!, rank + 1);
   }
   return { order, ranks, sizes };
+}
+
+/** @throws {OptionError} when there are no images for a purpose, as `to learn from`. */
+export function requireImages(option: string, purpose: string, received: number): void {
+  if (received >= 1) return;
+  throw new OptionError({ option, problem: `must hold images ${purpose}`, received });
 }

@@ -37,10 +37,16 @@ function classesError(problem: string, received: unknown): OptionError {
   return new OptionError({ option: 'classes', problem, received });
 }
 
-function labelOf(name: string, classes: readonly string[]): number {
+/** The label of a class by its name, or by the label in decimals where no class has that name; null for neither. */
+export function findLabel(name: string, classes: readonly string[]): number | null {
   const byName = classes.indexOf(name);
   if (byName >= 0) return byName;
-  if (/^\d+$/.test(name) && Number(name) < classes.length) return Number(name);
+  return /^\d+$/.test(name) && Number(name) < classes.length ? Number(name) : null;
+}
+
+function labelOf(name: string, classes: readonly string[]): number {
+  const label = findLabel(name, classes);
+  if (label !== null) return label;
   throw classesError(
     `must be among ${classes.join(', ')}, or labels below ${classes.length}`,
     name,

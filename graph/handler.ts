@@ -1,4 +1,5 @@
 import type * as tf from '@tensorflow/tfjs';
+import { RegistrationError } from '../errors';
 import { stockClassName } from '../layers';
 import type { Channels } from './channels';
 import type { Tracer } from './tracer';
@@ -47,13 +48,29 @@ export interface LayerHandler {
 
 const handlers = new Map<string, LayerHandler>();
 
+/** Takes the handler of a stock class in. */
+export function addLayerHandler(className: string, handler: LayerHandler): void {
+  handlers.set(className, handler);
+}
+
 /**
  * Teaches the graph one layer class, by its class name; serves tracing, counting and export at once.
  *
- * A later registration of the same name replaces the earlier one.
+ * @throws {RegistrationError} when the class has a handler already, or this is none.
  */
 export function registerLayerHandler(className: string, handler: LayerHandler): void {
-  handlers.set(className, handler);
+  const what = `the handler of the layer class ${className}`;
+  if (handlers.has(className)) throw new RegistrationError(what, 'the class has one already');
+  const given = handler as Partial<LayerHandler> | null | undefined;
+  if (typeof className !== 'string' || className === '' || typeof given?.trace !== 'function') {
+    throw new RegistrationError(what, 'it must come with a class name and a function trace');
+  }
+  addLayerHandler(className, handler);
+}
+
+/** The classes that have a handler. */
+export function handledClasses(): readonly string[] {
+  return [...handlers.keys()];
 }
 
 /** The handler of a class (a prunable layer has its stock twin's), undefined where none is known. */

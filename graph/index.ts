@@ -53,7 +53,7 @@ export { readSchema, schemaOf } from './schema';
 export type { Schema } from './schema';
 
 // a handler for each class of layers
-export { layerHandler, registerLayerHandler } from './handler';
+export { handledClasses, layerHandler, registerLayerHandler } from './handler';
 export type { LayerCall, LayerHandler, Remainder } from './handler';
 export type { Channels } from './channels';
 export type { Tracer } from './tracer';

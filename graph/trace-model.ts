@@ -125,7 +125,7 @@ class Walk {
       ? handler.trace(call, this.tracer)
       : this.tracer.close(
           call,
-          `${path} is of the unknown class ${entry.className} (registerLayerHandler opens it)`,
+          `${path} is of the unknown class ${entry.className} (registerLayerHandler opens it, in a registered module)`,
         );
     const outputs = traced.map((channels) => ({ ...channels })); // one object is one tensor
     if (handler?.rewrite) this.shareChannels(path, [...call.inputs, ...outputs]);

@@ -4,14 +4,14 @@ import { frozenReason, Network } from '../graph';
 import type { Residual } from '../graph';
 import { frozenLayers } from '../layers';
 import { completePolicy, createMethod, Methodology, patternOf, pickOwn } from '../methods';
-import type { LayerRate, MethodId, OwnValues, Policy, PolicyOptions } from '../methods';
+import type { AnyMethodId, LayerRate, OwnValues, Policy, PolicyOptions } from '../methods';
 import { blockLayers } from '../models';
 import { pickGiven } from './pick-given';
 
 /** How a network is pruned: what goes, how much of it, and where. */
 export interface PruningOptions extends OwnValues, Partial<Omit<PolicyOptions, 'pattern'>> {
-  /** The id of a method, one of your own, or `none`. Default fpgm. */
-  readonly method?: MethodId | Methodology | 'none';
+  /** The id of a method (`registerMethod` adds some), one of your own, or `none`. Default fpgm. */
+  readonly method?: AnyMethodId | Methodology | 'none';
   /** Fraction of the units removed, in [0, 1). Default 0.3. */
   readonly rate?: number;
   /** With methods of single weights: `2:4`, `4x1`. Default none. */
@@ -67,7 +67,7 @@ export function chooseMethod(options: PruningOptions): MethodChoice | null {
   return { method, policy: completePolicy(policy, method) };
 }
 
-function createNamed(id: MethodId, { seed = 1, ...options }: PruningOptions): Methodology {
+function createNamed(id: AnyMethodId, { seed = 1, ...options }: PruningOptions): Methodology {
   return createMethod(id, { ...pickOwn(id, options), seed });
 }
 

@@ -2,7 +2,7 @@
 export { prepareTraining } from './prepare-training';
 export type { PreparedTraining, TrainingOptions } from './prepare-training';
 export { describeResult, measureShare } from './describe-result';
-export { identifyRun, RUNS, runTraining, trainAndPrune } from './train-and-prune';
+export { identifyRun, runTraining, trainAndPrune } from './train-and-prune';
 export type {
   RunOptions,
   RunRecord,
@@ -21,6 +21,9 @@ export type { ScanOptions } from './scan-sensitivity';
 // writing a network as it is
 export { writeStock } from './write-stock';
 export type { StockOptions, WrittenStock } from './write-stock';
+
+// what there is by name
+export { listRegistered } from './registered';
 
 // the parts that jobs share
 export { ReadBackError } from './prove-written';

@@ -1,12 +1,12 @@
-import { dataSets, readDataSet, subsetOf, usualLimits } from '../data';
-import type { Asked, DataSet, DataSetEntry, DataSetId, ImageLimits } from '../data';
+import { entryOf, readDataSet, subsetOf, usualLimits } from '../data';
+import type { Asked, DataSet, DataSetEntry, AnyDataSetId, ImageLimits } from '../data';
 import { OptionError } from '../errors';
 import { pickGiven } from './pick-given';
 
 /** What chooses images. */
 export interface ImageOptions extends Asked<ImageLimits> {
   /** A data set that is loaded, or the name of one. */
-  readonly data: DataSet | DataSetId;
+  readonly data: DataSet | AnyDataSetId;
   /** Folder of its files; null for the usual places. */
   readonly dataDir?: string | null;
   /** Fetches what is not there. Default false. */
@@ -29,7 +29,7 @@ const limitNames: readonly (keyof ImageLimits)[] = ['limitTrain', 'limitTest', '
  */
 export async function loadImages({ data, ...options }: ImageOptions): Promise<DataSet> {
   if (typeof data !== 'string') return data;
-  const whole: DataSetEntry = dataSets[data];
+  const whole: DataSetEntry = entryOf(data);
   const { dataDir, download, seed = 1, validationFraction, subsetClasses = [] } = options;
   const share = [subsetClasses.length || whole.classes.length, whole.classes.length] as const;
   const parts = { share, ...(validationFraction !== undefined && { validationFraction }) };

@@ -5,15 +5,15 @@ import { describeShape } from '../graph';
 import { disposeWeights } from '../layers';
 import { readHead } from '../measure/head';
 import type { LossChoice } from '../measure/head';
-import { architectures, publishedSize } from '../models';
-import type { ArchitectureId, Shortcut } from '../models';
+import { builderOf, publishedSize } from '../models';
+import type { AnyArchitectureId, Shortcut } from '../models';
 
 /** What chooses a network: one that is there, a file, or an architecture and its size. */
 export interface ModelOptions {
   /** A model, which is borrowed, or the path of a model.json; null or missing builds `arch`. */
   readonly model?: tf.LayersModel | string | null | undefined;
   /** Default resnet20. */
-  readonly arch?: ArchitectureId;
+  readonly arch?: AnyArchitectureId;
   /** Where the width changes; null is the network's own. */
   readonly shortcut?: Shortcut | null | undefined;
   /** Height, width and channels of the images of a network to build; null is what it was published for. */
@@ -56,15 +56,19 @@ export async function loadModel({ model, ...options }: ModelOptions): Promise<Lo
   };
 }
 
-function build(arch: ArchitectureId, options: Omit<ModelOptions, 'model'>): tf.LayersModel {
+function build(arch: AnyArchitectureId, options: Omit<ModelOptions, 'model'>): tf.LayersModel {
   const { shortcut, seed = 1 } = options;
+  const builder = builderOf(arch);
   const published = publishedSize(arch);
-  return architectures[arch]({
+  const model: unknown = builder({
     inputShape: (options.inputShape ?? published.inputShape) as readonly [number, number, number],
     classes: options.classes ?? published.classes,
     seed,
     ...(shortcut ? { shortcut } : {}),
   });
+  if (model instanceof tf.LayersModel) return model;
+  const problem = `${arch} must be a network that is a LayersModel of this program's TensorFlow.js`;
+  throw new OptionError({ option: 'arch', problem });
 }
 
 /** The images and classes that a network is to fit. */
@@ -159,18 +163,17 @@ function requireAnswers(
   classes: number,
   { option, loss }: { readonly option: string; readonly loss: LossChoice | undefined },
 ): void {
-  const isTeacher = option !== 'model';
+  const own = option === 'model' ? 'loss' : 'teacherLoss'; // what a user says of this network
   try {
     const { isBinary } = readHead(model, loss);
     const isOne = model.outputs[0]!.shape.slice(1).every((size) => size === 1);
     if (!isOne || isBinary || classes !== 2) return;
   } catch (error) {
-    if (!isTeacher || !(error instanceof OptionError)) throw error;
-    const problem = 'must end in logits, a softmax or sigmoids';
-    throw new OptionError({ option, problem, received: source }, { cause: error });
+    if (!(error instanceof OptionError)) throw error;
+    throw new OptionError({ option: own, problem: error.problem }, { cause: error });
   }
   throw new OptionError({
-    option: isTeacher ? option : 'loss',
+    option: own,
     problem:
       `must be sigmoid or logits, what the one number is that ${source} answers for two classes, unless ` +
       'the network ends in a sigmoid',

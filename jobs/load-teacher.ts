@@ -15,6 +15,8 @@ import type { LoadedModel } from './load-model';
 export interface TeacherOptions extends Pick<FeedOptions, 'inputScale'> {
   /** `dense` for the network before pruning, a model, which is borrowed, or a file. Null or missing: none. */
   readonly teacher?: tf.LayersModel | string | null;
+  /** What a teacher that is not `dense` answers. Default auto: read from how it ends. */
+  readonly teacherLoss?: LossChoice | undefined;
   /** Share of the loss that compares with its answers, in (0, 1]. Default 0.5. */
   readonly distillWeight?: number;
   /** Default 4. */
@@ -46,13 +48,14 @@ export interface FedData {
  * @throws {OptionError} when it takes other images, answers other classes or has a weight that is not finite.
  */
 export async function loadTeacher(
-  { teacher = null, distillWeight, temperature, loss: given, inputScale }: TeacherOptions,
+  options: TeacherOptions,
   dense: LoadedModel,
   { data, fed }: FedData,
 ): Promise<Teacher | null> {
+  const { teacher = null, distillWeight, temperature, inputScale } = options;
   if (teacher === null) return null;
   const isDense = teacher === 'dense';
-  const loss = isDense ? given : 'auto';
+  const loss = isDense ? options.loss : options.teacherLoss;
   const loaded = isDense ? dense : await loadModel({ model: teacher });
   const dispose = (): void => {
     if (!isDense) loaded[Symbol.dispose]();

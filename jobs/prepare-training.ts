@@ -1,6 +1,15 @@
 import type * as tf from '@tensorflow/tfjs';
-import { batchCount, chooseLearning } from '../data';
-import type { Asked, DataSet, ImageCounts, InputScale, Learning, Recipe } from '../data';
+import { batchCount, chooseLearning, findImbalance, weighClasses } from '../data';
+import type {
+  Asked,
+  ClassWeights,
+  DataSet,
+  ImageCounts,
+  Imbalance,
+  InputScale,
+  Learning,
+  Recipe,
+} from '../data';
 import { OptionError, requireWhole } from '../errors';
 import { requireWritable } from '../formats';
 import type { FormatId } from '../formats';
@@ -53,6 +62,8 @@ export interface TrainingOptions
   readonly augment?: 'auto' | 'on' | 'off';
   /** In [0, 1). Default 0. */
   readonly labelSmoothing?: number;
+  /** What the samples of a class count in the cross entropy of the training; measures stay unweighed. Default none. */
+  readonly classWeights?: ClassWeights;
   /** What the network answers. Default auto: read from how it ends. */
   readonly loss?: LossChoice | undefined;
   /**
@@ -81,6 +92,10 @@ export interface PreparedTraining extends Disposable {
   readonly data: DataSet;
   /** How, where that is not the data set's own way; else null. */
   readonly scale: InputScale | null;
+  /** What a sample of each class counts, [classes] by label; undefined where all count the same. */
+  readonly classWeights: readonly number[] | undefined;
+  /** Classes without training images, or with few beside others; null where there are none. */
+  readonly imbalance: Imbalance | null;
   readonly batchSize: number;
   readonly epochs: number;
   readonly learningRate: LearningRate;
@@ -133,6 +148,8 @@ async function prepare(
   const epochs = learning.epochs + requireMore(options, learning);
   const batchSize = options.batchSize ?? recipe.batchSize;
   requireCounts(options, learning, batchSize);
+  const classWeights = weighClasses(options.classWeights ?? 'none', given);
+  const imbalance = findImbalance(given, options.classWeights);
   const stepsPerEpoch = batchCount(given.train.count, batchSize);
   requireTimes(options, { ...learning, epochs }, stepsPerEpoch);
   const learningRate = createLearningRate(learning, stepsPerEpoch);
@@ -149,10 +166,11 @@ async function prepare(
   requireTrained(network);
   if (options.note && options.method !== 'none') noteFrozen(network, options.note);
   requireStatistics(network, options);
-  const met = isResumed ? null : await findRate(network, data, options, batchSize);
+  const shown = { batchSize, weights: classWeights };
+  const met = isResumed ? null : await findRate(network, data, { ...options, ...shown });
   const chosen = met ? { ...options, rate: met.rate } : options;
   const pruning = chooseMethod(chosen);
-  const planned = pruning && (await plan(network, data, { ...chosen, batchSize }, pruning));
+  const planned = pruning && (await plan(network, data, { ...chosen, ...shown }, pruning));
   const optimizer = createOptimizer(learning, options);
   owned.push({
     [Symbol.dispose]: () => {
@@ -163,6 +181,8 @@ async function prepare(
   const scale = describeFed(data, given);
   return {
     ...learnt,
+    classWeights,
+    imbalance,
     data,
     scale,
     network,
@@ -268,17 +288,23 @@ function requireStatistics({ model }: Network, { bnBatches = 0 }: TrainingOption
   throw new OptionError({ option: 'bnBatches', problem, received: bnBatches });
 }
 
+/** The options with how a batch of images is made up and weighed. */
+type ShownOptions = TrainingOptions & {
+  readonly batchSize: number;
+  /** By label. */
+  readonly weights: readonly number[] | undefined;
+};
+
 /** The rate that a target asks for on the weights as they are; null without a target. */
 async function findRate(
   network: Network,
   data: DataSet,
-  options: TrainingOptions,
-  batchSize: number,
+  options: ShownOptions,
 ): Promise<MetTarget | null> {
   const asked = findTarget(options);
   const pruning = asked && chooseMethod({ ...options, rate: HIGHEST_RATE });
   if (!pruning) return null;
-  const scores = await scoreOnce(network, data, { ...options, batchSize }, pruning);
+  const scores = await scoreOnce(network, data, options, pruning);
   return meetTarget(asked, { network, scores, policy: pruning.policy });
 }
 
@@ -290,7 +316,7 @@ async function findRate(
 async function plan(
   network: Network,
   data: DataSet,
-  options: TrainingOptions & { readonly batchSize: number },
+  options: ShownOptions,
   { method, policy }: MethodChoice,
 ): Promise<KeepSet> {
   const scores = await scoreOnce(network, data, options, { method, policy });
@@ -308,11 +334,11 @@ async function plan(
 function scoreOnce(
   network: Network,
   data: DataSet,
-  { seed = 1, batchSize, loss }: TrainingOptions & { readonly batchSize: number },
+  { seed = 1, batchSize, weights, loss }: ShownOptions,
   { method, policy }: MethodChoice,
 ): Promise<Scores> {
   return withEvidence(
-    { model: network.model, graph: network.graph, loss },
+    { model: network.model, graph: network.graph, loss, classWeights: weights },
     method,
     () => observationBatches(data, { seed, epoch: 0, batchSize }, 1),
     (evidence) => scoreKernels(method, network, { evidence, counting: policy.counting }),

@@ -5,16 +5,19 @@ import { OptionError } from '../errors';
 import { readInput } from '../files';
 import type { JsonObject } from '../files';
 import { modelPlace } from '../formats';
+import { requireMasks } from '../graph';
+import type { Network } from '../graph';
 import { disposeWeights, prunable, weightsHash, zeroMasked } from '../layers';
 import { evaluate } from '../measure/accuracy';
 import { requireAboveChance } from '../measure/chance';
 import { scanGroups } from '../measure/search/sensitivity';
 import { SensitivityLog } from '../measure/search/sensitivity-log';
-import { proposeByRate } from '../methods';
+import { proposeByRate, unitOf } from '../methods';
 import { createProgress } from '../report/progress';
 import type { Progress } from '../report/progress';
 import type { Quality, Sensitivity } from '../report/sensitivity';
 import { chooseMethod, describeOptions, noteFrozen } from './choose-method';
+import type { MethodChoice } from './choose-method';
 import { scoreNetwork, traceUnderSchema } from './choose-removal';
 import type { RemovalOptions } from './choose-removal';
 import { describeFed, feedImages } from './feed-images';
@@ -62,6 +65,7 @@ export async function scanSensitivity(options: ScanOptions): Promise<Sensitivity
   try {
     const data = feedImages(model, given, { ...options, note: progress.note.bind(progress) });
     const scale = describeFed(data, given);
+    const scanned = await traceMaskable(model, options, progress);
     const measure = createMeasure(options, data);
     const whole = await measure(model);
     requireAboveChance('model', whole.accuracy, data.validation); // before there is a file
@@ -77,7 +81,7 @@ export async function scanSensitivity(options: ScanOptions): Promise<Sensitivity
     try {
       if (log.size > 0) progress.note(`going on after ${log.size} measurements in ${out}`);
       const measured = { data, whole, measure };
-      return await scan(model, log, measured, { ...options, rates, progress, signal });
+      return await scan(scanned, log, measured, { ...options, rates, progress, signal });
     } finally {
       await log.close();
     }
@@ -103,13 +107,19 @@ function createMeasure(options: ScanOptions, data: DataSet): Measurement['measur
   };
 }
 
-async function scan(
+/** A network and how its groups are scored. */
+interface Scanned {
+  readonly network: Network;
+  readonly choice: MethodChoice;
+}
+
+/** @throws {NotPrunableError} when a layer that is to fall silent has no masks. */
+async function traceMaskable(
   model: tf.LayersModel,
-  log: SensitivityLog,
-  { data, whole, measure }: Measurement,
-  options: ScanOptions & { readonly rates: readonly number[]; readonly progress: Progress },
-): Promise<Sensitivity> {
-  const { rates, progress, signal } = options;
+  options: ScanOptions,
+  progress: Progress,
+): Promise<Scanned> {
+  const { rates = USUAL_RATES } = options;
   const network = await traceUnderSchema(model, options);
   noteFrozen(network, progress.note.bind(progress));
   // Each group loses the rate, whatever else a policy could say.
@@ -117,6 +127,17 @@ async function scan(
   if (!choice) {
     throw new OptionError({ option: 'method', problem: 'must remove something at some rate' });
   }
+  requireMasks(network, unitOf(choice.method, network));
+  return { network, choice };
+}
+
+async function scan(
+  { network, choice }: Scanned,
+  log: SensitivityLog,
+  { data, whole, measure }: Measurement,
+  options: ScanOptions & { readonly rates: readonly number[]; readonly progress: Progress },
+): Promise<Sensitivity> {
+  const { rates, progress, signal } = options;
   const batchSize = requireBatchSize(options, data);
   const { scores, policy } = await scoreNetwork(
     network,

@@ -3,6 +3,7 @@ import { OptionError, StoppedError } from '../errors';
 import type { JsonObject } from '../files';
 import { RunDirectory } from '../files/run/run-directory';
 import type { EnvironmentFacts } from '../files/run/environment-facts';
+import { RUNS } from '../files/run/run-status';
 import { writeForms } from '../formats';
 import { keepAll } from '../graph';
 import type { KeepSet, Network } from '../graph';
@@ -60,9 +61,6 @@ export interface TrainedAndPruned extends HandedOver {
   readonly peakMemoryBytes: number;
 }
 
-/** Where runs go that are given no folder. */
-export const RUNS = 'runs';
-
 /**
  * Trains a network, prunes it meanwhile, proves that the small network computes the same, and writes it.
  *
@@ -77,7 +75,8 @@ export async function trainAndPrune(options: TrainAndPruneOptions): Promise<Trai
   const { resume = false, runDir = null, observers, progress, signal, ...training } = options;
   using resumed = resume ? await RunDirectory.open(requireFolder(runDir)) : null;
   using prepared = await prepareTraining(training, { isResumed: resume });
-  const { seed = 1 } = training;
+  const { seed = 1, note } = training;
+  if (prepared.imbalance) note?.(prepared.imbalance.problem);
   const label = `${nameMethod(training)}_r${prepared.options.rate ?? 0}_s${seed}`;
   using run = resumed ?? (await RunDirectory.create(runDir, RUNS, { label }));
   const config = describeOptions(prepared.options);
@@ -194,12 +193,12 @@ function createTrainer(
   identity: JsonObject,
   { observers = [], signal }: RunOptions,
 ): Trainer {
-  const { options, data, batchSize, epochs, learningRate, network, pruning, optimizer, teacher } =
-    prepared;
+  const { options, data, classWeights, batchSize, epochs, learningRate, network } = prepared;
+  const { pruning, optimizer, teacher } = prepared;
   const { seed = 1, augment, compat } = options;
   const isPaper = compat === 'paper';
   return new Trainer({
-    ...{ network, data, optimizer, run, epochs, batchSize, learningRate, seed },
+    ...{ network, data, classWeights, optimizer, run, epochs, batchSize, learningRate, seed },
     ...{ identity, observers, signal },
     ...pickGiven(options, ['labelSmoothing', 'observeBatches', 'loss', 'onNan']),
     ...pickGiven(options, ['checkpointEvery', 'keepCheckpoints']),

@@ -60,3 +60,29 @@ export function crossEntropy(
   const compare = kind === 'sigmoid' && !isBinary ? sigmoidCrossEntropy : softmaxCrossEntropy;
   return compare(logits, labels, smoothing);
 }
+
+/** How the losses of samples are taken together. */
+export interface MeanOptions {
+  /** In [0, 1). Default 0. */
+  readonly labelSmoothing?: number;
+  /** What a sample of each class counts, [classes] by label. Default all the same. */
+  readonly classWeights?: readonly number[] | undefined;
+}
+
+/**
+ * Mean cross entropy of a batch in nats.
+ *
+ * Formula: sum over samples of w[label] * loss / number of samples, as Keras' `class_weight` has it: not divided by
+ *   the sum of the weights, so that a rare class counts more where it occurs. Without weights the plain mean.
+ */
+export function meanCrossEntropy(
+  logits: tf.Tensor2D,
+  labels: tf.Tensor1D,
+  head: Head,
+  { labelSmoothing = 0, classWeights }: MeanOptions = {},
+): tf.Scalar {
+  const losses = crossEntropy(logits, labels, head, labelSmoothing);
+  if (!classWeights) return tf.mean(losses);
+  const weights = tf.gather(tf.tensor1d([...classWeights]), labels); // [n]
+  return tf.mean(tf.mul(losses, weights));
+}

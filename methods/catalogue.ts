@@ -4,6 +4,7 @@
  *
  * A new method is its file, its entry here and its line there, which the compiler asks for.
  */
+import { OptionError } from '../errors';
 import type { MethodFacts, OptionValue, OwnOption, ValueOf } from './facts';
 
 /** The methods, in the order of the help, where the default goes first. */
@@ -142,12 +143,25 @@ type Catalogue = typeof methodCatalogue;
 /** A name that `--method` takes. */
 export type MethodId = keyof Catalogue;
 
-/** The names of the methods, in the order of the catalogue. */
-export const methodIds = Object.keys(methodCatalogue) as MethodId[];
+/** The name of a method of the catalogue or of one that was registered. */
+export type AnyMethodId = MethodId | (string & Record<never, never>);
 
-/** The facts of a method. */
-export function factsOf(id: MethodId): MethodFacts {
-  return methodCatalogue[id];
+const facts: Record<string, MethodFacts> = { ...methodCatalogue };
+const names = Object.keys(methodCatalogue) as MethodId[];
+
+/** The names of the methods, in the order of the catalogue; then those that were registered, as they come. */
+export const methodIds: readonly MethodId[] = names;
+
+/** Takes a method in beside those of the catalogue; `registerMethod` has checked it. */
+export function addFacts(id: string, added: MethodFacts): void {
+  facts[id] = added;
+  names.push(id as MethodId); // who lists the names asks no more of them
+}
+
+/** The facts of a method. @throws {OptionError} when there is none of that name. */
+export function factsOf(id: AnyMethodId): MethodFacts {
+  if (Object.hasOwn(facts, id)) return facts[id]!;
+  throw new OptionError({ option: 'method', allowed: `one of ${names.join(', ')}`, received: id });
 }
 
 /** The options that only some methods have, by key: what is written of each in the catalogue. */
@@ -173,9 +187,7 @@ export interface SharedOption extends OwnOption {
 }
 
 /** Every own option once: those of the scores and the rate as the catalogue has them, then those of the loss. */
-export const ownOptions: readonly SharedOption[] = collectOptions();
-
-function collectOptions(): SharedOption[] {
+export function collectOwnOptions(): SharedOption[] {
   const found = new Map<string, SharedOption>();
   for (const id of methodIds) {
     for (const [key, option] of Object.entries(factsOf(id).options)) {
@@ -189,7 +201,7 @@ function collectOptions(): SharedOption[] {
 }
 
 /** Whether a method looks at the network at work before it scores, its own options being what they are. */
-export function isObserving(id: MethodId, values: Readonly<Record<string, unknown>>): boolean {
+export function isObserving(id: AnyMethodId, values: Readonly<Record<string, unknown>>): boolean {
   const { observes, observesWith = {} } = factsOf(id);
   return observes !== 'nothing' && hasValues(values, observesWith);
 }
@@ -203,7 +215,7 @@ export function hasValues(
 }
 
 /** Of these values those of a method's own options; the others are of other methods. */
-export function pickOwn(id: MethodId, values: OwnValues): OwnValues {
+export function pickOwn(id: AnyMethodId, values: OwnValues): OwnValues {
   const { options } = factsOf(id);
   return Object.fromEntries(Object.entries(values).filter(([key]) => key in options));
 }

@@ -3,7 +3,9 @@ export type { Evidence, Gathering, KernelReader, Observes, ScoreContext } from '
 export { createMethod, methods } from './registry';
 export type { AnyMethodOptions } from './registry';
 export { factsOf, isObserving, methodCatalogue, methodIds, pickOwn } from './catalogue';
-export type { MethodId, OwnValues } from './catalogue';
+export type { AnyMethodId, MethodId, OwnValues } from './catalogue';
+export { registerMethod } from './register';
+export type { RegisteredFacts } from './register';
 export { AverageZeros } from './apoz';
 export { EntropyFilter, EntropyWeight } from './entropy';
 export { GeometricMedian } from './geometric-median';

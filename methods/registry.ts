@@ -1,5 +1,6 @@
 import { AverageZeros } from './apoz';
-import type { MethodId, OwnValues } from './catalogue';
+import { factsOf } from './catalogue';
+import type { AnyMethodId, MethodId, OwnValues } from './catalogue';
 import { EntropyFilter, EntropyWeight } from './entropy';
 import { GeometricMedian } from './geometric-median';
 import { Lamp } from './lamp';
@@ -30,8 +31,22 @@ export const methods = {
   lamp: Lamp,
 } as const satisfies Record<MethodId, new (options: AnyMethodOptions) => Methodology>;
 
-/** The method of a name; of the options it takes its own. Throws as its constructor. */
-export function createMethod(id: MethodId, options: AnyMethodOptions = {}): Methodology {
-  const Method: new (options: AnyMethodOptions) => Methodology = methods[id];
+type MethodClass = new (options: AnyMethodOptions) => Methodology;
+
+const classes: Record<string, MethodClass> = { ...methods };
+
+/** Takes the class of a method in; `registerMethod` has checked it. */
+export function addClass(id: string, Method: MethodClass): void {
+  classes[id] = Method;
+}
+
+/**
+ * The method of a name, also of one that was registered; of the options it takes its own. Throws as its constructor.
+ *
+ * @throws {OptionError} when there is no method of that name.
+ */
+export function createMethod(id: AnyMethodId, options: AnyMethodOptions = {}): Methodology {
+  factsOf(id);
+  const Method = classes[id]!; // what has facts has a class
   return new Method(options);
 }

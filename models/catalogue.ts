@@ -46,10 +46,22 @@ export const modelCatalogue = {
 /** A name of the zoo. */
 export type ArchitectureId = keyof typeof modelCatalogue;
 
-/** The names of the zoo, in the order of the help. */
-export const architectureIds = Object.keys(modelCatalogue) as ArchitectureId[];
+/** A name of the zoo or of a network that was registered. */
+export type AnyArchitectureId = ArchitectureId | (string & Record<never, never>);
 
-/** The images and classes that a network of the zoo was published for. */
-export function publishedSize(id: ArchitectureId): PublishedSize {
-  return modelCatalogue[id];
+const sizes: Record<string, PublishedSize> = { ...modelCatalogue };
+const names = Object.keys(modelCatalogue) as ArchitectureId[];
+
+/** The names of the zoo, in the order of the help; then those that were registered, as they come. */
+export const architectureIds: readonly ArchitectureId[] = names;
+
+/** Takes the size of a network in; `registerNetwork` has checked it. */
+export function addArchitecture(id: string, size: PublishedSize): void {
+  sizes[id] = size;
+  names.push(id as ArchitectureId); // who lists the names asks no more of them
+}
+
+/** The images and classes that a network was published for; its name must be known. */
+export function publishedSize(id: AnyArchitectureId): PublishedSize {
+  return sizes[id]!;
 }

@@ -9,11 +9,11 @@ import type { TrainerOptions } from './trainer-options';
 
 /** The step of a run, with what its method adds to the loss. */
 export function createStep(options: TrainerOptions): TrainingStep {
-  const { network, method, optimizer, seed, labelSmoothing = 0, loss } = options;
+  const { network, method, optimizer, seed, labelSmoothing = 0, classWeights, loss } = options;
   const penalty = method && penaltyOf(method, network);
   const terms = [...(options.terms ?? []), ...(penalty ? [penalty] : [])];
   const create = options.step ?? createEagerStep;
-  return create({ network, optimizer, seed, labelSmoothing, terms, loss });
+  return create({ network, optimizer, seed, labelSmoothing, classWeights, terms, loss });
 }
 
 /** How a run prunes; null where it does not. Throws as `Timetable` and `Pruning`. */

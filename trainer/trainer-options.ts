@@ -1,4 +1,5 @@
-import { OptionError, requireWhole } from '../errors';
+import { requireWhole } from '../errors';
+import { requireClassWeights, requireImages } from '../data';
 import type { DataSet } from '../data';
 import type { JsonObject } from '../files';
 import type { RunDirectory } from '../files/run/run-directory';
@@ -36,6 +37,8 @@ export interface TrainerOptions {
   readonly augment: boolean;
   /** Default 0. */
   readonly labelSmoothing?: number;
+  /** What a sample of each class counts in the cross entropy, [classes] by label (`weighClasses`). Default all the same. */
+  readonly classWeights?: readonly number[] | undefined;
   /** What the network answers. Default auto: read from how it ends. */
   readonly loss?: LossChoice | undefined;
   /** What the loss holds beside the cross entropy and the penalty of the method. Default none. */
@@ -78,11 +81,7 @@ export function checkTrainerOptions(options: TrainerOptions): void {
   const counts = { epochs, batchSize, keepCheckpoints, observeBatches };
   const all = { ...counts, checkpointEvery: checkpointEvery ?? 1 };
   for (const [option, count] of Object.entries(all)) requireWhole(option, count, 1);
+  requireClassWeights(options.classWeights, data.classes);
   requireImages('data.train', 'to learn from', data.train.count);
   requireImages('data.validation', 'by which the best epoch is chosen', data.validation.count);
-}
-
-function requireImages(option: string, purpose: string, received: number): void {
-  if (received >= 1) return;
-  throw new OptionError({ option, problem: `must hold images ${purpose}`, received });
 }

@@ -286,12 +286,12 @@ export class Trainer {
 
   /** An event with what the method wants to see before it. */
   private async prune(pruning: Pruning, signal?: AbortSignal): Promise<PruningEvent> {
-    const { data, seed, batchSize, loss, observeBatches = 10 } = this.options;
+    const { data, seed, batchSize, loss, classWeights, observeBatches = 10 } = this.options;
     const order = { seed, epoch: this.state.position.epoch, batchSize };
     const network = this.state.readNetwork();
     const time = this.state.findLastDone(pruning.timetable);
     const event = await withEvidence(
-      { model: network.model, graph: network.graph, loss },
+      { model: network.model, graph: network.graph, loss, classWeights },
       this.options.method!,
       () => observationBatches(data, order, observeBatches, signal),
       (evidence) => pruning.event(time, evidence),

@@ -109,7 +109,7 @@ export const choiceOptions = {
     group: 'Pruning',
     format: flag,
     default: false,
-    commands: whereChosen,
+    commands: [...whereChosen, 'graph'],
   }),
   schemaFile: option({
     doc: 'dependency schema to respect: may couple further layers, or leave some whole',

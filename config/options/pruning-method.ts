@@ -1,5 +1,11 @@
 /** The options of pruning that choose a method, with the own options of each. */
-import { factsOf, hasValues, isObserving, methodIds, ownOptions } from '../../methods/catalogue';
+import {
+  factsOf,
+  hasValues,
+  collectOwnOptions,
+  isObserving,
+  methodIds,
+} from '../../methods/catalogue';
 import type { OwnOptions, SharedOption } from '../../methods/catalogue';
 import type { OptionValue, OwnOption, ValueOf } from '../../methods/facts';
 import { importances } from '../../methods/importances';
@@ -60,7 +66,7 @@ type OwnEntry<O> = O extends {
 
 /** The own options of the methods, as their catalogue has them. */
 export const ownMethodOptions = Object.fromEntries(
-  ownOptions.map(({ key, doc, value, default: usual, shapes }): [string, unknown] => {
+  collectOwnOptions().map(({ key, doc, value, default: usual, shapes }): [string, unknown] => {
     const commands = takenBy[shapes];
     return [key, { doc, group: 'Pruning', format: formatOf(value), default: usual, commands }];
   }),
@@ -99,7 +105,7 @@ export const methodRules: readonly Rule[] = [
     isBroken: ({ importance }) => !isGiven(importance),
     problem: 'has no effect without --importance',
   },
-  ...ownOptions.flatMap(rulesOf),
+  ...collectOwnOptions().flatMap(rulesOf),
   {
     key: 'observeBatches',
     isBroken: ({ method, ...own }) =>

@@ -1,6 +1,6 @@
 /** The options of pruning that say how much goes. */
 import { units } from '../../measure/search/amount';
-import { ownOptions } from '../../methods/catalogue';
+import { collectOwnOptions } from '../../methods/catalogue';
 import { amount, ascending, list, optional, patternRate, real, text, whole } from '../formats';
 import { option, wherePruned } from '../option';
 import { isFilled, isGiven } from '../rule';
@@ -133,7 +133,7 @@ export const rateRules: readonly Rule[] = [
     isBroken: ({ method, rate }) => method === 'none' && rate !== 0,
     problem: 'has no effect with --method none',
   },
-  ...ownOptions
+  ...collectOwnOptions()
     .filter(({ shapes }) => shapes === 'rate')
     .map(({ key }) => ({
       key,

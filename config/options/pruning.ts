@@ -1,5 +1,5 @@
 /** The options of pruning, joined in the order of the help. */
-import { ownOptions } from '../../methods/catalogue';
+import { collectOwnOptions } from '../../methods/catalogue';
 import type { Rule, Values } from '../rule';
 import { choiceOptions, choiceRules } from './pruning-choice';
 import { methodOptions, methodRules, observingOptions, ownMethodOptions } from './pruning-method';
@@ -16,11 +16,19 @@ export const pruningOptions = {
   ...timeOptions,
 };
 
+/** Those that belong to no method. */
+export const generalOptions: object = {
+  ...{ ...methodOptions, ...rateOptions, ...observingOptions },
+  ...{ ...choiceOptions, ...timeOptions },
+};
+
 /** What says how to prune and so has no effect where nothing is. */
 const idle = [
   'layerRate',
   'layerRateFile',
-  ...ownOptions.filter(({ shapes }) => shapes !== 'rate').map(({ key }) => key),
+  ...collectOwnOptions()
+    .filter(({ shapes }) => shapes !== 'rate')
+    .map(({ key }) => key),
   ...Object.keys(observingOptions),
   ...Object.keys(choiceOptions).filter((key) => key !== 'schemaFile'),
   ...Object.keys(timeOptions),

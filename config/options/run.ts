@@ -105,6 +105,18 @@ export const runOptions = {
     commands: ['graph'],
     isOfTheCall: true,
   }),
+  register: option({
+    doc:
+      'modules to load first, which teach the program layers, methods, data sets and networks of your own: each exports ' +
+      'a function (secateur, tf) that registers them; may be given several times',
+    group: 'Run',
+    format: list(text('FILE'), 'paths of JavaScript modules', 'FILES'),
+    default: [],
+    defaultDoc: 'none',
+    commands: everywhere,
+    mayChange: true, // their content decides, not their place
+    mayRepeat: true,
+  }),
   quiet: option({
     doc: 'write nothing to stderr but warnings and errors',
     group: 'Run',

@@ -1,5 +1,5 @@
 /** The options of the training. */
-import { ascending, choice, flag, optional, real, text, whole } from '../formats';
+import { ascending, choice, classWeights, flag, optional, real, text, whole } from '../formats';
 import { option, recipe, whereComputed, whereData } from '../option';
 import { isGiven, isOneOf } from '../rule';
 import type { Rule, Values } from '../rule';
@@ -111,6 +111,15 @@ export const trainingOptions = {
     default: 0,
     commands: ['train'],
   }),
+  classWeights: option({
+    doc:
+      'what the samples of a class count in the loss: balanced makes up for classes with fewer training images; ' +
+      'CLASS=X names factors, by name or label, 1 for the others',
+    group: 'Training',
+    format: classWeights,
+    default: 'none',
+    commands: ['train'],
+  }),
   loss: option({
     doc:
       'what the network answers: softmax or sigmoid for probabilities, of one class of all or of each class by ' +
@@ -138,6 +147,13 @@ export const trainingOptions = {
     format: optional(text('dense|FILE', 'dense or the path of a model.json')),
     default: null,
     defaultDoc: 'the labels alone',
+    commands: ['train'],
+  }),
+  teacherLoss: option({
+    doc: 'with --teacher FILE: what the teacher answers, as --loss says it of the trained network',
+    group: 'Training',
+    format: choice(['auto', 'softmax', 'sigmoid', 'logits']),
+    default: 'auto',
     commands: ['train'],
   }),
   distillWeight: option({
@@ -189,6 +205,11 @@ export const trainingRules: readonly Rule[] = [
       'dense is the network of --model before pruning, which must be given: one freshly initialised knows ' +
       'nothing to teach',
   },
+  {
+    key: 'teacherLoss',
+    isBroken: ({ teacher }) => !isGiven(teacher) || teacher === 'dense',
+    problem: 'has no effect without --teacher FILE; that of --teacher dense answers as --loss says',
+  },
   ...(['distillWeight', 'temperature'] as const).map((key) => ({
     key,
     isBroken: ({ teacher }: Values) => !isGiven(teacher),
@@ -198,6 +219,12 @@ export const trainingRules: readonly Rule[] = [
     key: 'labelSmoothing',
     isBroken: ({ teacher, distillWeight, labelSmoothing }) =>
       isGiven(teacher) && distillWeight === 1 && labelSmoothing !== 0,
+    problem: 'has no effect with --distill-weight 1, which leaves the labels out',
+  },
+  {
+    key: 'classWeights',
+    isBroken: ({ teacher, distillWeight, classWeights: weights }) =>
+      isGiven(teacher) && distillWeight === 1 && weights !== 'none',
     problem: 'has no effect with --distill-weight 1, which leaves the labels out',
   },
   ...(['momentum', 'nesterov'] as const).map((key) => ({

@@ -22,6 +22,9 @@ const runStates = ['running', 'stopped', 'done', 'failed'] as const;
 export const statusFormat = 'secateur-run/1';
 export const statusName = 'status.json';
 export const configName = 'config.json';
+
+/** Where runs go that are given no folder. */
+export const RUNS = 'runs';
 const jsonLimit = 16_777_216; // bytes
 
 /** Whether a run diverged: gone on with as it is, it would again, being deterministic. */

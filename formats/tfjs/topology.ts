@@ -88,7 +88,8 @@ class TopologyCheck {
     if (kind === null) {
       this.refuse(
         `${place} has the class ${className.slice(0, 80)}, which is no layer that TensorFlow.js ` +
-          'knows; a layer of your own must be registered (tf.serialization.registerClass)',
+          'knows; the option register FILE.js teaches it: a module that registers the class of a layer of your own ' +
+          '(tf.serialization.registerClass)',
       );
     }
     if (kind === 'sequential' || kind === 'functional') this.model(config, kind, place);

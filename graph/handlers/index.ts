@@ -1,4 +1,4 @@
-import { registerLayerHandler } from '../handler';
+import { addLayerHandler } from '../handler';
 import type { LayerHandler } from '../handler';
 import { activation, dropout, passThrough, prelu, softmax, spatial } from './activation';
 import { convRecurrent, recurrent } from './closed';
@@ -98,5 +98,5 @@ const handlers: Readonly<Record<string, LayerHandler>> = {
 };
 
 for (const [className, handler] of Object.entries(handlers)) {
-  registerLayerHandler(className, handler);
+  addLayerHandler(className, handler);
 }

@@ -10,13 +10,15 @@ import type { Evidence, Methodology } from '../../methods';
 import { Gathered } from './gathered';
 import { readHead } from '../head';
 import type { LossChoice } from '../head';
-import { crossEntropy, logitsOf } from '../logits';
+import { logitsOf, meanCrossEntropy } from '../logits';
 import { TracedTensors } from './traced-pass';
 
 /** The network that is observed; borrowed. */
 export type Observed = Pick<Network, 'model' | 'graph'> & {
   /** What it answers. Default auto. */
   readonly loss?: LossChoice | undefined;
+  /** What a sample of each class counts in the loss, [classes]. Default all the same. */
+  readonly classWeights?: readonly number[] | undefined;
 };
 
 /** What was gathered for a method, until it is disposed. */
@@ -29,8 +31,8 @@ export interface GatheredEvidence extends Disposable {
  * Lets a method see the network at work: the gradients of the loss by the kernels, or what the next
  * layers read of their filters. The layers are as in inference, and nothing of the network changes.
  *
- * Source of what is read: docs of `Methodology.observe`. The loss is the batch's mean cross entropy; a
- * layer that is called several times counts with the mean over its calls.
+ * Source of what is read: docs of `Methodology.observe`. The loss is the batch's mean cross entropy,
+ * weighed by class where the training weighs it; a layer that is called several times counts with the mean over its calls.
  *
  * @param batches asked for only where the method observes; each borrowed until the next one is asked for.
  * @returns what the method's `observe` made of all batches; the caller disposes it.
@@ -91,14 +93,16 @@ class ObservedKernels {
 
   private readonly model: tf.LayersModel;
   private readonly loss: LossChoice | undefined;
+  private readonly classWeights: readonly number[] | undefined;
 
   constructor(
-    { model, graph, loss }: Observed,
+    { model, graph, loss, classWeights }: Observed,
     private readonly method: Methodology,
     private readonly gathered: Gathered,
   ) {
     this.model = model;
     this.loss = loss;
+    this.classWeights = classWeights;
     const weights = weightsByName(model);
     this.axes = filterAxes(graph);
     this.kernels = new Map(graph.kernels.map((name) => [name, weights.get(name)!.read()]));
@@ -114,8 +118,9 @@ class ObservedKernels {
   observeGradients({ images, labels }: LabelledBatch): void {
     tf.tidy(() => {
       const head = readHead(this.model, this.loss);
+      const { classWeights } = this;
       const loss = (): tf.Scalar =>
-        tf.mean(crossEntropy(logitsOf(this.model, images, false, head), labels, head));
+        meanCrossEntropy(logitsOf(this.model, images, false, head), labels, head, { classWeights });
       // Not variableGrads, which leaves out what a network does not train.
       const gradients = tf.grads(loss)([...this.kernels.values()]);
       [...this.kernels.keys()].forEach((name, index) => {

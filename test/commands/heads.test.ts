@@ -49,6 +49,10 @@ afterAll(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
+interface Group {
+  readonly frozen: string | null;
+}
+
 interface Measured {
   readonly loss: number;
   readonly top1: number;
@@ -104,6 +108,17 @@ describe('prune', () => {
     expect(message).toContain('--loss has no effect on prune');
   });
 
+  it('leaves frozen layers whole, as graph shows, too', async () => {
+    const frozenOf = async (...args: string[]): Promise<(string | null)[]> => {
+      const given = ['graph', '--model', modelOf('frozen'), '--json', ...args];
+      const listed = JSON.parse((await invoke(given)).stdout) as { groups: Group[] };
+      return listed.groups.map(({ frozen }) => frozen);
+    };
+    const [first, second] = await frozenOf();
+    expect([first, second]).toEqual([expect.stringContaining('frozen'), null]);
+    expect((await frozenOf('--prune-frozen')).slice(0, 2)).toEqual([null, null]);
+  });
+
   it('leaves frozen layers whole and says so, unless it is told to prune them', async () => {
     const given = [...prune('frozen'), '--backend', 'cpu', '--json'];
     const left = await invoke([...given, ...out('left')]);
@@ -132,6 +147,19 @@ describe('train', () => {
     });
     expect((await train('tanh')).message).toContain('--loss must say');
     expect(existsSync(runDir)).toBe(false);
+  });
+
+  it('asks for --teacher-loss where a teacher ends in tanh, and takes it', async () => {
+    const learning = ['--limit-train', '20', '--epochs', '1', ...images, '--verify-samples', '2'];
+    const teacher = ['--teacher', modelOf('tanh'), '--validation-fraction', '0.001'];
+    const given = ['--model', modelOf('linear'), ...teacher, ...learning];
+    const run = ['--run-dir', join(folder, 'under-tanh')];
+    const { message, exitCode } = await refusal([...given, ...run]);
+    expect(exitCode).toBe(2);
+    expect(message).toMatch(/^--teacher-loss must say what .* answers .* ends in tanh at head/);
+    expect((await invoke([...given, ...run, '--teacher-loss', 'logits'])).code).toBe(0);
+    const idle = await refusal(['--model', modelOf('linear'), '--teacher-loss', 'logits']);
+    expect(idle.message).toContain('--teacher-loss has no effect without --teacher FILE');
   });
 
   it('learns with sigmoids, under a teacher with another head', async () => {

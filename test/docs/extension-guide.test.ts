@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
+import { commandLine } from '../trainer/fixtures/command-line';
 
 const root = join(__dirname, '..', '..');
 const folder = join(root, 'examples', 'guide');
@@ -20,6 +21,7 @@ const outputs: Readonly<Record<string, readonly (string | RegExp)[]>> = {
     'parameters 6554 -> 1842',
     'difference to the masked network: 0\n',
   ],
+  'register.ts': [], // a module that others load
   'data-set.ts': ['144 images to learn from, 16 held out', 'MACs 2516096 -> 1327050'],
 };
 
@@ -46,4 +48,11 @@ describe.concurrent('the extension guide', () => {
       }
     },
   );
+
+  it('has a module that puts its method on the command line, with help for its option', async () => {
+    const given = ['--register', join(folder, 'register.ts'), 'prune', '--help'];
+    const { code, stdout, stderr } = await commandLine(given);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(stdout).toMatch(/--peak-power X +with peak: power of the largest weight/);
+  });
 });

@@ -285,7 +285,7 @@ describe('what freezes a group', () => {
       conv('next', 2),
     ];
     expect(frozen(chainOf(layers())).conv).toBe(
-      'twice is of the unknown class Twice (registerLayerHandler opens it)',
+      'twice is of the unknown class Twice (registerLayerHandler opens it, in a registered module)',
     );
     registerLayerHandler('Twice', { trace: (call) => [call.inputs[0]!] });
     expect(frozen(chainOf(layers())).conv).toBeNull();

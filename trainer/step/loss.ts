@@ -5,7 +5,8 @@ import { createMaskedReader } from '../../layers';
 import type { Methodology } from '../../methods';
 import { readHead } from '../../measure/head';
 import type { Head, LossChoice } from '../../measure/head';
-import { crossEntropy, logitsOf } from '../../measure/logits';
+import { logitsOf, meanCrossEntropy } from '../../measure/logits';
+import type { MeanOptions } from '../../measure/logits';
 
 /** What a term may look at, on the gradient tape; all of it is borrowed. */
 export interface LossContext {
@@ -36,9 +37,7 @@ export interface LossTerm {
 }
 
 /** What the loss of a step is made of. */
-export interface LossOptions {
-  /** Of the cross entropy, in [0, 1). Default 0. */
-  readonly labelSmoothing?: number;
+export interface LossOptions extends MeanOptions {
   /** Default none. */
   readonly terms?: readonly LossTerm[];
   /** What the network answers. Default auto. */
@@ -49,10 +48,10 @@ export interface LossOptions {
  * The loss of a training step.
  *
  * Formula: share * cross entropy + penalties of the layers' regularizers + terms, all means over the
- *   batch in nats; share is the product of what the terms leave of the cross entropy.
+ *   batch in nats; share is the product of what the terms leave of the cross entropy, which alone is weighed by class.
  */
 export class TrainingLoss {
-  private readonly labelSmoothing: number;
+  private readonly entropy: MeanOptions;
   private readonly terms: readonly LossTerm[];
   private readonly share: number;
   private readonly loss: LossChoice | undefined;
@@ -61,7 +60,7 @@ export class TrainingLoss {
   /** @throws {OptionError} when labelSmoothing is outside [0, 1) or a share outside [0, 1], or see `readHead`. */
   constructor(
     private model: tf.LayersModel,
-    { labelSmoothing = 0, terms = [], loss }: LossOptions = {},
+    { labelSmoothing = 0, classWeights, terms = [], loss }: LossOptions = {},
   ) {
     if (!(labelSmoothing >= 0 && labelSmoothing < 1)) {
       const allowed = 'in [0, 1)';
@@ -75,7 +74,7 @@ export class TrainingLoss {
     }
     this.loss = loss;
     this.head = readHead(model, loss);
-    this.labelSmoothing = labelSmoothing;
+    this.entropy = { labelSmoothing, classWeights };
     this.terms = terms;
     this.share = shares.reduce((product, share) => product * share, 1);
   }
@@ -116,7 +115,7 @@ export class TrainingLoss {
   }
 
   private crossEntropy(logits: tf.Tensor2D, labels: tf.Tensor1D): tf.Scalar {
-    const mean = tf.mean<tf.Scalar>(crossEntropy(logits, labels, this.head, this.labelSmoothing));
+    const mean = meanCrossEntropy(logits, labels, this.head, this.entropy);
     return this.share === 1 ? mean : tf.mul(mean, this.share);
   }
 }

@@ -276,7 +276,7 @@ describe('a layer', () => {
         layer(model, 'relu').class_name = className;
       });
       expect(message).toMatch(
-        /layer relu has the class \w+, which is no layer that TensorFlow.js knows/,
+        /layer relu has the class \w+, which is no layer that TensorFlow.js knows; the option register FILE.js teaches it/,
       );
     }
     const wrapped = await refusal((model) => {

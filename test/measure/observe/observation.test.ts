@@ -43,8 +43,10 @@ async function seenBy(
   model: tf.LayersModel,
   method: Methodology,
   batches: readonly LabelledBatch[],
+  classWeights?: readonly number[],
 ): Promise<Map<string, { shape: number[]; values: Float32Array }>> {
-  using gathered = await gatherEvidence(Network.of(model), method, batches);
+  const network = { model, graph: Network.of(model).graph, classWeights };
+  using gathered = await gatherEvidence(network, method, batches);
   const seen = [...gathered.evidence!].map(([name, tensor]) => {
     const values = tensor.dataSync<'float32'>().slice();
     return [name, { shape: tensor.shape, values }] as const;
@@ -123,6 +125,18 @@ describeOn(['cpu', 'tensorflow'], 'the gradients that a method observes', () => 
         expect(values[place]).toBeCloseTo((high! - low!) / (2 * step), 3);
       }
     }
+  });
+
+  it('are of the loss as the training weighs its classes', async () => {
+    const model = toyModel();
+    const seen = async (weights?: number[]): Promise<Float32Array> =>
+      (await seenBy(model, new Witness('gradients'), [batchOf(1)], weights)).get('conv/kernel')!
+        .values;
+    const [plain, double] = [await seen(), await seen([2, 1, 1])];
+    expect(plain.some((own, at) => Math.abs(own - double[at]!) > 1e-4)).toBe(true);
+    const expected = plain.map((own, at) => own + 2.5 * (double[at]! - own));
+    expectClose(await seen([3.5, 1, 1]), expected);
+    model.dispose();
   });
 
   it('are averaged over the batches, and those of layers that are not trained are among them', async () => {

@@ -150,6 +150,22 @@ describeOn([quickest], 'the loss of a step', () => {
     expect(added.gradients).toEqual(plain.gradients);
   });
 
+  it('weighs the gradient of each class, and of the cross entropy alone', () => {
+    const gradientOf = (classWeights?: number[], terms: LossTerm[] = []): Float32Array =>
+      lossAndGradients(model, batch, { classWeights, terms, labelSmoothing: 0.1 }).gradients.get(
+        'head/kernel',
+      )!;
+    const plain = gradientOf();
+    expectClose(gradientOf([1, 1, 1]), plain, 1e-6);
+    const [first, last] = [gradientOf([2, 1, 1]), gradientOf([1, 1, 2])];
+    const expected = plain.map((own, at) => own + 2 * (first[at]! - own) + 0.5 * (last[at]! - own));
+    expectClose(gradientOf([3, 1, 1.5]), expected, 1e-5);
+    const half = { ...magnitude, crossEntropyShare: 0.5 };
+    const term = gradientOf(undefined, [half]).map((all, at) => all - 0.5 * plain[at]!);
+    const both = expected.map((own, at) => 0.5 * own + term[at]!);
+    expectClose(gradientOf([3, 1, 1.5], [half]), both, 1e-5);
+  });
+
   it.each([-0.1, 1.1, Number.NaN])('refuses a share of %d', (crossEntropyShare) => {
     const terms = [{ ...magnitude, crossEntropyShare }];
     expect(() => new EagerStep(model, new Sgd(), { terms })).toThrow(

@@ -32,7 +32,7 @@ export const mayImport = {
   trainer: ['measure', 'methods', 'data', 'report', 'graph', 'layers', 'backend', 'files'],
   jobs: [
     ...['trainer', 'measure', 'methods', 'surgery', 'formats', 'models', 'data', 'report'],
-    ...['graph', 'layers', 'files', 'random'],
+    ...['graph', 'layers', 'files'],
   ],
   config: ['measure', 'methods', 'formats', 'data', 'models', 'report'],
   commands: [

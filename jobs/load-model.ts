@@ -1,8 +1,8 @@
-import * as tf from '@tensorflow/tfjs';
+import type * as tf from '@tensorflow/tfjs';
 import { OptionError } from '../errors';
 import { readModel } from '../formats';
 import { describeShape } from '../graph';
-import { disposeWeights } from '../layers';
+import { disposeWeights, requireOwnModel } from '../layers';
 import { readHead } from '../measure/head';
 import type { LossChoice } from '../measure/head';
 import { architectures, publishedSize } from '../models';
@@ -40,7 +40,8 @@ export interface LoadedModel extends Disposable {
  * @throws {ModelFileError} when the file cannot be read.
  */
 export async function loadModel({ model, ...options }: ModelOptions): Promise<LoadedModel> {
-  if (model instanceof tf.LayersModel) {
+  if (typeof model === 'object' && model !== null) {
+    requireOwnModel(model);
     return { model, source: model.name, [Symbol.dispose]: () => undefined };
   }
   const { arch = 'resnet20' } = options;

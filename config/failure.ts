@@ -19,6 +19,10 @@ const refusedByDisk = new Set(['EACCES', 'EPERM', 'EROFS', 'ENOSPC', 'EDQUOT', '
  */
 export function describeFailure(error: unknown): Failure {
   if (!(error instanceof Error)) return { text: String(error), exitCode: 1 };
+  // What failed, not what failed while things were put away: an engine without memory cannot free any either.
+  if (error.name === 'SuppressedError' && 'suppressed' in error) {
+    return describeFailure(error.suppressed);
+  }
   if (error instanceof OptionError) {
     return { text: spellOption(error), exitCode: error.exitCode };
   }

@@ -34,7 +34,7 @@ export const mayImport = {
     ...['trainer', 'measure', 'methods', 'surgery', 'formats', 'models', 'data', 'report'],
     ...['graph', 'layers', 'files'],
   ],
-  config: ['measure', 'methods', 'formats', 'data', 'models', 'report'],
+  config: ['measure', 'methods', 'formats', 'data', 'models', 'report', 'files'],
   commands: [
     ...['config', 'jobs', 'trainer', 'measure', 'methods', 'formats', 'graph', 'report'],
     ...['backend', 'files'],

@@ -5,14 +5,14 @@ import { describeShape } from '../graph';
 import { disposeWeights, requireOwnModel } from '../layers';
 import { readHead } from '../measure/head';
 import type { LossChoice } from '../measure/head';
-import { architectures, publishedSize } from '../models';
+import { architectures, findArchitecture, publishedSize } from '../models';
 import type { ArchitectureId, Shortcut } from '../models';
 
 /** What chooses a network: one that is there, a file, or an architecture and its size. */
 export interface ModelOptions {
   /** A model, which is borrowed, or the path of a model.json; null or missing builds `arch`. */
   readonly model?: tf.LayersModel | string | null | undefined;
-  /** Default resnet20. */
+  /** Default resnet20. Other spellings of a name (`mobileNetV2`) are understood. */
   readonly arch?: ArchitectureId;
   /** Where the width changes; null is the network's own. */
   readonly shortcut?: Shortcut | null | undefined;
@@ -57,8 +57,13 @@ export async function loadModel({ model, ...options }: ModelOptions): Promise<Lo
   };
 }
 
-function build(arch: ArchitectureId, options: Omit<ModelOptions, 'model'>): tf.LayersModel {
+function build(named: string, options: Omit<ModelOptions, 'model'>): tf.LayersModel {
   const { shortcut, seed = 1 } = options;
+  const arch = findArchitecture(named);
+  if (arch === null) {
+    const allowed = `one of ${Object.keys(architectures).join(', ')}`;
+    throw new OptionError({ option: 'arch', allowed, received: named });
+  }
   const published = publishedSize(arch);
   return architectures[arch]({
     inputShape: (options.inputShape ?? published.inputShape) as readonly [number, number, number],

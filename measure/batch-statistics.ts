@@ -74,7 +74,7 @@ export async function reestimate(
   try {
     for await (const { images } of batches) {
       await breathe(signal);
-      const attempt = { work: `measuring ${model.name}`, batchSize: images.shape[0]! };
+      const attempt = { work: `measuring ${model.name}`, batchSize: images.shape[0] };
       namingMemory(attempt, () => {
         statistics.during(() => {
           tf.tidy(() => void model.apply(images, { training: false }));

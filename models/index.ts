@@ -21,7 +21,7 @@ import type { VggDepth } from './networks/vgg';
 export type { NetworkOptions, Shortcut, Variant } from './network-options';
 
 // networks/
-export { publishedSize } from './catalogue';
+export { findArchitecture, publishedSize } from './catalogue';
 export type { ArchitectureId } from './catalogue';
 export { alexNet } from './networks/alexnet';
 export { cifarResNet } from './networks/cifar-resnet';

@@ -100,8 +100,7 @@ export class Trainer {
     } catch (error) {
       if (error instanceof StoppedError) this.tell({ kind: 'stopped', by: error.by });
       if (error instanceof DivergedError) this.tell({ kind: 'diverged', error });
-      const { network, batchSize } = this.options;
-      throw explainMemory(error, { work: `training ${network.model.name}`, batchSize });
+      throw explainMemory(error, { work: 'training', batchSize: options.batchSize });
     } finally {
       await metrics.close();
     }

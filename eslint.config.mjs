@@ -32,9 +32,9 @@ export const mayImport = {
   trainer: ['measure', 'methods', 'data', 'report', 'graph', 'layers', 'backend', 'files'],
   jobs: [
     ...['trainer', 'measure', 'methods', 'surgery', 'formats', 'models', 'data', 'report'],
-    ...['graph', 'layers', 'files', 'random'],
+    ...['graph', 'layers', 'files'],
   ],
-  config: ['measure', 'methods', 'formats', 'data', 'models', 'report'],
+  config: ['measure', 'methods', 'formats', 'data', 'models', 'report', 'files'],
   commands: [
     ...['config', 'jobs', 'trainer', 'measure', 'methods', 'formats', 'graph', 'report'],
     ...['backend', 'files'],

@@ -208,7 +208,9 @@ interface NativeBackend {
 function wasmRung(packages: PackageLoader): Rung {
   const packageName = '@tensorflow/tfjs-backend-wasm';
   const load = once(() => {
-    const wasm = packages.load(packageName) as { setWasmPaths(folder: string): void };
+    const wasm = quietly(() => packages.load(packageName)) as {
+      setWasmPaths(folder: string): void;
+    };
     wasm.setWasmPaths(path.dirname(packages.resolve(packageName)) + path.sep);
   });
   const start = async (): Promise<Started> => {
@@ -219,6 +221,20 @@ function wasmRung(packages: PackageLoader): Rung {
     return { tensorflowVersion: null, device: 'CPU' };
   };
   return { id: 'wasm', packageName, start };
+}
+
+/**
+ * Loads a backend that may bring a tfjs-core of its own, beside a TensorFlow.js of another version: that says aloud
+ * that the platform is known already. The flag PROD keeps it silent.
+ */
+function quietly<T>(load: () => T): T {
+  const isSilent = tf.env().getBool('PROD');
+  tf.env().set('PROD', true);
+  try {
+    return load();
+  } finally {
+    tf.env().set('PROD', isSilent);
+  }
 }
 
 function cpuRung(): Rung {

@@ -19,7 +19,8 @@ const refusedByDisk = new Set([
  * An error that tells the caller something as its message, and under the names of the command line; whatever else is
  * thrown, a RangeError too, is a bug and shows its stack.
  */
-export function describeFailure(error: unknown): Failure {
+export function describeFailure(thrown: unknown): Failure {
+  const error = firstFailure(thrown);
   if (!(error instanceof Error)) return { text: String(error), exitCode: 1 };
   if (error instanceof OptionError) {
     return { text: spellOption(error), exitCode: error.exitCode };
@@ -31,6 +32,13 @@ export function describeFailure(error: unknown): Failure {
     return { text: error.message, exitCode: 4 };
   }
   return { text: error.stack ?? error.message, exitCode: 1 };
+}
+
+/** What failed, not what failed while things were put away: an engine without memory cannot free any either. */
+function firstFailure(thrown: unknown): unknown {
+  const isSecond =
+    thrown instanceof Error && thrown.name === 'SuppressedError' && 'suppressed' in thrown;
+  return isSecond ? firstFailure(thrown.suppressed) : thrown;
 }
 
 /** The library's words for options of the command line, where they are not those of the table. */

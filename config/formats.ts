@@ -7,6 +7,7 @@
 import { INPUT_SCALE_FORMS, readInputScale } from '../data/input-scale';
 import { readAmount, readDecimal } from '../measure/search/amount';
 import type { Units } from '../measure/search/amount';
+import { plainPath } from '../files/plain-path';
 import type { OptionValue } from '../methods/facts';
 import { isPattern, PATTERN_FORMS } from '../methods/select/patterns';
 import { bare } from './nearest';
@@ -48,6 +49,20 @@ export function choice<const T extends string>(
     placeholder,
     choices,
   });
+}
+
+/**
+ * One value of a closed list that has other spellings too.
+ *
+ * @param find the value that a text means; null where it means none.
+ */
+export function spelledChoice<const T extends string>(
+  choices: readonly T[],
+  find: (text: string) => T | null,
+): Format<T> {
+  const strict = choice(choices);
+  const { accepts } = strict;
+  return format({ ...describe(strict), accepts, read: (given) => find(given) ?? given });
 }
 
 /** A switch: `--name` or `--no-name` on the command line, `true` or `false` elsewhere. */
@@ -111,6 +126,12 @@ export const inputScale: Format<string> = format({
   allowed: INPUT_SCALE_FORMS,
   placeholder: 'SCALE',
 });
+
+/** The path of a file or a folder, `~` and `file://` resolved. */
+export function pathTo(placeholder: string, what: string): Format<string> {
+  const any = text(placeholder, what);
+  return format({ ...describe(any), accepts: any.accepts, read: plainPath });
+}
 
 /** In which pieces single weights go: `none`, `2:4`, `4x1`. */
 export const weightPattern: Format<string> = format({

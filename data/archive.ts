@@ -1,6 +1,6 @@
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
-import { extract as extractTar, type Header } from 'tar-stream';
+import type { Header } from 'tar-stream';
 import { DataError, messageOf } from './data-error';
 
 /** What a tar.gz archive must hold. */
@@ -69,6 +69,7 @@ async function readMembers(
   layout: ArchiveLayout,
 ): Promise<Map<string, Uint8Array>> {
   const files = new Map<string, Uint8Array>();
+  const { extract: extractTar } = await import('tar-stream'); // only CIFAR comes in an archive
   const extract = extractTar();
   extract.end(content);
   try {

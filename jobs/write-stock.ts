@@ -1,13 +1,13 @@
-import * as tf from '@tensorflow/tfjs';
+import type * as tf from '@tensorflow/tfjs';
 import { isJsonObject } from '../files';
 import type { JsonObject, JsonValue } from '../files';
 import { writeChecked, writeForms } from '../formats';
 import type { FormatId } from '../formats';
-import { chooseInputShapes } from '../graph';
+import { chooseInputShapes, Network } from '../graph';
 import { droppedConstraints } from '../layers';
 import type { DroppedConstraint } from '../layers';
+import { drawInputs, requireComputable } from '../measure/sample-inputs';
 import { blockLayers } from '../models';
-import { seedOf } from '../random/seeds';
 import type { Progress } from '../report/progress';
 import { compareModels, strip } from '../surgery';
 import type { Verification } from '../surgery';
@@ -15,6 +15,9 @@ import { proveWritten } from './prove-written';
 import { requirePlace } from './require-place';
 import type { PlaceOptions } from './require-place';
 import { describeFiles } from './write-proven';
+
+/** Of the inputs of the proof, which are always the same. */
+const VERIFY_SEED = 1;
 
 /** Where a network goes as it is, and in which forms. */
 export interface StockOptions {
@@ -60,8 +63,8 @@ export async function writeStock(
     const source = (pruning === null ? null : sourceIn(pruning)) ?? place.source;
     await requirePlace(folder, { ...place, source, model: plain });
     const dropped = droppedConstraints(model, plain);
-    const draw = (): Generator<tf.Tensor[]> => drawPositive(inputShapes, verifySamples);
-    const samples = computes(plain, inputShapes, progress) ? draw : null;
+    const network = findComputable(plain, inputShapes, progress);
+    const samples = network && (() => drawInputs(network, verifySamples, VERIFY_SEED, 'unit'));
     let verification: Verification | null = null;
     await writeChecked(plain, folder, {
       extras: writeForms(plain, format, { blocksOf: blockLayers }),
@@ -119,42 +122,21 @@ function renewManifest(
   return `${JSON.stringify({ ...manifest, ...gone, usage, files }, null, 2)}\n`;
 }
 
-/** Whether the network computes on inputs of ours; a network of words or of a size of its own may not. */
-function computes(
+/** The network at these sizes; null where it computes nothing on inputs of ours: one of words may not. */
+function findComputable(
   model: tf.LayersModel,
   inputShapes: readonly (readonly number[])[],
   progress?: Progress,
-): boolean {
+): Network | null {
   try {
-    for (const inputs of drawPositive(inputShapes, 1))
-      tf.dispose(tf.tidy(() => model.predict(inputs)));
-    return true;
+    const network = Network.of(model).at(inputShapes);
+    requireComputable(network, 'unit');
+    return network;
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     progress?.note(
       `only the weights are compared with the file: no inputs can be drawn (${reason})`,
     );
-    return false;
-  }
-}
-
-/**
- * Uniform inputs in [0, 1), one tensor for each input, which as indexes are those of the first word;
- * in batches of at most 16, each freed when the next is asked for.
- */
-function* drawPositive(
-  inputShapes: readonly (readonly number[])[],
-  count: number,
-): Generator<tf.Tensor[]> {
-  for (let done = 0; done < count; done += 16) {
-    const batch = inputShapes.map((shape, index) => {
-      const drawn = [Math.min(16, count - done), ...shape];
-      return tf.randomUniform(drawn, 0, 1, 'float32', seedOf('verify', index, done));
-    });
-    try {
-      yield batch;
-    } finally {
-      tf.dispose(batch);
-    }
+    return null;
   }
 }

@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import type { JsonObject } from '../files';
+import { explainTakenName } from './own-copy';
 
 /** The method with which every layer makes its weights; tfjs declares it protected. */
 interface WeightMaker {
@@ -51,6 +52,8 @@ export async function buildModel(topology: JsonObject, values: number): Promise<
   try {
     model = await building;
     return model;
+  } catch (error) {
+    throw explainTakenName(error);
   } finally {
     // A layer that no output needs, or that was made before tfjs gave up, belongs to no model.
     const own = new Set<tf.LayerVariable>(model?.weights);

@@ -6,6 +6,9 @@ export { clearMasks, createMaskedReader, listMaskedWeights, setMasks, zeroMasked
 export type { MaskExtent } from './masking';
 export { SeededDropout } from './dropout';
 
+// what two copies of TensorFlow.js in one program mix up
+export { requireOwnModel } from './own-copy';
+
 // the weights of a model, by name
 export { assignWeight, copyWeights, layerOf, weightReader, weightsByName } from './rebuild';
 export { arrayOf, captureWeights, tensorOf, weightNotFinite, weightsHash } from './weight-values';

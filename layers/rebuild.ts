@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { OptionError } from '../errors';
 import { repairConfigs } from './forgotten-options';
+import { explainTakenName, requireOwnModel } from './own-copy';
 
 repairConfigs();
 
@@ -30,8 +31,13 @@ export function isModel(layer: tf.layers.Layer): layer is tf.LayersModel {
   return layer instanceof tf.LayersModel;
 }
 
-/** A deep copy of the model's config that is free to be changed. */
+/**
+ * A deep copy of the model's config that is free to be changed.
+ *
+ * @throws {OptionError} for a model of another copy of TensorFlow.js.
+ */
 export function configOf(model: tf.LayersModel): ModelConfig {
+  requireOwnModel(model);
   return structuredClone(model.getConfig()) as unknown as ModelConfig;
 }
 
@@ -67,6 +73,8 @@ function withoutInitializers<Built>(build: () => Built): Built {
   };
   try {
     return build();
+  } catch (error) {
+    throw explainTakenName(error);
   } finally {
     maker.addWeight = addWeight;
   }
@@ -82,12 +90,17 @@ interface BuiltFromConfig {
   ): tf.LayersModel;
 }
 
-/** Calls `visit` for each layer that is not a model, with its path: names joined by '/'. */
+/**
+ * Calls `visit` for each layer that is not a model, with its path: names joined by '/'.
+ *
+ * @throws {OptionError} for a model of another copy of TensorFlow.js.
+ */
 export function forEachLayer(
   model: tf.LayersModel,
   visit: (layer: tf.layers.Layer, path: string) => void,
   prefix = '',
 ): void {
+  requireOwnModel(model);
   for (const layer of model.layers) {
     if (isModel(layer)) forEachLayer(layer, visit, `${prefix}${layer.name}/`);
     else visit(layer, `${prefix}${layer.name}`);

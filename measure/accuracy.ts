@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
+import { explainMemory } from '../backend/out-of-memory';
 import { OptionError } from '../errors';
 import { evaluationBatches } from '../data';
 import type { DataSet, ImageSet } from '../data';
@@ -32,7 +33,8 @@ export interface EvaluationOptions {
  *
  * @param normalization mean and deviation per channel of the data set the network was trained on.
  * @throws {OptionError} when the split has no image, or the network answers nothing that is known (`loss`).
- * @throws {StoppedError} after the batch in which the signal was aborted.
+ * @throws {OutOfMemoryError} naming the batch size. @throws {StoppedError} after the batch in which the signal was
+ *   aborted.
  */
 export async function evaluate(
   model: tf.LayersModel,
@@ -43,18 +45,22 @@ export async function evaluate(
 ): Promise<Evaluation> {
   const head = readHead(model, loss);
   const sums = { loss: 0, top1: 0, top5: 0, images: 0 };
-  for await (const batch of evaluationBatches(split, normalization, batchSize)) {
-    try {
-      const [entropy, top1, top5] = sumsOf(model, head, batch.images, batch.labels);
-      sums.loss += entropy!;
-      sums.top1 += top1!;
-      sums.top5 += top5!;
-      sums.images += batch.images.shape[0];
-    } finally {
-      batch.dispose();
+  try {
+    for await (const batch of evaluationBatches(split, normalization, batchSize)) {
+      try {
+        const [entropy, top1, top5] = sumsOf(model, head, batch.images, batch.labels);
+        sums.loss += entropy!;
+        sums.top1 += top1!;
+        sums.top5 += top5!;
+        sums.images += batch.images.shape[0];
+      } finally {
+        batch.dispose();
+      }
+      onProgress?.(sums.images);
+      await breathe(signal);
     }
-    onProgress?.(sums.images);
-    await breathe(signal);
+  } catch (error) {
+    throw explainMemory(error, { work: `evaluating ${model.name}`, batchSize });
   }
   const { images } = sums;
   if (images === 0) {

@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
+import { namingMemory } from '../backend/out-of-memory';
 import { batchCount, trainingBatches } from '../data';
 import type { Batch, DataSet } from '../data';
 import { OptionError } from '../errors';
@@ -73,8 +74,11 @@ export async function reestimate(
   try {
     for await (const { images } of batches) {
       await breathe(signal);
-      statistics.during(() => {
-        tf.tidy(() => void model.apply(images, { training: false }));
+      const attempt = { work: `measuring ${model.name}`, batchSize: images.shape[0] };
+      namingMemory(attempt, () => {
+        statistics.during(() => {
+          tf.tidy(() => void model.apply(images, { training: false }));
+        });
       });
     }
   } finally {

@@ -1,7 +1,7 @@
 /** What the numbers of a classifier's output are, found by walking back from it. */
 import type * as tf from '@tensorflow/tfjs';
 import { OptionError } from '../errors';
-import { isModel, stockClassName } from '../layers';
+import { isModel, requireOwnModel, stockClassName } from '../layers';
 
 /** What a user may say of the output; `auto` finds it in the network. */
 export type LossChoice = 'auto' | 'softmax' | 'sigmoid' | 'logits';
@@ -21,9 +21,11 @@ export interface Head {
  * into nested models and out of them again.
  *
  * @param loss what the user says of it. Default auto.
- * @throws {OptionError} naming `loss`, when the network ends in an activation that is none of a classifier.
+ * @throws {OptionError} naming `loss`, when the network ends in an activation that is none of a classifier; for a
+ *   model of another copy of TensorFlow.js.
  */
 export function readHead(model: tf.LayersModel, loss: LossChoice = 'auto'): Head {
+  requireOwnModel(model);
   const output = model.outputs[0]!;
   const isSingle = sizeOf(output.shape) === 1;
   if (loss !== 'auto') return { kind: loss, isBinary: isSingle && loss !== 'softmax' };

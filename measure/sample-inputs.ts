@@ -10,6 +10,9 @@ const BATCH = 16;
 /** Below which integers stay that no layer looks up: those of pixels. */
 const INTEGERS = 256;
 
+/** Which numbers an input is given that reads numbers: standard normal ones, or uniform ones in [0, 1). */
+export type InputRange = 'normal' | 'unit';
+
 /** The shape of each input, without the batch: that at which the network is counted, else as `chooseInputShapes` says. */
 export function inputShapesOf({
   model,
@@ -21,8 +24,9 @@ export function inputShapesOf({
 /**
  * Random inputs of a network in batches of at most 16; each is freed when the next is asked for.
  *
- * They are standard normal, and integers where the network reads such: within what an Embedding knows, else in [0, 256).
+ * They are numbers of the range, and integers where the network reads such: within what an Embedding knows, else in [0, 256).
  *
+ * @param range default normal.
  * @returns one tensor for each input; of a network with one input, that tensor.
  * @throws {OptionError} when an input takes what cannot be drawn.
  */
@@ -30,13 +34,14 @@ export function* drawInputs(
   network: Pick<Network, 'model' | 'graph'>,
   count: number,
   seed: number,
+  range: InputRange = 'normal',
 ): Generator<tf.Tensor | tf.Tensor[]> {
   const shapes = inputShapesOf(network);
   const bounds = chooseBounds(network);
   for (let done = 0; done < count; done += BATCH) {
     const size = Math.min(BATCH, count - done);
     const inputs = shapes.map((shape, index) =>
-      draw([size, ...shape], bounds[index]!, seedOfInput(index, seed, done)),
+      draw([size, ...shape], bounds[index] ?? range, seedOfInput(index, seed, done)),
     );
     try {
       yield inputs.length === 1 ? inputs[0]! : inputs;
@@ -63,21 +68,26 @@ function seedOfInput(index: number, seed: number, done: number): number {
   return index === 0 ? seedOf('verify', seed, done) : seedOf('verify', seed, done, index);
 }
 
-function draw(shape: number[], bound: number | null, seed: number): tf.Tensor {
-  if (bound === null) return tf.randomNormal(shape, 0, 1, 'float32', seed);
+function draw(shape: number[], from: InputRange | number, seed: number): tf.Tensor {
+  if (from === 'normal') return tf.randomNormal(shape, 0, 1, 'float32', seed);
+  if (from === 'unit') return tf.randomUniform(shape, 0, 1, 'float32', seed);
   return tf.tidy(() => {
-    const drawn = tf.floor(tf.randomUniform(shape, 0, bound, 'float32', seed));
-    return tf.cast(tf.minimum(drawn, bound - 1), 'int32'); // float32 may round up to the bound
+    const drawn = tf.floor(tf.randomUniform(shape, 0, from, 'float32', seed));
+    return tf.cast(tf.minimum(drawn, from - 1), 'int32'); // float32 may round up to the bound
   });
 }
 
 /**
  * Computes one sample, which tells whether the network can be computed at the size of its inputs.
  *
+ * @param range of what it is computed on. Default normal.
  * @throws {OptionError} when it cannot.
  */
-export function requireComputable(network: Pick<Network, 'model' | 'graph'>): void {
-  for (const inputs of drawInputs(network, 1, 1)) {
+export function requireComputable(
+  network: Pick<Network, 'model' | 'graph'>,
+  range?: InputRange,
+): void {
+  for (const inputs of drawInputs(network, 1, 1, range)) {
     try {
       tf.tidy(() => void network.model.predict(inputs));
     } catch (error) {

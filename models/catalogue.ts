@@ -65,3 +65,23 @@ export function addArchitecture(id: string, size: PublishedSize): void {
 export function publishedSize(id: AnyArchitectureId): PublishedSize {
   return sizes[id]!;
 }
+
+/** Functions of the library that are one network of the zoo under a name without its size. */
+const families: ReadonlyMap<string, ArchitectureId> = new Map([
+  ['efficientnet', 'efficientnet_b0'],
+  ['mnasnet', 'mnasnet1_0'],
+]);
+
+/**
+ * The network that a name means, however it is written: `mobileNetV2`, `MobileNet-v2` and `mobilenet_v2` are one;
+ * null where there is none.
+ */
+export function findArchitecture(name: string): ArchitectureId | null {
+  const plain = plainName(name);
+  return architectureIds.find((id) => plainName(id) === plain) ?? families.get(plain) ?? null;
+}
+
+/** Its letters and figures alone, in small letters. */
+function plainName(name: string): string {
+  return name.toLowerCase().replace(/[-_.\s]/g, '');
+}

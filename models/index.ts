@@ -2,7 +2,7 @@
 export type { NetworkOptions, Shortcut, Variant } from './network-options';
 
 // networks/
-export { architectureIds, publishedSize } from './catalogue';
+export { architectureIds, findArchitecture, publishedSize } from './catalogue';
 export type { AnyArchitectureId, ArchitectureId, PublishedSize } from './catalogue';
 export { architectures, builderOf } from './architectures';
 export { resnet110, resnet20, resnet32, resnet44, resnet56 } from './architectures';

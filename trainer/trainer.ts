@@ -1,4 +1,5 @@
 import * as path from 'node:path';
+import { explainMemory } from '../backend/out-of-memory';
 import { batchCount, trainingBatches } from '../data';
 import { StoppedError } from '../errors';
 import type { LoadedCheckpoint } from '../files/run/checkpoint';
@@ -99,7 +100,7 @@ export class Trainer {
     } catch (error) {
       if (error instanceof StoppedError) this.tell({ kind: 'stopped', by: error.by });
       if (error instanceof DivergedError) this.tell({ kind: 'diverged', error });
-      throw error;
+      throw explainMemory(error, { work: 'training', batchSize: options.batchSize });
     } finally {
       await metrics.close();
     }

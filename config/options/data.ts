@@ -1,7 +1,7 @@
 /** The options of the images. */
 import { USUAL_FRACTION } from '../../data/recipe';
 import { ids } from '../ids';
-import { choice, flag, inputScale, list, optional, real, text, whole } from '../formats';
+import { choice, flag, inputScale, list, optional, pathTo, real, text, whole } from '../formats';
 import { option, recipe, whereData } from '../option';
 import type { Rule } from '../rule';
 
@@ -17,7 +17,7 @@ export const dataOptions = {
   dataDir: option({
     doc: 'folder that holds the files of the data set',
     group: 'Data',
-    format: optional(text('DIR', 'the path of a folder')),
+    format: optional(pathTo('DIR', 'the path of a folder')),
     default: null,
     defaultDoc: 'the usual places',
     commands: [...whereData, 'sensitivity'],

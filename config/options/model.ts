@@ -1,6 +1,7 @@
 /** The options of the network. */
+import { findArchitecture } from '../../models/catalogue';
 import { ids } from '../ids';
-import { choice, optional, text, tuple, whole } from '../formats';
+import { choice, optional, pathTo, spelledChoice, tuple, whole } from '../formats';
 import { option, whereBuilt, whereModels } from '../option';
 import { isGiven } from '../rule';
 import type { Rule, Values } from '../rule';
@@ -10,7 +11,7 @@ export const modelOptions = {
   arch: option({
     doc: 'network to build',
     group: 'Model',
-    format: choice(ids.arch),
+    format: spelledChoice(ids.arch, findArchitecture),
     default: 'resnet20',
     commands: whereBuilt,
   }),
@@ -44,7 +45,7 @@ export const modelOptions = {
   model: option({
     doc: 'network in a file: the model.json of a TensorFlow.js LayersModel',
     group: 'Model',
-    format: optional(text('FILE', 'the path of a model.json')),
+    format: optional(pathTo('FILE', 'the path of a model.json')),
     default: null,
     commands: whereModels,
   }),

@@ -1,6 +1,6 @@
 /** The options of pruning that say how the choice is made: where, in which pieces, in which widths. */
 import { factsOf, methodIds } from '../../methods/catalogue';
-import { choice, flag, list, optional, real, text, weightPattern, whole } from '../formats';
+import { choice, flag, list, optional, pathTo, real, text, weightPattern, whole } from '../formats';
 import { option, whereChosen, wherePruned } from '../option';
 import { isFilled, isGiven, isOneOf } from '../rule';
 import type { Rule, Values } from '../rule';
@@ -114,7 +114,7 @@ export const choiceOptions = {
   schemaFile: option({
     doc: 'dependency schema to respect: may couple further layers, or leave some whole',
     group: 'Pruning',
-    format: optional(text('FILE', 'the path of a JSON file')),
+    format: optional(pathTo('FILE', 'the path of a JSON file')),
     default: null,
     defaultDoc: 'what the network itself asks for',
     commands: ['graph', 'prune', 'sensitivity'],

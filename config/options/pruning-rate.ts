@@ -1,7 +1,17 @@
 /** The options of pruning that say how much goes. */
 import { units } from '../../measure/search/amount';
 import { collectOwnOptions } from '../../methods/catalogue';
-import { amount, ascending, list, optional, patternRate, real, text, whole } from '../formats';
+import {
+  amount,
+  ascending,
+  list,
+  optional,
+  pathTo,
+  patternRate,
+  real,
+  text,
+  whole,
+} from '../formats';
 import { option, wherePruned } from '../option';
 import { isFilled, isGiven } from '../rule';
 import type { Rule, Values } from '../rule';
@@ -43,7 +53,7 @@ export const rateOptions = {
   layerRateFile: option({
     doc: 'file of such rates, as sensitivity --tolerance writes it; --layer-rate counts after it',
     group: 'Pruning',
-    format: optional(text('FILE', 'the path of a rates.json')),
+    format: optional(pathTo('FILE', 'the path of a rates.json')),
     default: null,
     commands: wherePruned,
     isOfTheCall: true, // its rules are saved with the run

@@ -1,6 +1,6 @@
 /** The options of a call: where it writes, what it prints. */
 import { formatCatalogue, formatIds } from '../../formats/catalogue';
-import { choice, flag, list, optional, text, whole } from '../formats';
+import { choice, flag, list, optional, pathTo, text, whole } from '../formats';
 import { everywhere, option, whereComputed } from '../option';
 import type { Rule, Values } from '../rule';
 
@@ -9,7 +9,7 @@ export const runOptions = {
   runDir: option({
     doc: 'folder of the run; --resume goes on in it',
     group: 'Run',
-    format: optional(text('DIR', 'the path of a folder')),
+    format: optional(pathTo('DIR', 'the path of a folder')),
     default: null,
     defaultDoc: 'a dated folder under runs/',
     commands: ['train'],
@@ -26,7 +26,7 @@ export const runOptions = {
   out: option({
     doc: 'folder to write to',
     group: 'Run',
-    format: optional(text('DIR', 'the path of a folder')),
+    format: optional(pathTo('DIR', 'the path of a folder')),
     default: null,
     commands: ['prune', 'export', 'sensitivity'],
     isOfTheCall: true,
@@ -100,7 +100,7 @@ export const runOptions = {
   svg: option({
     doc: 'draw the network to a file, channel groups in colours',
     group: 'Run',
-    format: optional(text('FILE', 'the path of a file to write')),
+    format: optional(pathTo('FILE', 'the path of a file to write')),
     default: null,
     commands: ['graph'],
     isOfTheCall: true,
@@ -136,7 +136,7 @@ export const runOptions = {
   config: option({
     doc: 'JSON file of options, such as the config.json of a run',
     group: 'Run',
-    format: optional(text('FILE', 'the path of a JSON file')),
+    format: optional(pathTo('FILE', 'the path of a JSON file')),
     default: null,
     commands: everywhere,
     isOfTheCall: true,

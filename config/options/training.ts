@@ -1,5 +1,5 @@
 /** The options of the training. */
-import { ascending, choice, classWeights, flag, optional, real, text, whole } from '../formats';
+import { ascending, choice, classWeights, flag, optional, pathTo, real, whole } from '../formats';
 import { option, recipe, whereComputed, whereData } from '../option';
 import { isGiven, isOneOf } from '../rule';
 import type { Rule, Values } from '../rule';
@@ -144,7 +144,7 @@ export const trainingOptions = {
       'network that the trained one also learns from: dense, which is that of --model before pruning, or the ' +
       'model.json of another for the same images and classes',
     group: 'Training',
-    format: optional(text('dense|FILE', 'dense or the path of a model.json')),
+    format: optional(pathTo('dense|FILE', 'dense or the path of a model.json')),
     default: null,
     defaultDoc: 'the labels alone',
     commands: ['train'],

@@ -3,7 +3,9 @@
  *
  * Field numbers: onnx.proto of ONNX 1.12 (IR version 8, opset 17).
  */
-import { Writer } from 'protobufjs/minimal';
+import { createRequire } from 'node:module';
+import type * as protobuf from 'protobufjs/minimal';
+import type { Writer } from 'protobufjs/minimal';
 
 /** A length of a tensor: a number, the name of a length that is free, or null where nothing is known. */
 export type Dimension = number | string | null;
@@ -56,7 +58,7 @@ const BYTES = 2; // the wire type of everything that has a length
 
 /** Encodes a whole ONNX file. */
 export function encodeModel(graph: OnnxGraph): Uint8Array {
-  const writer = Writer.create();
+  const writer = createWriter();
   writer.uint32(tag(1, 0)).int64(IR_VERSION);
   writer.uint32(tag(2, BYTES)).string('secateur');
   message(writer, 7, () => {
@@ -67,6 +69,13 @@ export function encodeModel(graph: OnnxGraph): Uint8Array {
     writer.uint32(tag(2, 0)).int64(OPSET);
   });
   return writer.finish();
+}
+
+/** Loaded here: who writes no ONNX needs no protocol buffers. `require`, since writers of formats do not wait. */
+function createWriter(): Writer {
+  const load = createRequire(__filename);
+  const { Writer } = load('protobufjs/minimal') as typeof protobuf;
+  return Writer.create();
 }
 
 function tag(field: number, wireType: number): number {

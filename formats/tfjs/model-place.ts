@@ -1,8 +1,7 @@
 import * as fs from 'node:fs/promises';
-import { homedir } from 'node:os';
 import * as path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { errorCode } from '../../files';
+import { plainPath } from '../../files/plain-path';
 import { ModelFileError } from '../model-file-error';
 
 /** Where a model.json may lie in a folder that stands for it: an export, a run. */
@@ -43,8 +42,5 @@ function pathOf(given: string): string {
       'it must be a file: download the model.json with its weight files',
     );
   }
-  // This library also takes a relative path behind file://, which is no address.
-  if (/^file:\/\/\//i.test(given)) return fileURLToPath(given);
-  const plain = given.replace(/^file:\/\//i, '');
-  return plain === '~' || plain.startsWith('~/') ? path.join(homedir(), plain.slice(1)) : plain;
+  return plainPath(given);
 }

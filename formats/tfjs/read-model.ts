@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
 import * as tf from '@tensorflow/tfjs';
+import { OptionError } from '../../errors';
 import { MalformedFileError, nodeFiles } from '../../files';
 import type { JsonObject } from '../../files';
 import { forEachLayer } from '../../layers';
@@ -86,7 +87,7 @@ async function buildFrom(
 ): Promise<tf.LayersModel> {
   const build = (from: JsonObject): Promise<tf.LayersModel> =>
     buildModel(from, valuesOf(json)).catch((error: unknown) => {
-      throw refuseBuilding(file, error);
+      throw error instanceof OptionError ? error : refuseBuilding(file, error);
     });
   const model = await build(topology.model);
   const shapes = inputShapes(model);

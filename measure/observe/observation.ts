@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
+import { namingMemory } from '../../backend/out-of-memory';
 import type { Batch, LabelledBatch } from '../../data';
 import { OptionError } from '../../errors';
 import type { Channels, Network } from '../../graph';
@@ -48,8 +49,11 @@ export async function gatherEvidence(
   const kernels = new ObservedKernels(network, method, gathered);
   let count = 0;
   for await (const batch of batches) {
-    if (method.observes === 'gradients') kernels.observeGradients(batch);
-    else kernels.observeActivations(batch);
+    const attempt = { work: `observing ${network.model.name}`, batchSize: batch.images.shape[0] };
+    namingMemory(attempt, () => {
+      if (method.observes === 'gradients') kernels.observeGradients(batch);
+      else kernels.observeActivations(batch);
+    });
     count++;
   }
   if (count === 0) {

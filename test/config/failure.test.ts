@@ -26,6 +26,17 @@ describe('what is said of an error', () => {
     expect(describeFailure(full)).toEqual({ text: 'ENOSPC: no space left', exitCode: 4 });
   });
 
+  it('is what failed, and not what failed while things were put away', () => {
+    const wrong = new OptionError({ option: 'rate', problem: 'is odd' });
+    const disposal = new Error('memory access out of bounds');
+    const both = Object.assign(new Error('An error was suppressed during disposal.'), {
+      name: 'SuppressedError', // as the compiler makes it where the engine has no such class
+      error: disposal,
+      suppressed: wrong,
+    });
+    expect(describeFailure(both)).toEqual({ text: '--rate is odd', exitCode: 2 });
+  });
+
   it.each([new RangeError('Maximum call stack size exceeded'), new TypeError('x is undefined')])(
     'is the stack where it is a bug: $name',
     (bug) => {

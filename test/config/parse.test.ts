@@ -1,5 +1,5 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, expectTypeOf, it } from 'vitest';
@@ -597,5 +597,63 @@ describe('the schema', () => {
   it('has defaults that its formats accept', () => {
     for (const [key, option] of options)
       expect([key, option.format.accepts(option.default)]).toEqual([key, true]);
+  });
+});
+
+describe('a path', () => {
+  const paths = [...options].filter(([, { format }]) =>
+    /^(dense\|)?(DIR|FILE)$/.test(format.placeholder),
+  );
+
+  it.each(paths)(
+    'may begin with ~ or file://, on the command line and in the environment: %s',
+    (key, option) => {
+      const [command] = option.commands;
+      const read = ({ format }: typeof option, given: string): unknown => format.read(given);
+      expect(command).toBeDefined();
+      expect(read(option, '~/net')).toBe(join(homedir(), 'net'));
+      expect(read(option, 'file:///net')).toBe('/net');
+      expect(schema[key].format.accepts(join(homedir(), 'net'))).toBe(true);
+    },
+  );
+
+  it('is a format of every option that names one', () => {
+    expect(paths.map(([key]) => key).sort()).toEqual(
+      [
+        'config',
+        'dataDir',
+        'layerRateFile',
+        'model',
+        'out',
+        'runDir',
+        'schemaFile',
+        'svg',
+        'teacher',
+      ].sort(),
+    );
+  });
+});
+
+describe('a network', () => {
+  it.each([
+    ['mobileNetV2', 'mobilenet_v2'],
+    ['MobileNet-v1', 'mobilenet_v1'],
+    ['ResNet-56', 'resnet56'],
+    ['VGG16-BN', 'vgg16_bn'],
+    ['denseNet121', 'densenet121'],
+    ['googLeNet', 'googlenet'],
+    ['alexNet', 'alexnet'],
+    ['squeezenet1.1', 'squeezenet1_1'],
+    ['efficientNet', 'efficientnet_b0'],
+    ['mnasNet', 'mnasnet1_0'],
+    ['resnet20', 'resnet20'],
+  ])('is known by the name that code gives it: %s', (given, id) => {
+    expect(train(['--arch', given]).config.arch).toBe(id);
+    expect(train([], { SECATEUR_ARCH: given }).config.arch).toBe(id);
+    expect(train(['--config', file(JSON.stringify({ arch: id }))]).config.arch).toBe(id);
+  });
+
+  it('that is not there is refused with one that is near', () => {
+    expect(refusal(['train', '--arch', 'resnet21'])).toMatch(/resnet20/);
   });
 });

@@ -32,6 +32,14 @@ function rows(labels: readonly number[], logits: readonly (readonly number[])[])
   };
 }
 
+/** Asks for more memory than there is. */
+class Greedy extends tf.layers.Layer {
+  static className = 'Greedy';
+  override call(inputs: tf.Tensor | tf.Tensor[]): tf.Tensor {
+    return tf.add([inputs].flat()[0]!, tf.zeros([2 ** 33]));
+  }
+}
+
 describeOn(['cpu', 'tensorflow'], 'evaluate', () => {
   it('measures loss, top-1 and top-5 as by hand', async () => {
     const model = reader(7);
@@ -183,5 +191,14 @@ describeOn(['cpu', 'tensorflow'], 'evaluate', () => {
       'at least one image',
     );
     model.dispose();
+  });
+
+  it('names the batch size where the memory is too small', async () => {
+    const layers = [tf.layers.flatten({ inputShape: [1, 3, 1] }), new Greedy()];
+    const model = tf.sequential({ layers, name: 'greedy' });
+    const split = rows([0], [[1, 2, 3]]);
+    await expect(evaluate(model, split, normalization, 64)).rejects.toThrow(
+      /^the memory does not hold evaluating greedy on 64 images at once.*the option batchSize/,
+    );
   });
 });

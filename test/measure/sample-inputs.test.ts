@@ -3,6 +3,7 @@ import { expect, it } from 'vitest';
 import { Network } from '../../graph';
 import { measureLatency } from '../../measure/latency';
 import { drawInputs } from '../../measure/sample-inputs';
+import type { InputRange } from '../../measure/sample-inputs';
 import { seedOf } from '../../random/seeds';
 import { siamese, textConvolution, twoHeads } from '../commands/fixtures/other-inputs';
 import { describeOn } from '../engines';
@@ -14,9 +15,10 @@ function drawn(
   model: tf.LayersModel,
   count: number,
   seed = 1,
+  range?: InputRange,
 ): { shape: number[]; dtype: string; values: number[] }[][] {
   const batches: { shape: number[]; dtype: string; values: number[] }[][] = [];
-  for (const batch of drawInputs(Network.of(model), count, seed)) {
+  for (const batch of drawInputs(Network.of(model), count, seed, range)) {
     batches.push(
       [batch].flat().map((one) => ({
         shape: one.shape,
@@ -69,6 +71,19 @@ describeOn(['cpu'], 'drawInputs', () => {
     expect(pixels!.values.every((value) => Number.isInteger(value))).toBe(true);
     expect(Math.max(...pixels!.values)).toBeLessThanOrEqual(255);
     expect(Math.min(...pixels!.values)).toBeGreaterThanOrEqual(0);
+  });
+
+  it('draws from the range that is named, where an input reads numbers', () => {
+    const words = tf.input({ shape: [3], dtype: 'int32' });
+    const numbers = tf.input({ shape: [4] });
+    const outputs = layers.concatenate().apply([words, numbers]) as tf.SymbolicTensor;
+    const model = tf.model({ inputs: [words, numbers], outputs });
+    const [[integers, unit] = []] = drawn(model, 16, 1, 'unit');
+    expect(Math.max(...integers!.values)).toBeGreaterThan(1); // those of pixels, as ever
+    expect(Math.min(...unit!.values)).toBeGreaterThanOrEqual(0);
+    expect(Math.max(...unit!.values)).toBeLessThan(1);
+    const [[, normal] = []] = drawn(model, 16);
+    expect(Math.min(...normal!.values)).toBeLessThan(0);
   });
 
   it('refuses what cannot be drawn, by the name of the input', () => {

@@ -1,19 +1,9 @@
-import { execFile, execFileSync } from 'node:child_process';
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join, posix, relative, sep } from 'node:path';
-import { promisify } from 'node:util';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join, relative, sep } from 'node:path';
 import * as ts from 'typescript';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { projectFolder } from '../compiled';
+import { installPacked, npm, online, runNode, withoutRegistry } from './fixtures/packed';
 
 /** What a user's program says: it subclasses a method, prunes, proves, writes and reads. */
 const program = `
@@ -87,43 +77,13 @@ const foreignFaults = [
   'layers/core.d.ts TS2411',
 ].map((fault) => `node_modules/@tensorflow/tfjs-layers/dist/${fault}`);
 
-/** Links of the README that only the repository follows: the package leaves its documentation out. */
-const repositoryOnly = /^(docs\/|examples\/|CONTRIBUTING\.md$)/;
-
-/** Runs npm quietly, as a user would who has no options of this project in the environment. */
-async function npm(args: readonly string[], cwd: string): Promise<string> {
-  const env = { ...process.env, SECATEUR_NATIVE: 'off', npm_config_loglevel: 'error' };
-  return (await promisify(execFile)('npm', args, { cwd, env })).stdout;
-}
-
-/** Whether the registry has what the package depends on. */
-function registryAnswers(): boolean {
-  const quick = ['--fetch-retries=0', '--fetch-timeout=10000'];
-  try {
-    execFileSync('npm', ['view', '@tensorflow/tfjs@4.22.0', 'version', ...quick], {
-      cwd: tmpdir(),
-      stdio: 'ignore',
-    });
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-const online = registryAnswers();
-const reason = online ? '' : ' (skipped: the npm registry does not answer)';
-if (!online) console.warn(`test/slow/package.test.ts${reason}`);
-
-describe.skipIf(!online)(`the package as others get it${reason}`, () => {
-  const folder = mkdtempSync(join(tmpdir(), 'secateur-package-'));
-  const installed = join(folder, 'node_modules', 'secateur');
+describe.skipIf(!online)(`the package as others get it${withoutRegistry}`, () => {
+  let folder = '';
+  let installed = '';
 
   beforeAll(async () => {
-    await npm(['pack', '--pack-destination', folder], projectFolder);
-    const [packed] = readdirSync(folder).filter((name) => name.endsWith('.tgz'));
-    writeFileSync(join(folder, 'package.json'), '{ "private": true }');
-    const quietly = ['--no-audit', '--no-fund', '--ignore-scripts'];
-    await npm(['install', ...quietly, `./${packed!}`], folder);
+    folder = await installPacked();
+    installed = join(folder, 'node_modules', 'secateur');
   }, 300_000);
 
   afterAll(() => {
@@ -131,8 +91,8 @@ describe.skipIf(!online)(`the package as others get it${reason}`, () => {
   });
 
   /** What a program prints that runs in the folder of a consumer. */
-  async function run(args: readonly string[], cwd = folder): Promise<string> {
-    return (await promisify(execFile)(process.execPath, args, { cwd })).stdout.trim();
+  function run(args: readonly string[], cwd = folder): Promise<string> {
+    return runNode(args, cwd);
   }
 
   it('is required from CommonJS', async () => {
@@ -204,17 +164,55 @@ describe.skipIf(!online)(`the package as others get it${reason}`, () => {
     expect(sources).toEqual([]);
   });
 
-  it('has a README whose links lead into the package, or into the repository where they are known to', () => {
-    const text = readFileSync(join(installed, 'README.md'), 'utf8');
-    const links = [...text.matchAll(/\]\(([^)\s]+)\)|(?:src|href)="([^"]+)"/g)]
-      .map(([, link, attribute]) => (link ?? attribute)!.replace(/#.*$/, ''))
-      .filter((link) => link !== '' && !/^[a-z]+:/.test(link))
-      .map((link) => posix.normalize(link));
-    expect(links).not.toEqual([]);
-    for (const link of links) {
-      const base = repositoryOnly.test(link) ? projectFolder : installed;
-      expect(existsSync(join(base, link)), link).toBe(true);
+  it('has documents whose links lead into the package', () => {
+    const documents = readdirSync(installed, { recursive: true, encoding: 'utf8' }).filter(
+      (name) => name.endsWith('.md') && !name.startsWith('node_modules'),
+    );
+    expect(documents).toEqual(expect.arrayContaining(['README.md', join('docs', 'methods.md')]));
+    let count = 0;
+    for (const document of documents) {
+      const text = readFileSync(join(installed, document), 'utf8');
+      const links = [...text.matchAll(/\]\(([^)\s]+)\)|(?:src|href)="([^"]+)"/g)]
+        .map(([, link, attribute]) => (link ?? attribute)!.replace(/#.*$/, ''))
+        .filter((link) => link !== '' && !/^[a-z]+:/.test(link));
+      for (const link of links) {
+        expect(existsSync(join(installed, dirname(document), link)), `${document}: ${link}`).toBe(
+          true,
+        );
+      }
+      count += links.length;
     }
+    expect(count).toBeGreaterThan(20);
+  });
+
+  it.each([
+    ['--help', ['dist/run.js', '--help'], /tfjs|tar-stream|protobufjs|vega|pino|mnist|graphviz/],
+    [
+      'flops',
+      ['dist/run.js', 'flops', '--arch', 'resnet20'],
+      /tar-stream|protobufjs|vega|mnist|graphviz/,
+    ],
+    ['the library', ['-e', 'require("secateur")'], /tar-stream|protobufjs|vega|mnist|graphviz/],
+  ])('loads only what it uses: %s', async (_, args, unused) => {
+    const traced = join(folder, 'traced.cjs');
+    writeFileSync(
+      traced,
+      String.raw`const { _load, _resolveFilename } = require('node:module');
+       const found = new Set();
+       // what cannot be found is not loaded: its asker hears of it
+       const locate = (...asked) => { try { return _resolveFilename(...asked); } catch { return ''; } };
+       require('node:module')._load = function (request, ...rest) {
+         const [, name] = /node_modules\/((?:@[^/]+\/)?[^/]+)\/(?!.*node_modules)/.exec(locate(request, ...rest)) ?? [];
+         if (name) found.add(name);
+         return _load.call(this, request, ...rest);
+       };
+       process.on('exit', () => console.log('loaded:', [...found].join()));`,
+    );
+    const at = args.map((arg) => arg.replace(/^dist/, join(installed, 'dist')));
+    const said = await run(['--require', traced, ...at]);
+    const [, loaded] = /^loaded: (.*)$/m.exec(said)!;
+    expect(loaded).toMatch(/secateur/);
+    expect(loaded!.split(',').filter((name) => unused.test(name))).toEqual([]);
   });
 
   it('names no file of its own that it does not hold', () => {

@@ -80,3 +80,11 @@ describe.concurrent('listenForStop', () => {
     expect(process.listenerCount('SIGUSR1')).toBe(before);
   });
 });
+
+describe('ignoreStopSignals', () => {
+  it('lets a process end as it was to, whose end takes a moment in which it is signalled', async () => {
+    const signals = ['SIGINT', 'SIGTERM', 'SIGUSR1'] as const;
+    const script = signals.map((signal) => ['exit', 100, signal] as const);
+    expect(await ending('ended', script)).toEqual({ output: 'exit\n', code: 3, signal: null });
+  });
+});

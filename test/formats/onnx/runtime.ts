@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module';
 import type * as tf from '@tensorflow/tfjs';
-import type * as ort from 'onnxruntime-node';
+import type * as ort from 'onnxruntime-common'; // onnxruntime-node is typed by it
 
 type Runtime = typeof ort;
 

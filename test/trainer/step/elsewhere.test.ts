@@ -1,9 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import * as tf from '@tensorflow/tfjs';
 import { expect, it } from 'vitest';
 import { loadNewestCheckpoint } from '../../../files/run/checkpoint';
 import { stateHash } from '../../../files/run/encode-checkpoint';
 import { NormFilter, TaylorFilter } from '../../../methods';
+import { createEagerStep } from '../../../trainer/step/eager-step';
 import type { StepFactory } from '../../../trainer/step/step';
 import { describeOn } from '../../engines';
 import { ElsewhereStep } from '../fixtures/elsewhere-step';
@@ -74,5 +76,17 @@ describeOn(['cpu'], 'a step that keeps its weights elsewhere', () => {
     });
     const elsewhere = await outcomeOf(options, (parts) => new ElsewhereStep(parts));
     expect(elsewhere).toEqual(await outcomeOf(options, undefined));
+  });
+});
+
+describeOn(['cpu'], 'a step that asks for more memory than there is', () => {
+  it('fails with what was tried and the option that makes it smaller', async () => {
+    const step: StepFactory = (parts) =>
+      Object.assign(createEagerStep(parts), { run: () => tf.zeros([2 ** 33]) });
+    const toy = await toyTrainer(scratchFolder(), { epochs: 1, step });
+    await expect(toy.trainer.train()).rejects.toThrow(
+      /^the memory does not hold training on \d+ images at once.*the option batchSize/,
+    );
+    toy.dispose();
   });
 });

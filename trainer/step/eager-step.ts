@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
+import { takingGradients } from '../../backend/missing-gradient';
 import type { LabelledBatch } from '../../data';
 import type { Network } from '../../graph';
 import { SeededDropout, weightsByName } from '../../layers';
@@ -31,7 +32,9 @@ export class EagerStep implements TrainingStep {
     const { seed = 1 } = this.options;
     const { weights, variables, names, dropout } = this.trained;
     const { value, grads } = this.loss.during(batch, (loss) =>
-      dropout.during(seed, this.optimizer.steps, () => tf.variableGrads(loss, variables)),
+      dropout.during(seed, this.optimizer.steps, () =>
+        takingGradients(() => tf.variableGrads(loss, variables)),
+      ),
     );
     const gradients = new Map(
       Object.entries(grads).map(([name, gradient]) => [names.get(name)!, gradient]),

@@ -22,7 +22,7 @@ export { callsInOrder, nameOf, tensorKey } from './call-order';
 export type { OrderedCall } from './call-order';
 
 // what happens in its layers as it computes
-export { watchingCalls } from './watched-calls';
+export { namingFailures, watchingCalls } from './watched-calls';
 export type { WatchedCall } from './watched-calls';
 export { BatchStatistics } from './batch-statistics';
 

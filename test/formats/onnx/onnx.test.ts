@@ -289,7 +289,7 @@ describe('the file', () => {
   });
 
   it.each([
-    ['of an unknown class', () => tf.layers.conv1d({ name: 'odd', filters: 2, kernelSize: 1 }), [4, 2], 'odd (Conv1D) has no ONNX writer'],
+    ['of an unknown class', () => tf.layers.lstm({ name: 'odd', units: 2 }), [4, 2], 'odd (LSTM) has no ONNX writer'],
     ['in channelsFirst', () => tf.layers.conv2d({ name: 'odd', filters: 2, kernelSize: 1, dataFormat: 'channelsFirst' }), [3, 4, 4], 'odd (Conv2D) has dataFormat "channelsFirst", written is "channelsLast" only'],
     ['with strides and a dilation', () => tf.layers.conv2d({ name: 'odd', filters: 2, kernelSize: 1, strides: 2, dilationRate: 2 }), [5, 5, 2], 'odd (Conv2D) has strides [2,2] and dilationRate [2,2]'],
     ['normalizing another axis', () => tf.layers.batchNormalization({ name: 'odd', axis: 1 }), [3, 4, 4], 'odd (BatchNormalization) has axis 1'],

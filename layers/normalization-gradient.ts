@@ -1,12 +1,14 @@
 import * as tf from '@tensorflow/tfjs';
 import { readAsVariable } from './prunable';
-import { BatchNormalization } from './stock';
-import type { StockBatchNormalization } from './stock';
 
-/** What we use of the inside of a BatchNormalization that lacks a weight. */
-interface Normalization extends Pick<StockBatchNormalization, 'gamma' | 'beta' | 'movingMean'> {
+/** What we use of the inside of a normalization that lacks a weight. */
+interface Normalization {
+  readonly gamma?: tf.LayerVariable | null;
+  readonly beta?: tf.LayerVariable | null;
   readonly scale: boolean;
   readonly center: boolean;
+  /** What is normalized, from 0 on once the layer is built; of a BatchNormalization also one from the end. */
+  readonly axis: number | readonly number[];
 }
 
 type Call = (
@@ -16,24 +18,30 @@ type Call = (
 ) => tf.Tensor | tf.Tensor[];
 
 /**
- * Gives BatchNormalization without scale or center a gradient, and lets it compute in training: the library
- * fails at both without a gamma and a beta. It is lent ones and zeros, which change no value, where it trains or is
- * differentiated; elsewhere it computes as ever.
+ * Gives normalization without scale or center a gradient, and lets BatchNormalization compute in training: the
+ * library fails at both without a gamma and a beta. Layers are lent ones and zeros, which change no value, where they
+ * train or are differentiated; elsewhere they compute as ever.
  */
 export function mendNormalizationGradient(): void {
-  const prototype = BatchNormalization.prototype as unknown as { call: Call };
+  for (const layer of [tf.layers.batchNormalization(), tf.layers.layerNormalization()]) {
+    mend(Object.getPrototypeOf(layer) as { call: Call });
+  }
+}
+
+function mend(prototype: { call: Call }): void {
   const stockCall = prototype.call;
   prototype.call = function (inputs, kwargs) {
-    const { gamma, beta, scale, center } = this;
-    const isWhole = gamma !== undefined && beta !== undefined;
+    const { gamma, beta, scale, center, axis } = this;
+    const isWhole = Boolean(gamma) && Boolean(beta); // undefined in one class, null in the other
     if (isWhole || !(kwargs.training === true || isDifferentiated())) {
       return stockCall.call(this, inputs, kwargs);
     }
     return tf.tidy(() => {
-      const mean = this.movingMean.read();
+      const { shape } = [inputs].flat()[0]!;
+      const widths = [axis].flat().map((one) => shape.at(one)!);
       const lent = {
-        gamma: gamma ?? readAsVariable(tf.onesLike(mean)),
-        beta: beta ?? readAsVariable(tf.zerosLike(mean)),
+        gamma: gamma ?? readAsVariable(tf.ones(widths)),
+        beta: beta ?? readAsVariable(tf.zeros(widths)),
       };
       Object.assign(this, { ...lent, scale: true, center: true });
       try {

@@ -16,7 +16,8 @@ export const activation: OnnxWriter = (site) => [activate(site, site.input)];
 export const relu: OnnxWriter = (site) => {
   const { name, shape } = site.input;
   const { maxValue } = site.config;
-  if (typeof maxValue !== 'number') return [site.node('Relu', [name], shape)];
+  if (maxValue === null || maxValue === undefined) return [site.node('Relu', [name], shape)];
+  if (typeof maxValue !== 'number') return site.refuse(`has maxValue ${JSON.stringify(maxValue)}`);
   return [site.node('Clip', [name, site.scalar(0), site.scalar(maxValue)], shape)];
 };
 
@@ -190,8 +191,8 @@ export const permute: OnnxWriter = (site) => {
 /** RepeatVector: [n, c] becomes [n, times, c]. */
 export const repeatVector: OnnxWriter = (site) => {
   const [batch, , channels] = site.outputShape as [number | null, number, number | null];
-  const single = site.unsqueezed(site.input.name, 1, [batch, 1, channels], 1);
   const times = site.integers(1, site.config.n as number, 1);
+  const single = site.unsqueezed(site.input.name, 1, [batch, 1, channels], 1);
   return [site.node('Tile', [single, times], site.outputShape)];
 };
 

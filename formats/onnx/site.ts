@@ -101,6 +101,9 @@ export class Site {
 
   /** A list of whole numbers as a constant. */
   integers(...list: number[]): string {
+    if (!list.every(Number.isSafeInteger)) {
+      this.refuse(`asks for ${JSON.stringify(list)}, which are no whole numbers`);
+    }
     const make = (): Omit<Initializer, 'name'> => ({
       shape: [list.length],
       values: BigInt64Array.from(list, BigInt),

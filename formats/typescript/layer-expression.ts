@@ -92,7 +92,8 @@ function isWider({ key, value, entry: { className } }: Option): boolean {
   if (isActivation(key)) return value === 'logSoftmax';
   if (className === 'Rescaling') return Array.isArray(value); // numbers per channel
   if (className === 'Bidirectional') return key === 'mergeMode' && value === null; // both outputs
-  return key === 'noiseShape' && (value as unknown[]).includes(null); // as long as the input
+  if (key !== 'noiseShape') return false;
+  return !Array.isArray(value) || (value as unknown[]).includes(null); // as long as the input
 }
 
 function expression(value: unknown, path: string, options: ExpressionOptions): string {

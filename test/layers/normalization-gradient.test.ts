@@ -70,6 +70,26 @@ describeOn(['cpu', 'tensorflow', 'wasm'], 'BatchNormalization', () => {
   });
 });
 
+describeOn(['cpu', 'tensorflow', 'wasm'], 'LayerNormalization', () => {
+  it.each(lacking)('has the gradient of ones and zeros, with %o', (options) => {
+    const input = tf.input({ shape: [3, 4] });
+    const of = (own: object): tf.LayersModel => {
+      const layer = layers.layerNormalization({ ...own, name: 'n' });
+      return tf.model({ inputs: input, outputs: layer.apply(input) as tf.SymbolicTensor });
+    };
+    const x = random([2, 3, 4]);
+    const cubes = (model: tf.LayersModel): number[] => {
+      const loss = (y: tf.Tensor): tf.Tensor => tf.sum(tf.pow(model.apply(y) as tf.Tensor, 3));
+      return [...tf.grad(loss)(x).dataSync()];
+    };
+    const expected = cubes(of({})); // its weights begin as ones and zeros
+    cubes(of(options)).forEach((value, at) => {
+      expect(value).toBeCloseTo(expected[at]!, 3);
+    });
+    expect(Math.max(...expected.map(Math.abs))).toBeGreaterThan(0.1);
+  });
+});
+
 describe('an inference that nobody differentiates', () => {
   it('is the stock layer to the bit, and leaves it as it was', () => {
     const model = network({ scale: false });

@@ -118,6 +118,8 @@ describe.skipIf(why !== '')(`onnxruntime computes what tfjs does${why}`, () => {
     ['AveragePooling2D padded', [7, 6, 2], () => [layers.averagePooling2d({ poolSize: [3, 2], strides: 2, padding: 'same' })]],
     ['GlobalAveragePooling2D', [5, 4, 3], () => [layers.globalAveragePooling2d({})]],
     ['GlobalMaxPooling2D', [5, 4, 3], () => [layers.globalMaxPooling2d({})]],
+    ['ZeroPadding2D wider than the MaxPooling2D behind it', [5, 4, 2], () => [layers.zeroPadding2d({ padding: 2 }), layers.maxPooling2d({ poolSize: 2 })]],
+    ['ZeroPadding2D whose zeros AveragePooling2D counts', [5, 4, 2], () => [layers.zeroPadding2d({ padding: 1 }), layers.averagePooling2d({ poolSize: 3, strides: 2, padding: 'same' })]],
     ['ZeroPadding2D over space', [3, 4, 2], () => [layers.zeroPadding2d({ padding: [[0, 1], [2, 3]] })]],
     ['ZeroPadding2D over channels', [3, 4, 2], () => [layers.zeroPadding2d({ padding: [[0, 0], [1, 3]], dataFormat: 'channelsFirst' })]],
     ['Cropping2D over space', [6, 7, 2], () => [layers.cropping2D({ cropping: [[0, 1], [2, 3]] })]],

@@ -10,6 +10,7 @@ export { SeededDropout } from './dropout';
 export { assignWeight, copyWeights, layerOf, weightReader, weightsByName } from './rebuild';
 export { arrayOf, captureWeights, tensorOf, weightNotFinite, weightsHash } from './weight-values';
 export { frozenLayers } from './frozen';
+export { findTrained } from './trained-weights';
 
 // what would act on them when a file is opened
 export { dropActingConstraints, droppedConstraints } from './acting-constraints';

@@ -27,7 +27,9 @@ export function takingGradients<T>(take: () => T): T {
     return take();
   } catch (error) {
     const said = error instanceof Error ? error.message : '';
-    const [, kernel] = /gradient function not found for (\w+)/.exec(said) ?? [];
+    const [, named] = /gradient function not found for (\w+)/.exec(said) ?? [];
+    const isCut = said.startsWith('Cannot compute gradient of y=f(x)'); // an operation off the tape
+    const kernel = named ?? (isCut ? 'what leads from the kernels to the answer' : undefined);
     throw kernel === undefined ? error : new MissingGradientError(kernel, { cause: error });
   }
 }

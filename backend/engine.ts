@@ -4,6 +4,7 @@ import path from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { OptionError, SecateurError } from '../errors';
 import { prepareEnvironment } from './environment';
+import { installZeroGradients } from './comparisons';
 import { installFusedGradients } from './fused';
 import { doctorCommand, nativeFolder, packageRoot } from './setup/places.cjs';
 import { loadStaged, readManifest } from './setup/staged.cjs';
@@ -247,6 +248,7 @@ function cpuRung(): Rung {
 
 async function activate(id: EngineId): Promise<void> {
   if (!(await tf.setBackend(id))) throw new Error(`TensorFlow.js could not initialise '${id}'`);
+  installZeroGradients();
 }
 
 /** Calls `load` until it succeeds, then never again. */

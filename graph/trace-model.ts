@@ -127,7 +127,12 @@ class Walk {
           call,
           `${path} is of the unknown class ${entry.className} (registerLayerHandler opens it, in a registered module)`,
         );
-    const outputs = traced.map((channels) => ({ ...channels })); // one object is one tensor
+    // A layer of one input that a file gives several declares an output for each.
+    const told =
+      traced.length === outputShapes.length
+        ? traced
+        : this.tracer.close(call, `${path} does not answer as many tensors as it declares`);
+    const outputs = told.map((channels) => ({ ...channels })); // one object is one tensor
     if (handler?.rewrite) this.shareChannels(path, [...call.inputs, ...outputs]);
     this.calls.push({ ...call, outputs });
     return outputs.map((channels, index) => ({ channels, shape: outputShapes[index]! }));

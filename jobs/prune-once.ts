@@ -182,8 +182,8 @@ function sizeNetwork(
 ): Network {
   const sized = network.at(chooseInputShapes(network.model, size));
   const { inputShapes } = sized.graph.sized ?? {};
-  if (!inputShapes) return sized;
   requireComputable(sized);
+  if (!inputShapes) return sized;
   progress.note(
     `the network leaves its size free: counted, proven and timed at ${describeSizes(inputShapes)}`,
   );

@@ -13,6 +13,7 @@ export { requireOwnModel } from './own-copy';
 export { assignWeight, copyWeights, layerOf, weightReader, weightsByName } from './rebuild';
 export { arrayOf, captureWeights, tensorOf, weightNotFinite, weightsHash } from './weight-values';
 export { frozenLayers } from './frozen';
+export { findTrained } from './trained-weights';
 
 // what would act on them when a file is opened
 export { dropActingConstraints, droppedConstraints } from './acting-constraints';
@@ -25,7 +26,7 @@ export { callsInOrder, nameOf, tensorKey } from './call-order';
 export type { OrderedCall } from './call-order';
 
 // what happens in its layers as it computes
-export { watchingCalls } from './watched-calls';
+export { namingFailures, watchingCalls } from './watched-calls';
 export type { WatchedCall } from './watched-calls';
 export { BatchStatistics } from './batch-statistics';
 

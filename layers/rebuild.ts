@@ -1,9 +1,15 @@
 import * as tf from '@tensorflow/tfjs';
 import { OptionError } from '../errors';
+import { mendConstrainedWrites } from './constrained-writes';
 import { repairConfigs } from './forgotten-options';
+import { mendNormalizationGradient } from './normalization-gradient';
 import { explainTakenName, requireOwnModel } from './own-copy';
+import { mendRecurrentDropout } from './recurrent-dropout';
 
 repairConfigs();
+mendNormalizationGradient();
+mendRecurrentDropout();
+mendConstrainedWrites();
 
 /** A layer as a model's config names it. */
 export interface LayerConfig {

@@ -58,11 +58,13 @@ async function forwardMs(
   const inputs = model.inputs.map(({ shape, dtype }, index) =>
     tf.zeros([shape[0] ?? 1, ...inputShapes[index]!], dtype),
   );
-  const started = performance.now();
-  const answer = model.predict(inputs.length === 1 ? inputs[0]! : inputs);
-  const outputs = Array.isArray(answer) ? answer : [answer];
-  for (const output of outputs) await output.data();
-  const elapsed = performance.now() - started;
-  tf.dispose([...inputs, ...outputs]);
-  return elapsed;
+  const outputs: tf.Tensor[] = [];
+  try {
+    const started = performance.now();
+    outputs.push(...[model.predict(inputs.length === 1 ? inputs[0]! : inputs)].flat());
+    for (const output of outputs) await output.data();
+    return performance.now() - started;
+  } finally {
+    tf.dispose([...inputs, ...outputs]);
+  }
 }

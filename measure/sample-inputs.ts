@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 import { OptionError } from '../errors';
 import { boundIntegers, chooseInputShapes, refuseSize } from '../graph';
 import type { Network } from '../graph';
+import { namingFailures } from '../layers';
 import { seedOf } from '../random/seeds';
 
 /** Samples of a batch. */
@@ -78,21 +79,29 @@ function draw(shape: number[], from: InputRange | number, seed: number): tf.Tens
 }
 
 /**
- * Computes one sample, which tells whether the network can be computed at the size of its inputs.
+ * Computes some samples, which tells whether the network can be computed at the size of its inputs.
  *
  * @param range of what it is computed on. Default normal.
- * @throws {OptionError} when it cannot.
+ * @throws {OptionError} when it cannot, naming the layer: of the size, where the network leaves that free.
  */
 export function requireComputable(
   network: Pick<Network, 'model' | 'graph'>,
   range?: InputRange,
 ): void {
-  for (const inputs of drawInputs(network, 1, 1, range)) {
+  const { model, graph } = network;
+  // Several: on some masks the library computes a single sample alone.
+  for (const inputs of drawInputs(network, 3, 1, range)) {
+    let where = '';
+    const predict = (): void => void model.predict(inputs);
     try {
-      tf.tidy(() => void network.model.predict(inputs));
+      tf.tidy(() => {
+        namingFailures(model, ({ path, className }) => (where ||= `${path} (${className}): `), predict); // prettier-ignore
+      });
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
-      throw refuseSize(inputShapesOf(network), reason, error);
+      const reason = `${where}${error instanceof Error ? error.message : String(error)}`;
+      if (graph.sized) throw refuseSize(graph.sized.inputShapes, reason, error);
+      const problem = `must be a network that TensorFlow.js computes: ${reason}`;
+      throw new OptionError({ option: 'model', problem }, { cause: error });
     }
   }
 }

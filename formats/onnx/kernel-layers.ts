@@ -12,7 +12,7 @@ export interface Window {
 }
 
 /**
- * The attributes of a window over [n, h, w, c].
+ * The attributes of a window over [n, ...space, c].
  *
  * `same` puts the odd zero behind, so its padding is written out. With strides over a map of free size it
  * depends on the size: SAME_UPPER says the same, and tfjs takes no dilation there.
@@ -27,7 +27,7 @@ export function windowOf(
   const { padding } = site.config;
   if (padding === 'valid') return { ...attributes, ...dilated };
   if (padding !== 'same') site.refuse(`has the padding ${String(padding)}, which is not written`);
-  const totals = site.input.shape.slice(1, 3).map((length, axis) => {
+  const totals = site.input.shape.slice(1, -1).map((length, axis) => {
     const extent = (size[axis]! - 1) * dilations[axis]! + 1;
     const stride = strides[axis]!;
     if (stride === 1) return extent - 1;
@@ -41,12 +41,43 @@ export function windowOf(
 
 const isKnown = (lengths: tf.Shape): lengths is number[] => !lengths.includes(null);
 
-/** Conv2D: kernel [kh, kw, in, out] becomes [out, in, kh, kw]. */
-export const conv2d: OnnxWriter = (site) => {
-  const kernel = permuteAxes(site.weight('kernel')!, [3, 2, 0, 1]);
-  const inputs = [site.input.name, site.floats('kernel', kernel), ...biasOf(site)];
+/** Conv1D, Conv2D and Conv3D: kernel [...window, in, out] becomes [out, in, ...window]. */
+export const convolution: OnnxWriter = (site) => {
+  const inputs = [site.channelsFirst(site.input), turnedKernel(site), ...biasOf(site)];
   const attributes = windowOf(site, dilateWindow(site));
-  return [activate(site, site.node('Conv', inputs, site.outputShape, attributes))];
+  return [activate(site, site.channelsFirstNode('Conv', inputs, site.outputShape, attributes))];
+};
+
+/** The kernel with its last two axes in front, the last one first. */
+function turnedKernel(site: Site): string {
+  const kernel = site.weight('kernel')!;
+  const window = kernel.shape.length - 2;
+  return site.floats('kernel', permuteAxes(kernel, [window + 1, window, ...Array(window).keys()]));
+}
+
+/**
+ * Conv2DTranspose and Conv3DTranspose: kernel [...window, out, in] becomes [in, out, ...window].
+ *
+ * The output is as long as the input times the stride, with `valid` what of the window reaches beyond it as well.
+ * tfjs takes no dilation here.
+ */
+export const transposedConvolution: OnnxWriter = (site) => {
+  site.require('dataFormat', 'channelsLast');
+  const { size, strides } = kernelWindow(site);
+  const beyond = size.map((length, axis) => length - strides[axis]!);
+  const isSame = site.config.padding === 'same';
+  if (!isSame) site.require('padding', 'valid');
+  const cut = beyond.map((length) => (isSame ? Math.max(0, length) : 0));
+  const before = cut.map((total) => Math.floor(total / 2));
+  const attributes = {
+    kernel_shape: { ints: size },
+    strides: { ints: strides },
+    pads: { ints: [...before, ...cut.map((total, axis) => total - before[axis]!)] },
+    output_padding: { ints: beyond.map((length) => Math.max(0, -length)) },
+  };
+  const inputs = [site.channelsFirst(site.input), turnedKernel(site), ...biasOf(site)];
+  const { outputShape } = site;
+  return [activate(site, site.channelsFirstNode('ConvTranspose', inputs, outputShape, attributes))];
 };
 
 /**
@@ -107,9 +138,11 @@ function biasOf(site: Site): string[] {
   return bias ? [site.floats('bias', bias)] : [];
 }
 
-function kernelWindow({ config }: Site): Window {
+function kernelWindow({ config, input }: Site): Window {
   const { kernelSize, strides, dilationRate } = config;
-  return { size: pair(kernelSize), strides: pair(strides), dilations: pair(dilationRate) };
+  const axes = input.shape.length - 2;
+  const [size, steps, dilations] = [kernelSize, strides, dilationRate].map((value) => lengths(value, axes)); // prettier-ignore
+  return { size: size!, strides: steps!, dilations: dilations! };
 }
 
 /** The window of a convolution that uses its `dilationRate`, which tfjs does only where it has no strides. */
@@ -123,11 +156,10 @@ function dilateWindow(site: Site): Window {
   return window;
 }
 
-/** Two numbers of one, or of a list; 1 where the layer says nothing. */
-export function pair(value: unknown): readonly [number, number] {
-  if (Array.isArray(value)) return [value[0] as number, (value[1] ?? value[0]) as number];
-  const number = (value ?? 1) as number;
-  return [number, number];
+/** A number for each axis: those of a list, whose first stands for what it lacks, or one for all; 1 where the layer says nothing. */
+export function lengths(value: unknown, axes: number): number[] {
+  const list = ([value].flat() as (number | null | undefined)[]).map((number) => number ?? 1);
+  return Array.from({ length: axes }, (_, axis) => list[axis] ?? list[0]!);
 }
 
 /** The weight with its axes in another order. */

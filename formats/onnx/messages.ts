@@ -53,7 +53,8 @@ export interface OnnxGraph {
 const IR_VERSION = 8;
 const OPSET = 17;
 const FLOAT = 1;
-const INT64 = 7;
+/** The type of whole numbers. */
+export const INT64 = 7;
 const BYTES = 2; // the wire type of everything that has a length
 
 /** Encodes a whole ONNX file. */

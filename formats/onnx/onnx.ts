@@ -73,7 +73,12 @@ function requireSize(model: tf.LayersModel): void {
 }
 
 function refuseType(name: string, dtype: string): never {
-  throw new UnsupportedLayerError(name, 'InputLayer', `takes ${dtype}, written is float32 only`);
+  throw new UnsupportedLayerError(
+    'onnx',
+    name,
+    'InputLayer',
+    `takes ${dtype}, written is float32 only`,
+  );
 }
 
 /** Writes every call of the model, each after what it reads. */
@@ -124,7 +129,12 @@ class Walk {
     const writer = Object.hasOwn(onnxWriters, className) ? onnxWriters[className] : undefined;
     if (!writer) {
       const known = Object.keys(onnxWriters).join(', ');
-      throw new UnsupportedLayerError(path, className, `has no ONNX writer; written are ${known}`);
+      throw new UnsupportedLayerError(
+        'onnx',
+        path,
+        className,
+        `has no ONNX writer; written are ${known}`,
+      );
     }
     const shapes = outputShapesOf(layer, inputs);
     const own = (name: string): HostWeight | undefined => {

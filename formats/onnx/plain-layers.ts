@@ -1,7 +1,7 @@
 import type * as tf from '@tensorflow/tfjs';
 import type { HostWeight } from '../../layers/host-weights';
 import { activate } from './activations';
-import { pair, permuteAxes, windowOf } from './kernel-layers';
+import { permuteAxes } from './kernel-layers';
 import type { Attribute } from './messages';
 import { PLAIN as plainShape, mapAxis } from './site';
 import type { OnnxWriter, Site, Value } from './site';
@@ -16,7 +16,8 @@ export const activation: OnnxWriter = (site) => [activate(site, site.input)];
 export const relu: OnnxWriter = (site) => {
   const { name, shape } = site.input;
   const { maxValue } = site.config;
-  if (typeof maxValue !== 'number') return [site.node('Relu', [name], shape)];
+  if (maxValue === null || maxValue === undefined) return [site.node('Relu', [name], shape)];
+  if (typeof maxValue !== 'number') return site.refuse(`has maxValue ${JSON.stringify(maxValue)}`);
   return [site.node('Clip', [name, site.scalar(0), site.scalar(maxValue)], shape)];
 };
 
@@ -100,39 +101,8 @@ export const batchNormalization: OnnxWriter = (site) => {
   const normalized = (name: string, shape: tf.Shape): Value =>
     site.node('BatchNormalization', [name, ...weights], shape, { epsilon });
   if (rank !== 3) return [normalized(input.name, input.shape)];
-  // ONNX has the channels at axis 1: [n, length, c] becomes [n, c, length] and back.
-  const [batch, length, channels] = input.shape as [number | null, number | null, number];
-  const swapped = [batch, channels, length];
-  const { name } = normalized(site.transposed(input.name, [0, 2, 1], swapped, plainShape), swapped);
-  const back = site.transposed(name, [0, 2, 1], input.shape, plainShape);
-  return [{ name: back, shape: input.shape }];
+  return [site.channelsFirstNode('BatchNormalization', [site.channelsFirst(input), ...weights], input.shape, { epsilon })]; // prettier-ignore
 };
-
-/** A pooling: padding never wins a maximum and is not counted in a mean. */
-const pooling =
-  (operator: string): OnnxWriter =>
-  (site) => {
-    const size = pair(site.config.poolSize);
-    const strides = pair(site.config.strides ?? size);
-    const attributes = windowOf(site, { size, strides, dilations: [1, 1] });
-    return [site.node(operator, [site.input.name], site.outputShape, attributes)];
-  };
-
-export const maxPooling2d: OnnxWriter = pooling('MaxPool');
-export const averagePooling2d: OnnxWriter = pooling('AveragePool');
-
-/** A pooling of the whole map to [n, c]. */
-const globalPooling =
-  (operator: string): OnnxWriter =>
-  (site) => {
-    site.require('dataFormat', 'channelsLast');
-    const { name, shape } = site.input;
-    const pooled = site.node(operator, [name], [shape[0]!, 1, 1, shape[3]!]);
-    return [site.node('Flatten', [pooled.name], site.outputShape, { axis: { int: 1 } })];
-  };
-
-export const globalAveragePooling2d: OnnxWriter = globalPooling('GlobalAveragePool');
-export const globalMaxPooling2d: OnnxWriter = globalPooling('GlobalMaxPool');
 
 type Sides = [number, number];
 
@@ -176,7 +146,7 @@ export const upSampling2d: OnnxWriter = (site) => {
   site.require('dataFormat', 'channelsLast');
   const { size } = site.config;
   if (!Array.isArray(size)) site.refuse(`has size ${String(size)}, tfjs computes two numbers only`);
-  const [height, width] = pair(size);
+  const [height, width] = size as [number, number];
   const isLinear = site.config.interpolation === 'bilinear';
   const attributes: Record<string, Attribute> = {
     mode: { text: isLinear ? 'linear' : 'nearest' },
@@ -216,6 +186,40 @@ export const permute: OnnxWriter = (site) => {
   const perm = [0, ...(site.config.dims as number[])];
   const name = site.transposed(site.plain(site.input), perm, site.outputShape, plainShape);
   return [site.stored(name, site.outputShape)];
+};
+
+/** RepeatVector: [n, c] becomes [n, times, c]. */
+export const repeatVector: OnnxWriter = (site) => {
+  const [batch, , channels] = site.outputShape as [number | null, number, number | null];
+  const times = site.integers(1, site.config.n as number, 1);
+  const single = site.unsqueezed(site.input.name, 1, [batch, 1, channels], 1);
+  return [site.node('Tile', [single, times], site.outputShape)];
+};
+
+/** Embedding: the row of the table that each number names. */
+export const embedding: OnnxWriter = (site) => {
+  const table = site.floats('embeddings', site.weight('embeddings')!);
+  const { outputShape } = site;
+  const rows = site.plainNode('Gather', [table, site.indices({ name: site.plain(site.input) })], outputShape); // prettier-ignore
+  return [site.stored(rows, outputShape)];
+};
+
+/** LayerNormalization over the last axes; tfjs computes no rank above 4. */
+export const layerNormalization: OnnxWriter = (site) => {
+  const { input, config } = site;
+  const rank = input.shape.length;
+  const axes = axesOf(config.axis ?? -1, rank).sort((a, b) => a - b);
+  const first = rank - axes.length;
+  const areLast = axes.every((axis, at) => axis === first + at);
+  if (!areLast) site.refuse(`has axis ${JSON.stringify(config.axis)}, written are the last ones`);
+  if (rank > 4) site.refuse(`has an input of rank ${rank}, tfjs computes 2, 3 and 4`);
+  const shape = input.shape.slice(first) as number[];
+  const values = new Float32Array(shape.reduce((size, length) => size * length, 1)).fill(1);
+  const gamma = site.floats('gamma', site.weight('gamma') ?? { shape, values });
+  const beta = site.weight('beta');
+  const inputs = [site.plain(input), gamma, ...(beta ? [site.floats('beta', beta)] : [])];
+  const attributes = { axis: { int: first }, epsilon: { float: config.epsilon as number } };
+  return [site.stored(site.plainNode('LayerNormalization', inputs, input.shape, attributes), input.shape)]; // prettier-ignore
 };
 
 /** Rescaling: scale * x + offset, each a number or a list of numbers that lies over the last axes. */

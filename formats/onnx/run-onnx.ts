@@ -6,11 +6,7 @@ interface Runtime {
   readonly InferenceSession: {
     create(bytes: Uint8Array, options: { readonly logSeverityLevel: number }): Promise<Session>;
   };
-  readonly Tensor: new (
-    type: string,
-    data: Float32Array | Int32Array | Uint8Array,
-    shape: readonly number[],
-  ) => object;
+  readonly Tensor: new (type: string, data: Float32Array, shape: readonly number[]) => object;
 }
 
 interface Session {
@@ -41,11 +37,9 @@ export async function openOnnx(bytes: Uint8Array): Promise<OnnxRun | null> {
   return {
     async predict(inputs) {
       const feeds = inputs.map((input, index) => {
-        const type = input.dtype === 'bool' ? 'bool' : input.dtype;
-        return [
-          session.inputNames[index]!,
-          new Tensor(type, input.dataSync(), input.shape),
-        ] as const;
+        // Whole numbers too are float32 in the file, as they are in the network that tfjs declares.
+        const values = Float32Array.from(input.dataSync());
+        return [session.inputNames[index]!, new Tensor('float32', values, input.shape)] as const;
       });
       const results = await session.run(Object.fromEntries(feeds));
       return session.outputNames.map((name) => results[name]!.data);

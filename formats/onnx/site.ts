@@ -1,6 +1,7 @@
 import type * as tf from '@tensorflow/tfjs';
 import { UnsupportedLayerError } from '../unsupported-layer-error';
 import type { HostWeight } from '../../layers/host-weights';
+import { INT64 } from './messages';
 import type { Attribute, Dimension, Initializer, OnnxNode, ValueInfo } from './messages';
 
 /**
@@ -100,6 +101,9 @@ export class Site {
 
   /** A list of whole numbers as a constant. */
   integers(...list: number[]): string {
+    if (!list.every(Number.isSafeInteger)) {
+      this.refuse(`asks for ${JSON.stringify(list)}, which are no whole numbers`);
+    }
     const make = (): Omit<Initializer, 'name'> => ({
       shape: [list.length],
       values: BigInt64Array.from(list, BigInt),
@@ -126,6 +130,51 @@ export class Site {
   stored(name: string, shape: tf.Shape): Value {
     if (shape.length !== 4) return { name, shape };
     return { name: this.transposed(name, [0, 3, 1, 2], shape), shape };
+  }
+
+  /** A tensor with its channels behind the batch, as convolutions and poolings of the file read it. */
+  channelsFirst({ name, shape }: Value): string {
+    const { length } = shape;
+    if (length === 4) return name; // it is stored so
+    return this.transposed(name, [0, length - 1, ...axesFrom(1, length - 1)], channelsFirst(shape), PLAIN); // prettier-ignore
+  }
+
+  /**
+   * Adds an operation whose output has its channels behind the batch, and answers that as it is stored.
+   *
+   * @param shape the output's, as tfjs has it.
+   */
+  channelsFirstNode(
+    operator: string,
+    inputs: readonly string[],
+    shape: tf.Shape,
+    attributes: Readonly<Record<string, Attribute>>,
+  ): Value {
+    const { length } = shape;
+    if (length === 4) return this.node(operator, inputs, shape, attributes);
+    const { name } = this.node(operator, inputs, channelsFirst(shape), attributes);
+    const back = this.transposed(name, [0, ...axesFrom(2, length), 1], shape, PLAIN);
+    return { name: back, shape };
+  }
+
+  /** Adds an operation on tensors in the order of tfjs and answers its output, which is in that order too. */
+  plainNode(
+    operator: string,
+    inputs: readonly string[],
+    shape: tf.Shape,
+    attributes: Readonly<Record<string, Attribute>> = {},
+  ): string {
+    const name = this.sheet.name(`${this.path}/${operator}`);
+    this.sheet.nodes.push({ name, operator, inputs, outputs: [name], attributes });
+    this.sheet.values.push({ name, shape: PLAIN(shape) });
+    return name;
+  }
+
+  /** A tensor of whole numbers as what constants are looked up by. */
+  indices({ name }: { readonly name: string }): string {
+    const output = this.sheet.name(`${this.path}/Cast`);
+    this.sheet.nodes.push({ name: output, operator: 'Cast', inputs: [name], outputs: [output], attributes: { to: { int: INT64 } } }); // prettier-ignore
+    return output;
   }
 
   /** Reorders the axes; `shape` is the result's as tfjs has it. */
@@ -168,9 +217,20 @@ export class Site {
 
   /** Throws the error that names the layer. */
   refuse(reason: string): never {
-    throw new UnsupportedLayerError(this.path, this.className, reason);
+    throw new UnsupportedLayerError('onnx', this.path, this.className, reason);
   }
 }
+
+/** Axes from one on to before another. */
+const axesFrom = (first: number, end: number): number[] =>
+  Array.from({ length: end - first }, (_, at) => first + at);
+
+/** The shape with its channels behind the batch. */
+const channelsFirst = (shape: tf.Shape): tf.Shape => [
+  shape[0]!,
+  shape.at(-1)!,
+  ...shape.slice(1, -1),
+];
 
 /** A shape in the order of tfjs: the batch is 'N', other free lengths have no name. */
 export const PLAIN = (shape: tf.Shape): Dimension[] =>

@@ -1,17 +1,30 @@
-import { conv2d, dense, depthwiseConv2d, separableConv2d } from './kernel-layers';
+import {
+  convolution,
+  dense,
+  depthwiseConv2d,
+  separableConv2d,
+  transposedConvolution,
+} from './kernel-layers';
 import * as plain from './plain-layers';
+import * as pooling from './pooling';
 import type { OnnxWriter } from './site';
 
 /** The writer of each layer class, by its class name. */
 export const onnxWriters: Readonly<Record<string, OnnxWriter>> = {
   InputLayer: plain.identity,
   // layers with kernels
-  Conv2D: conv2d,
+  Conv1D: convolution,
+  Conv2D: convolution,
+  Conv3D: convolution,
+  Conv2DTranspose: transposedConvolution,
+  Conv3DTranspose: transposedConvolution,
   DepthwiseConv2D: depthwiseConv2d,
   SeparableConv2D: separableConv2d,
   Dense: dense,
+  Embedding: plain.embedding,
   // normalization
   BatchNormalization: plain.batchNormalization,
+  LayerNormalization: plain.layerNormalization,
   Rescaling: plain.rescaling,
   // activations
   Activation: plain.activation,
@@ -28,10 +41,16 @@ export const onnxWriters: Readonly<Record<string, OnnxWriter>> = {
   GaussianDropout: plain.identity,
   AlphaDropout: plain.identity,
   // space
-  MaxPooling2D: plain.maxPooling2d,
-  AveragePooling2D: plain.averagePooling2d,
-  GlobalAveragePooling2D: plain.globalAveragePooling2d,
-  GlobalMaxPooling2D: plain.globalMaxPooling2d,
+  MaxPooling1D: pooling.maxPooling,
+  MaxPooling2D: pooling.maxPooling,
+  MaxPooling3D: pooling.maxPooling,
+  AveragePooling1D: pooling.averagePooling,
+  AveragePooling2D: pooling.averagePooling,
+  AveragePooling3D: pooling.averagePooling,
+  GlobalAveragePooling1D: pooling.globalAveragePooling1d,
+  GlobalAveragePooling2D: pooling.globalAveragePooling2d,
+  GlobalMaxPooling1D: pooling.globalMaxPooling1d,
+  GlobalMaxPooling2D: pooling.globalMaxPooling2d,
   ZeroPadding2D: plain.zeroPadding2d,
   Cropping2D: plain.cropping2d,
   UpSampling2D: plain.upSampling2d,
@@ -39,6 +58,7 @@ export const onnxWriters: Readonly<Record<string, OnnxWriter>> = {
   Flatten: plain.flatten,
   Reshape: plain.reshape,
   Permute: plain.permute,
+  RepeatVector: plain.repeatVector,
   // several inputs
   Add: plain.add,
   Average: plain.average,

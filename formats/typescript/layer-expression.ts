@@ -38,7 +38,7 @@ export function layerExpression(
 ): string {
   const factory = factoryOf(tf.layers, entry.className);
   if (factory === undefined) {
-    throw new UnsupportedLayerError(path, entry.className, NO_FACTORY);
+    throw new UnsupportedLayerError('typescript', path, entry.className, NO_FACTORY);
   }
   const { name, ...needed } = pickNeeded(entry, options);
   const properties = Object.entries({ name, ...needed }).map(([key, value]) =>
@@ -75,7 +75,7 @@ function property(option: Option, path: string, options: ExpressionOptions): [st
   const isForeign = isActivation(key) && typeof value === 'string' && !activations.has(value);
   if (isForeign || value === null) {
     const reason = `has ${key} ${String(value)}, which @tensorflow/tfjs alone does not take`;
-    throw new UnsupportedLayerError(path, entry.className, reason);
+    throw new UnsupportedLayerError('typescript', path, entry.className, reason);
   }
   return [key, expression(value, path, options)];
 }
@@ -92,7 +92,8 @@ function isWider({ key, value, entry: { className } }: Option): boolean {
   if (isActivation(key)) return value === 'logSoftmax';
   if (className === 'Rescaling') return Array.isArray(value); // numbers per channel
   if (className === 'Bidirectional') return key === 'mergeMode' && value === null; // both outputs
-  return key === 'noiseShape' && (value as unknown[]).includes(null); // as long as the input
+  if (key !== 'noiseShape') return false;
+  return !Array.isArray(value) || (value as unknown[]).includes(null); // as long as the input
 }
 
 function expression(value: unknown, path: string, options: ExpressionOptions): string {

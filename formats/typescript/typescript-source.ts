@@ -78,7 +78,7 @@ function weightOrder(model: tf.LayersModel): string[] {
     const name = names.get(weight)!;
     if (weight.dtype !== 'float32') {
       const reason = `has the weight ${name} of type ${weight.dtype}; the weight file holds float32 only`;
-      throw new UnsupportedLayerError(layerOf(name), 'weight', reason);
+      throw new UnsupportedLayerError('typescript', layerOf(name), 'weight', reason);
     }
     return name;
   });

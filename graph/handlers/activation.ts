@@ -82,13 +82,20 @@ export const passThrough: LayerHandler = {
 export const dropout: LayerHandler = {
   trace(call, tracer) {
     const [input] = call.inputs as [Channels];
-    const noise = (call.config.noiseShape as (number | null)[] | null | undefined)?.at(-1) ?? 1;
+    const noise: unknown = [call.config.noiseShape].flat().at(-1) ?? 1; // a file may hold anything
     if (noise !== 1) {
-      tracer.classes.close(input.classes, `${call.path} has a noiseShape of ${noise} channels`);
+      tracer.classes.close(
+        input.classes,
+        `${call.path} has a noiseShape of ${nameLength(noise)} channels`,
+      );
     }
     return [input];
   },
 };
+
+/** A length as a file has it, which need be none. */
+const nameLength = (length: unknown): string =>
+  typeof length === 'string' ? length : JSON.stringify(length);
 
 /** Pooling and up-sampling over space: channel by channel, zero stays zero. */
 export const spatial: LayerHandler = {

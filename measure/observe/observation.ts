@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
+import { takingGradients } from '../../backend/missing-gradient';
 import { namingMemory } from '../../backend/out-of-memory';
 import type { Batch, LabelledBatch } from '../../data';
 import { OptionError } from '../../errors';
@@ -38,6 +39,7 @@ export interface GatheredEvidence extends Disposable {
  * @param batches asked for only where the method observes; each borrowed until the next one is asked for.
  * @returns what the method's `observe` made of all batches; the caller disposes it.
  * @throws {OptionError} when there is no batch, or the network has several inputs.
+ * @throws {MissingGradientError} when the method sees gradients and TensorFlow.js has none.
  */
 export async function gatherEvidence(
   network: Observed,
@@ -126,7 +128,7 @@ class ObservedKernels {
       const loss = (): tf.Scalar =>
         meanCrossEntropy(logitsOf(this.model, images, false, head), labels, head, { classWeights });
       // Not variableGrads, which leaves out what a network does not train.
-      const gradients = tf.grads(loss)([...this.kernels.values()]);
+      const gradients = takingGradients(() => tf.grads(loss)([...this.kernels.values()]));
       [...this.kernels.keys()].forEach((name, index) => {
         this.observe(name, filtersLast(gradients[index]!, this.axes.get(name)!));
       });

@@ -174,7 +174,7 @@ export async function onnxFate(
 }
 
 /** The largest difference, relative to the largest expected value; Infinity for other shapes. */
-function gapOf(received: readonly Values[], expected: readonly Values[]): number {
+export function gapOf(received: readonly Values[], expected: readonly Values[]): number {
   const gaps = expected.map(({ shape, values }, index) => {
     const other = received[index];
     if (other?.shape.join() !== shape.join()) return Infinity;

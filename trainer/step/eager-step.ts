@@ -1,7 +1,8 @@
 import * as tf from '@tensorflow/tfjs';
+import { takingGradients } from '../../backend/missing-gradient';
 import type { LabelledBatch } from '../../data';
 import type { Network } from '../../graph';
-import { SeededDropout, weightsByName } from '../../layers';
+import { findTrained } from '../../layers';
 import { TrainingLoss } from './loss';
 import type { LossOptions } from './loss';
 import type { Optimizer } from './optimizer';
@@ -31,7 +32,9 @@ export class EagerStep implements TrainingStep {
     const { seed = 1 } = this.options;
     const { weights, variables, names, dropout } = this.trained;
     const { value, grads } = this.loss.during(batch, (loss) =>
-      dropout.during(seed, this.optimizer.steps, () => tf.variableGrads(loss, variables)),
+      dropout.during(seed, this.optimizer.steps, () =>
+        takingGradients(() => tf.variableGrads(loss, variables)),
+      ),
     );
     const gradients = new Map(
       Object.entries(grads).map(([name, gradient]) => [names.get(name)!, gradient]),
@@ -58,22 +61,4 @@ export class EagerStep implements TrainingStep {
 /** The step that a Trainer takes unless it is told otherwise. */
 export function createEagerStep({ network, optimizer, ...options }: StepParts): TrainingStep {
   return new EagerStep(network.model, optimizer, options);
-}
-
-/** What a step trains of a model; `names` holds ours by those that tfjs gives its variables. */
-function findTrained(model: tf.LayersModel): {
-  readonly weights: ReadonlyMap<string, tf.LayerVariable>;
-  readonly variables: tf.Variable[];
-  readonly names: ReadonlyMap<string, string>;
-  readonly dropout: SeededDropout;
-} {
-  const unfrozen = new Set(model.trainableWeights);
-  const trainable = [...weightsByName(model)].filter(([, weight]) => unfrozen.has(weight));
-  const variables = trainable.map(([, weight]) => weight.read() as unknown as tf.Variable);
-  return {
-    weights: new Map(trainable),
-    variables,
-    names: new Map(trainable.map(([name], index) => [variables[index]!.name, name])),
-    dropout: new SeededDropout(model),
-  };
 }

@@ -118,6 +118,8 @@ describe.skipIf(why !== '')(`onnxruntime computes what tfjs does${why}`, () => {
     ['AveragePooling2D padded', [7, 6, 2], () => [layers.averagePooling2d({ poolSize: [3, 2], strides: 2, padding: 'same' })]],
     ['GlobalAveragePooling2D', [5, 4, 3], () => [layers.globalAveragePooling2d({})]],
     ['GlobalMaxPooling2D', [5, 4, 3], () => [layers.globalMaxPooling2d({})]],
+    ['ZeroPadding2D wider than the MaxPooling2D behind it', [5, 4, 2], () => [layers.zeroPadding2d({ padding: 2 }), layers.maxPooling2d({ poolSize: 2 })]],
+    ['ZeroPadding2D whose zeros AveragePooling2D counts', [5, 4, 2], () => [layers.zeroPadding2d({ padding: 1 }), layers.averagePooling2d({ poolSize: 3, strides: 2, padding: 'same' })]],
     ['ZeroPadding2D over space', [3, 4, 2], () => [layers.zeroPadding2d({ padding: [[0, 1], [2, 3]] })]],
     ['ZeroPadding2D over channels', [3, 4, 2], () => [layers.zeroPadding2d({ padding: [[0, 0], [1, 3]], dataFormat: 'channelsFirst' })]],
     ['Cropping2D over space', [6, 7, 2], () => [layers.cropping2D({ cropping: [[0, 1], [2, 3]] })]],
@@ -289,7 +291,7 @@ describe('the file', () => {
   });
 
   it.each([
-    ['of an unknown class', () => tf.layers.conv1d({ name: 'odd', filters: 2, kernelSize: 1 }), [4, 2], 'odd (Conv1D) has no ONNX writer'],
+    ['of an unknown class', () => tf.layers.lstm({ name: 'odd', units: 2 }), [4, 2], 'odd (LSTM) has no ONNX writer'],
     ['in channelsFirst', () => tf.layers.conv2d({ name: 'odd', filters: 2, kernelSize: 1, dataFormat: 'channelsFirst' }), [3, 4, 4], 'odd (Conv2D) has dataFormat "channelsFirst", written is "channelsLast" only'],
     ['with strides and a dilation', () => tf.layers.conv2d({ name: 'odd', filters: 2, kernelSize: 1, strides: 2, dilationRate: 2 }), [5, 5, 2], 'odd (Conv2D) has strides [2,2] and dilationRate [2,2]'],
     ['normalizing another axis', () => tf.layers.batchNormalization({ name: 'odd', axis: 1 }), [3, 4, 4], 'odd (BatchNormalization) has axis 1'],

@@ -10,7 +10,7 @@ import { RUNS } from '../jobs';
 export async function reopenRun(
   call: Run<'train'>,
 ): Promise<{ run: RunDirectory; config: ConfigOf<'train'> }> {
-  const run = await RunDirectory.open(call.config.runDir ?? (await chooseRun()));
+  const run = await RunDirectory.open(call.config.runDir ?? (await chooseRun(call)));
   try {
     return { run, config: mergeSaved(call, await run.readConfig(), run.path) };
   } catch (error) {
@@ -20,11 +20,12 @@ export async function reopenRun(
 }
 
 /** The newest run that has something to go on with. */
-async function chooseRun(): Promise<string> {
+async function chooseRun({ config }: Run<'train'>): Promise<string> {
   const { unfinished, diverged, done } = await findNewestRuns(RUNS);
+  if (config.onNan === 'lower' && diverged !== null) return diverged; // it would not again
   if (unfinished !== null) return unfinished;
   const others = [
-    ...(diverged === null ? [] : [`${diverged} diverged, and would again`]),
+    ...(diverged === null ? [] : [`${diverged} diverged, and would again without --on-nan lower`]),
     ...(done === null ? [] : [`${done} is done`]),
   ];
   const ways =

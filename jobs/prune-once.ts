@@ -3,7 +3,7 @@ import type { Asked, ImageCounts } from '../data';
 import { OptionError } from '../errors';
 import { writeForms } from '../formats';
 import { chooseInputShapes, describeSizes, keepAll, Network } from '../graph';
-import { disposeWeights } from '../layers';
+import { disposeWeights, requireFiniteWeights } from '../layers';
 import { drawInputs, requireComputable } from '../measure/sample-inputs';
 import type { Methodology } from '../methods';
 import { blockLayers } from '../models';
@@ -147,6 +147,7 @@ export async function withScored<T>(
   const choice = chooseForSearch(options, rates);
   const note = progress.note.bind(progress);
   using loaded = await loadModel({ model: options.model, note });
+  requireFiniteWeights(loaded.model, loaded.source);
   const traced = await traceUnderSchema(loaded.model, options);
   noteFrozen(traced, note);
   if (options.inputShape) chooseInputShapes(loaded.model, options.inputShape); // before images are read

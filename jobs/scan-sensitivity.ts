@@ -5,7 +5,13 @@ import { OptionError } from '../errors';
 import { readInput } from '../files';
 import type { JsonObject } from '../files';
 import { modelPlace } from '../formats';
-import { disposeWeights, prunable, weightsHash, zeroMasked } from '../layers';
+import {
+  disposeWeights,
+  prunable,
+  requireFiniteWeights,
+  weightsHash,
+  zeroMasked,
+} from '../layers';
 import { evaluate } from '../measure/accuracy';
 import { scanGroups } from '../measure/search/sensitivity';
 import { SensitivityLog } from '../measure/search/sensitivity-log';
@@ -121,6 +127,7 @@ async function loadMaskable(
   progress: Progress,
 ): Promise<{ model: tf.LayersModel; fileHash: string | Uint8Array }> {
   using loaded = await loadModel({ model: given, note: progress.note.bind(progress) });
+  requireFiniteWeights(loaded.model, loaded.source);
   requireFit(loaded, data.validation, data.classes.length, { loss });
   if (given instanceof tf.LayersModel) {
     return { model: prunable(given), fileHash: JSON.stringify(given.toJSON(null, false)) };

@@ -4,7 +4,7 @@ import type { JsonObject, JsonValue } from '../files';
 import { writeChecked, writeForms } from '../formats';
 import type { Extras, FormatId } from '../formats';
 import { chooseInputShapes } from '../graph';
-import { droppedConstraints } from '../layers';
+import { droppedConstraints, requireFiniteWeights } from '../layers';
 import type { DroppedConstraint } from '../layers';
 import { blockLayers } from '../models';
 import { seedOf } from '../random/seeds';
@@ -46,6 +46,7 @@ export interface WrittenStock {
  * what the network does.
  *
  * @param model borrowed.
+ * @throws {NotFiniteError} naming a weight that holds NaN or infinity.
  * @throws {FolderInUseError} as `requirePlace`. @throws {VerificationError} when they compute something else.
  * @throws {ReadBackError} when a file is not as it should be.
  */
@@ -54,6 +55,7 @@ export async function writeStock(
   { folder, place, format = ['tfjs'], pruning = null, verifySamples = 2, ...others }: StockOptions,
 ): Promise<WrittenStock> {
   const { inputShapes = chooseInputShapes(model), progress } = others;
+  requireFiniteWeights(model, place.source);
   const plain = strip(model);
   try {
     const source = (pruning === null ? null : sourceIn(pruning)) ?? place.source;

@@ -8,7 +8,15 @@ export { SeededDropout } from './dropout';
 
 // the weights of a model, by name
 export { assignWeight, copyWeights, layerOf, weightReader, weightsByName } from './rebuild';
-export { arrayOf, captureWeights, tensorOf, weightNotFinite, weightsHash } from './weight-values';
+export {
+  arrayOf,
+  captureWeights,
+  requireFiniteWeights,
+  tensorOf,
+  weightNotFinite,
+  weightsHash,
+} from './weight-values';
+export { NotFiniteError } from './not-finite-error';
 export { frozenLayers } from './frozen';
 
 // what would act on them when a file is opened

@@ -160,7 +160,17 @@ async function prepare(
     },
   });
   const learnt = { batchSize, epochs, learningRate, optimizer, teacher };
-  return { ...learnt, sha256, data, network, pruning, met, planned, options: chosen, source: dense.source };
+  return {
+    ...learnt,
+    sha256,
+    data,
+    network,
+    pruning,
+    met,
+    planned,
+    options: chosen,
+    source: dense.source,
+  };
 }
 
 /** @throws {OptionError} when the data set has no recipe. */

@@ -5,13 +5,7 @@ import { OptionError } from '../errors';
 import { readInput } from '../files';
 import type { JsonObject } from '../files';
 import { modelPlace } from '../formats';
-import {
-  disposeWeights,
-  prunable,
-  requireFiniteWeights,
-  weightsHash,
-  zeroMasked,
-} from '../layers';
+import { disposeWeights, prunable, requireFiniteWeights, weightsHash, zeroMasked } from '../layers';
 import { evaluate } from '../measure/accuracy';
 import { scanGroups } from '../measure/search/sensitivity';
 import { SensitivityLog } from '../measure/search/sensitivity-log';

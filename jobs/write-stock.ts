@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { isJsonObject } from '../files';
 import type { JsonObject, JsonValue } from '../files';
+import { whileHolding } from '../files/run/hold-folder';
 import { writeChecked, writeForms } from '../formats';
 import type { Extras, FormatId } from '../formats';
 import { chooseInputShapes } from '../graph';
@@ -50,7 +51,11 @@ export interface WrittenStock {
  * @throws {FolderInUseError} as `requirePlace`. @throws {VerificationError} when they compute something else.
  * @throws {ReadBackError} when a file is not as it should be.
  */
-export async function writeStock(
+export function writeStock(model: tf.LayersModel, options: StockOptions): Promise<WrittenStock> {
+  return whileHolding(options.folder, () => writeHeld(model, options));
+}
+
+async function writeHeld(
   model: tf.LayersModel,
   { folder, place, format = ['tfjs'], pruning = null, verifySamples = 2, ...others }: StockOptions,
 ): Promise<WrittenStock> {

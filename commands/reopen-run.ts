@@ -1,7 +1,9 @@
+import { join } from 'node:path';
 import type { ConfigOf } from '../config';
 import { ConfigError } from '../config/error';
 import { mergeSaved } from '../config/merge-saved';
 import type { Run } from '../config/parse';
+import { checkSaved } from '../config/settings';
 import { findNewestRuns } from '../files/run/newest-runs';
 import { RunDirectory } from '../files/run/run-directory';
 import { RUNS } from '../jobs';
@@ -12,7 +14,9 @@ export async function reopenRun(
 ): Promise<{ run: RunDirectory; config: ConfigOf<'train'> }> {
   const run = await RunDirectory.open(call.config.runDir ?? (await chooseRun(call)));
   try {
-    return { run, config: mergeSaved(call, await run.readConfig(), run.path) };
+    const saved = await run.readConfig();
+    checkSaved(saved, join(run.path, 'config.json'));
+    return { run, config: mergeSaved(call, saved, run.path) };
   } catch (error) {
     run.release();
     throw error;

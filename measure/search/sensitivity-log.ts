@@ -12,6 +12,7 @@ import {
   real,
   replaceFile,
   text,
+  whole,
   writeAll,
 } from '../../files';
 import type { JsonObject, JsonValue, OpenFile } from '../../files';
@@ -142,8 +143,8 @@ export class SensitivityLog {
       file: this.target,
       key: `line ${number}`,
     });
-    if (group === null)
-      real({ from: 0, to: 0 })(rate, { file: this.target, key: `line ${number} rate` });
+    // What is measured with nothing pruned has no rate.
+    if (group === null) whole({ to: 0 })(rate, { file: this.target, key: `line ${number}.rate` });
     this.cells.set(keyOf(group, rate), quality);
   }
 }

@@ -34,7 +34,7 @@ export const mayImport = {
     ...['trainer', 'measure', 'methods', 'surgery', 'formats', 'models', 'data', 'report'],
     ...['graph', 'layers', 'files', 'random'],
   ],
-  config: ['measure', 'methods', 'formats', 'data', 'models'],
+  config: ['measure', 'methods', 'formats', 'data', 'models', 'report'],
   commands: [
     ...['config', 'jobs', 'trainer', 'measure', 'methods', 'formats', 'graph', 'report'],
     ...['backend', 'files'],

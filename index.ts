@@ -8,6 +8,7 @@
 export {
   chooseMethod,
   createClassifier,
+  feedImages,
   handOver,
   loadImages,
   loadModel,
@@ -21,6 +22,7 @@ export {
   trainAndPrune,
 } from './jobs';
 export type {
+  FeedOptions,
   HandedOver,
   HandOver,
   ImageOptions,
@@ -198,10 +200,13 @@ export {
   onnxModel,
   readModel,
   readSparse,
+  setUsage,
   sparseWeights,
   typescriptSource,
   unpackSparse,
   UnsupportedLayerError,
+  usageLines,
+  usageOf,
   weightBytes,
   weightFileSizes,
   writeLevel,
@@ -213,9 +218,11 @@ export type {
   Level,
   LevelFiles,
   LevelPlace,
+  MeasuredAccuracy,
   SourceBlock,
   SourceOptions,
   SparseEntry,
+  Usage,
   WeightFileSizes,
 } from './formats';
 
@@ -285,6 +292,9 @@ export { solveRate, TargetedRate, UnreachableTargetError } from './measure/searc
 export type { CountedTarget, FinalRate, SolvedRate, Target } from './measure/search/target';
 export { evaluate } from './measure/accuracy';
 export type { Evaluation, EvaluationOptions } from './measure/accuracy';
+export { findChanceLevel } from './measure/chance';
+export type { ChanceLevel } from './measure/chance';
+export { findPreprocessing } from './measure/preprocessing';
 export type { Head, LossChoice } from './measure/head';
 
 // data: images and batches
@@ -296,8 +306,10 @@ export {
   evaluationBatches,
   loadDataSet,
   readDataSet,
+  readInputScale,
   subsetOf,
   trainingBatches,
+  withScale,
 } from './data';
 export type {
   Augmentation,
@@ -307,6 +319,7 @@ export type {
   DataSetEntry,
   DataSetId,
   ImageSet,
+  InputScale,
   LabelledBatch,
   OpenedDataSet,
   Recipe,

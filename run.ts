@@ -4,9 +4,11 @@ import type { Command } from './config';
 import { describeFailure } from './config/failure';
 import { parse } from './config/parse';
 import type { Run } from './config/parse';
+import { guardStreams } from './commands/streams';
+import { openTerminal } from './commands/terminal';
 import type { Terminal } from './commands/terminal';
 import { ignoreStopSignals } from './files/run/signals';
-import { createProgress } from './report/progress';
+import { columnsOf, readableColumns, wrapText } from './report/wrap';
 
 const program = __filename.endsWith('.ts') ? 'npx ts-node run.ts' : 'secateur';
 
@@ -31,7 +33,8 @@ const commands: { readonly [C in Command]: () => Start<C> } = {
 /* eslint-enable @typescript-eslint/no-require-imports, @typescript-eslint/consistent-type-imports */
 
 async function main(): Promise<number> {
-  const invocation = parse(process.argv.slice(2), process.env, { program });
+  const columns = readableColumns(process.stdout);
+  const invocation = parse(process.argv.slice(2), process.env, { program, columns });
   if (invocation.action === 'print') {
     process.stderr.write(invocation.stderr);
     process.stdout.write(invocation.stdout);
@@ -39,16 +42,11 @@ async function main(): Promise<number> {
   }
   const { config } = invocation;
   const quiet = config.quiet || ('progress' in config && !config.progress);
-  const progress = createProgress({ quiet });
+  const terminal = openTerminal({ program, quiet });
   try {
-    return await start(invocation, {
-      progress,
-      print: (text) => process.stdout.write(`${text}\n`),
-      warn: (text) => process.stderr.write(`${text}\n`),
-      program,
-    });
+    return await start(invocation, terminal);
   } finally {
-    progress.stop();
+    terminal.progress.stop();
   }
 }
 
@@ -57,10 +55,11 @@ function start<C extends Command>(run: Run<C>, terminal: Terminal): Promise<numb
   return commands[command]()(run, terminal);
 }
 
+guardStreams();
 main().then(end, (error: unknown) => {
   const { text, exitCode } = describeFailure(error);
   end(exitCode);
-  process.stderr.write(`${text}\n`);
+  process.stderr.write(`${wrapText(text, columnsOf(process.stderr))}\n`);
 });
 
 function end(exitCode: number): void {

@@ -44,11 +44,15 @@ type Measures = Pick<RunResult, 'accuracy' | 'macs' | 'params' | 'bytes'>;
 
 function readRun(folder: string, run: StudyRun): RunResult {
   const file = resultFile(folder, run);
-  const { after } = JSON.parse(fs.readFileSync(file, 'utf8')) as { readonly after?: Measures };
-  if (typeof after?.accuracy !== 'number') {
-    throw new TypeError(`${file} must hold what train --json prints, with after.accuracy`);
+  const result = JSON.parse(fs.readFileSync(file, 'utf8')) as {
+    readonly exported?: Measures;
+    readonly after?: Measures; // what version 0.1.0 called it
+  };
+  const small = result.exported ?? result.after;
+  if (typeof small?.accuracy !== 'number') {
+    throw new TypeError(`${file} must hold what train --json prints, with exported.accuracy`);
   }
-  const { accuracy, macs, params, bytes } = after;
+  const { accuracy, macs, params, bytes } = small;
   const events = readEvents(path.join(folder, run.name, 'metrics.jsonl'));
   const last = events.at(-1);
   return {

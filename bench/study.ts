@@ -41,7 +41,7 @@ async function trained(folder: string, jobs: number): Promise<number> {
     ...{ folder, jobs, say, cwd: root },
     program: ['-r', 'ts-node/register/transpile-only', 'run.ts'],
   });
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.on(signal, () => {
       runner.stop(signal);
     });

@@ -1,22 +1,26 @@
 import type { Run } from '../config/parse';
 import { resolveImages } from '../config/resolve';
-import { evaluateNetwork, loadImages, loadModel } from '../jobs';
+import { evaluateNetwork, feedImages, loadImages, loadModel, requireFit } from '../jobs';
 import { formatPercent, formatTable } from '../report/table';
+import { describeChance, findChanceLevel } from '../measure/chance';
 import { startNamedEngine } from './engine';
 import type { Terminal } from './terminal';
 
 /** Measures the accuracy of a network in a file on a data set. */
 export async function evaluate(
-  { config: given }: Run<'evaluate'>,
+  { config: asked }: Run<'evaluate'>,
   terminal: Terminal,
 ): Promise<number> {
-  const config = resolveImages(given);
+  const config = resolveImages(asked);
   const file = config.model!; // the rules: evaluate needs it
   const { progress } = terminal;
   await startNamedEngine(config, terminal);
-  const data = await loadImages({ ...config, data: config.dataset });
-  using loaded = await loadModel({ model: file, note: progress.note.bind(progress) });
-  const images = config.split === 'test' ? data.test : data.validation;
+  const given = await loadImages({ ...config, data: config.dataset });
+  const note = progress.note.bind(progress);
+  using loaded = await loadModel({ model: file, note });
+  const images = config.split === 'test' ? given.test : given.validation;
+  requireFit(loaded, images, given.classes.length, { loss: config.loss });
+  const data = feedImages(loaded.model, given, { ...config, note });
   progress.start(images.count, config.split);
   const result = await evaluateNetwork(loaded, {
     ...{ data, split: config.split, batchSize: config.batchSize, loss: config.loss },
@@ -26,13 +30,18 @@ export async function evaluate(
   }).finally(() => {
     progress.stop();
   });
-  if (config.json) terminal.print(JSON.stringify({ model: file, split: config.split, ...result }));
+  const chance = findChanceLevel(result.top1, images);
+  if (chance) terminal.warn(`warning: ${describeChance(chance)}`);
+  const { mean, deviation } = data;
+  const facts = { model: file, split: config.split, inputScale: { mean, deviation } };
+  if (config.json) terminal.printData(JSON.stringify({ ...facts, ...result }));
   else {
     const row = [formatPercent(result.top1), formatPercent(result.top5), result.loss.toFixed(4)];
     terminal.print(
       formatTable(
         [`${data.name} (${config.split})`, 'top-1', 'top-5', 'loss'],
         [[`${result.images} images`, ...row]],
+        { columns: terminal.columns },
       ),
     );
   }

@@ -35,11 +35,13 @@ export async function exportModel(
       `the file has no ${constraint} of ${layer}/${weight}: it would change the weights when it is opened`,
     );
   }
-  terminal.print(
-    json
-      ? JSON.stringify({ ...result, ...(dropped.length > 0 && { droppedConstraints: dropped }) })
-      : `${source} written to ${out}: ${formatMacs(result.macs)}, ${result.params} parameters`,
-  );
+  if (json) {
+    const facts = { ...result, ...(dropped.length > 0 && { droppedConstraints: dropped }) };
+    terminal.printData(JSON.stringify(facts));
+  } else {
+    const sizes = `${formatMacs(result.macs)}, ${result.params} parameters`;
+    terminal.print(`${source} written to ${out}: ${sizes}`);
+  }
   model.dispose();
   return 0;
 }

@@ -26,7 +26,9 @@ export async function flops({ config }: Run<'flops'>, terminal: Terminal): Promi
     outputShape,
   }));
   if (config.json) {
-    terminal.print(JSON.stringify({ macs, flops: 2 * macs, params, inputShapes, layers: costs }));
+    terminal.printData(
+      JSON.stringify({ macs, flops: 2 * macs, params, inputShapes, layers: costs }),
+    );
     return 0;
   }
   const counted = (count: number): string => count.toLocaleString('en');
@@ -38,7 +40,8 @@ export async function flops({ config }: Run<'flops'>, terminal: Terminal): Promi
   ]);
   rows.push(['total', '', '', counted(macs), counted(2 * macs), counted(params), '']);
   const head = ['layer', 'class', 'output', 'MACs', 'FLOPs', 'parameters', 'activation bytes'];
-  terminal.print(formatTable(head, rows));
+  const giveUp = ['FLOPs', 'activation bytes', 'class', 'output'];
+  terminal.print(formatTable(head, rows, { columns: terminal.columns, giveUp }));
   const size = inputShapes
     ? `one input of ${describeSizes(inputShapes)}: the network leaves its size free (--input-shape)`
     : 'one image';

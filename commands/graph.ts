@@ -10,9 +10,9 @@ import { formatTable } from '../report/table';
 import type { Terminal } from './terminal';
 
 /**
- * Prints a network's dependency schema to stdout, and to stderr its channel groups: what each
- * controls, and why some are not prunable. `--json` prints the groups instead, `--dot` text for
- * Graphviz; `--svg` draws to a file besides.
+ * Prints a network's channel groups: what each controls, and why some are not prunable. Where stdout is no terminal it
+ * takes the dependency schema, which is for files and programs, and the groups go to stderr; `--schema` asks for the
+ * schema alone. `--json` prints the groups as data, `--dot` text for Graphviz; `--svg` draws to a file besides.
  */
 export async function graph({ config }: Run<'graph'>, terminal: Terminal): Promise<number> {
   await startEngine('cpu'); // nothing is computed but initial weights
@@ -27,13 +27,26 @@ export async function graph({ config }: Run<'graph'>, terminal: Terminal): Promi
   if (config.svg !== null) {
     await replaceFile(config.svg, Buffer.from(await svgOf(drawing)), nodeFiles);
   }
-  if (config.dot) terminal.print(drawing);
-  else if (config.json) terminal.print(JSON.stringify(listing(channelGraph, source), null, 2));
-  else {
-    if (!config.schema) noteGroups(channelGraph, source, note);
-    terminal.print(JSON.stringify(schemaOf(channelGraph), null, 2));
-  }
+  if (config.dot) terminal.printData(drawing);
+  else if (config.json) terminal.printData(JSON.stringify(listing(channelGraph, source), null, 2));
+  else showGraph(channelGraph, source, config.schema, terminal);
   return 0;
+}
+
+/** The groups for people, the schema for programs, or both where each has its reader. */
+function showGraph(
+  channelGraph: ChannelGraph,
+  source: string,
+  isSchemaAlone: boolean,
+  { columns, noteColumns, print, printData, progress }: Terminal,
+): void {
+  const isForPeople = Number.isFinite(columns) && !isSchemaAlone;
+  const note = progress.note.bind(progress);
+  const [say, width] = isForPeople ? [print, columns] : [note, noteColumns];
+  const texts = isSchemaAlone ? [] : groupTexts(channelGraph, source, width);
+  for (const text of texts) say(text);
+  if (isForPeople) note('which layers lose channels together, as a file to edit: --schema');
+  else printData(JSON.stringify(schemaOf(channelGraph), null, 2));
 }
 
 /** Graphviz is an ES module of a megabyte: loaded where something is to be drawn. */
@@ -67,18 +80,17 @@ function listing(channelGraph: ChannelGraph, source: string): Listing {
   return { source, residual, ...(sized && { inputShapes: sized.inputShapes }), groups };
 }
 
-function noteGroups(
-  channelGraph: ChannelGraph,
-  source: string,
-  note: (text: string) => void,
-): void {
-  note(groupTable(channelGraph, source));
+/** The table of the groups, and at which size their MACs are counted where the network leaves it free. */
+function groupTexts(channelGraph: ChannelGraph, source: string, columns: number): string[] {
   const { inputShapes } = channelGraph.sized ?? {};
-  if (inputShapes)
-    note(`MACs at ${describeSizes(inputShapes)}: the network leaves its size free (--input-shape)`);
+  const size = inputShapes && describeSizes(inputShapes);
+  return [
+    groupTable(channelGraph, source, columns),
+    ...(size ? [`MACs at ${size}: the network leaves its size free (--input-shape)`] : []),
+  ];
 }
 
-function groupTable(channelGraph: ChannelGraph, source: string): string {
+function groupTable(channelGraph: ChannelGraph, source: string, columns: number): string {
   const rows = listing(channelGraph, source).groups.map(
     ({ id, channels, macs, producers, consumers, frozen }) => [
       ...[id, channels, macs, producers.length, consumers.length],
@@ -86,7 +98,8 @@ function groupTable(channelGraph: ChannelGraph, source: string): string {
     ],
   );
   const head = ['group', 'channels', 'MACs', 'producers', 'consumers', 'state'];
-  return formatTable(head, rows, ['left', 'right', 'right', 'right', 'right', 'left']);
+  const align = ['left', 'right', 'right', 'right', 'right', 'left'] as const;
+  return formatTable(head, rows, { align, columns, giveUp: ['consumers', 'producers', 'MACs'] });
 }
 
 /** Multiply-adds of all layers that shrink with a group: its producers, followers and consumers. */

@@ -10,6 +10,7 @@ const ofImages = [
   'dataDir',
   'download',
   'subsetClasses',
+  'inputScale',
   'validationFraction',
   'limitTrain',
   'limitValidation',

@@ -4,7 +4,9 @@ import { resolveImages } from '../config/resolve';
 import { listenForStop } from '../files/run/signals';
 import { describeTarget, pruneLevels, pruneOnce } from '../jobs';
 import type { PrunedLevels, PrunedOnce, PruneOptions } from '../jobs';
-import { comparisonTable, formatTable } from '../report/table';
+import { describeChance } from '../measure/chance';
+import { comparisonTable } from '../report/comparison';
+import { formatDifference, formatTable } from '../report/table';
 import { startNamedEngine } from './engine';
 import { toJobOptions } from './job-options';
 import { layerRatesOf } from './layer-rate-file';
@@ -34,18 +36,23 @@ export async function prune(run: Run<'prune'>, terminal: Terminal): Promise<numb
 }
 
 function printOnce(result: PrunedOnce, config: ConfigOf<'prune'>, terminal: Terminal): void {
-  const { before, after, verification, manifest, rate, isSettled } = result;
+  const { dense, exported, verification, manifest, isSettled, chance } = result;
+  if (chance) terminal.warn(`warning: ${describeChance(chance)}`);
   const summary = summarize(result, config);
   if (config.json) {
     if (summary) terminal.progress.note(summary);
-    terminal.print(JSON.stringify(manifest, null, 2));
+    terminal.printData(JSON.stringify(manifest, null, 2));
     return;
   }
-  terminal.print(comparisonTable(before, after));
+  const networks = [
+    { name: 'dense', measures: dense },
+    { name: 'exported', measures: exported },
+  ];
+  terminal.print(comparisonTable(networks, terminal));
   terminal.print(
-    `${summary ? `${summary}\n` : ''}pruned at rate ${rate}${isSettled ? ', BatchNormalization measured anew' : ''}\n` +
+    `${summary ? `${summary}\n` : ''}pruned at rate ${result.share}${isSettled ? ', BatchNormalization measured anew' : ''}\n` +
       `verified on ${verification.samples} random inputs: largest difference ` +
-      `${verification.maxAbsDiff} of ${verification.maxAbsOutput} on ${verification.backend}\n` +
+      `${formatDifference(verification.maxAbsDiff)} of ${formatDifference(verification.maxAbsOutput)} on ${verification.backend}\n` +
       `written to ${config.out!}`,
   );
 }
@@ -67,7 +74,7 @@ function printLevels(
   terminal: Terminal,
 ): void {
   if (json) {
-    terminal.print(JSON.stringify(result, null, 2));
+    terminal.printData(JSON.stringify(result, null, 2));
     return;
   }
   const { whole, levels } = result;
@@ -75,10 +82,11 @@ function printLevels(
     rate === 0 ? 'whole' : `rate ${rate}`,
     ...[macs, params, bytes].map((size) => size.toLocaleString('en')),
   ]);
-  terminal.print(formatTable(['level', 'MACs', 'parameters', 'bytes'], rows));
+  const { columns } = terminal;
+  terminal.print(formatTable(['level', 'MACs', 'parameters', 'bytes'], rows, { columns }));
   const worst = Math.max(...levels.map(({ verification }) => verification.maxAbsDiff));
   terminal.print(
-    `each verified on ${verifySamples} random inputs: largest difference ${worst}\n` +
+    `each verified on ${verifySamples} random inputs: largest difference ${formatDifference(worst)}\n` +
       `written: ${levels.map(({ source }) => source).join(', ')}`,
   );
 }

@@ -8,13 +8,16 @@ import { findNewestRuns } from '../files/run/newest-runs';
 import { RunDirectory } from '../files/run/run-directory';
 import { RUNS } from '../jobs';
 
+/** What a run did whose version knew no such option, where its default is another now. */
+const unsaid = { inputScale: 'standard' } as const satisfies Partial<ConfigOf<'train'>>;
+
 /** The directory of the run that goes on, and its configuration: its own and what may be changed. */
 export async function reopenRun(
   call: Run<'train'>,
 ): Promise<{ run: RunDirectory; config: ConfigOf<'train'> }> {
   const run = await RunDirectory.open(call.config.runDir ?? (await chooseRun(call)));
   try {
-    const saved = await run.readConfig();
+    const saved = { ...unsaid, ...(await run.readConfig()) };
     checkSaved(saved, join(run.path, 'config.json'));
     return { run, config: mergeSaved(call, saved, run.path) };
   } catch (error) {

@@ -37,10 +37,10 @@ export async function writeSensitivity(
   for (const [name, content] of Object.entries(files)) {
     await replaceFile(join(out, name), Buffer.from(content), nodeFiles);
   }
-  if (json) terminal.print(text.trimEnd());
+  if (json) terminal.printData(text.trimEnd());
   else
     terminal.print(
-      `${sensitivityTable(found)}\nwritten to ${out}: ${Object.keys(files).join(', ')}`,
+      `${sensitivityTable(found, terminal.columns)}\nwritten to ${out}: ${Object.keys(files).join(', ')}`,
     );
 }
 

@@ -12,6 +12,7 @@ import { RunDirectory } from '../files/run/run-directory';
 import { EXIT_RESUMABLE, listenForStop } from '../files/run/signals';
 import { identifyRun, prepareTraining, RUNS, runTraining } from '../jobs';
 import type { PreparedTraining, RunRecord } from '../jobs';
+import { describeChance, findChanceLevel } from '../measure/chance';
 import { showTraining } from '../report/training';
 import type { TrainingEvent, TrainingObserver } from '../trainer';
 import { startNamedEngine } from './engine';
@@ -46,7 +47,8 @@ export async function train(given: Run<'train'>, terminal: Terminal): Promise<nu
   const record = describeRun(prepared, config, engine);
   let steps = 0;
   const count: TrainingObserver = ({ position }) => (steps = position.step);
-  const observers = [count, showTraining(terminal.progress), noteResume(resume, terminal)];
+  const shown = [showTraining(terminal.progress), noteResume(resume, terminal)];
+  const observers = [count, ...shown, warnAtChance(prepared, terminal)];
   const { progress } = terminal;
   try {
     const options = { observers, progress, signal, resume };
@@ -55,8 +57,8 @@ export async function train(given: Run<'train'>, terminal: Terminal): Promise<nu
   } catch (error) {
     if (!(error instanceof StoppedError)) throw error;
     terminal.warn(
-      `${error.message} after step ${steps}; to go on: ` +
-        `${terminal.program} --resume --run-dir ${quote(run.path)}`,
+      `${error.message} after step ${steps}; to go on:`,
+      `${terminal.program} --resume --run-dir ${quote(run.path)}`,
     );
     return EXIT_RESUMABLE;
   }
@@ -104,6 +106,18 @@ function noteResume(resume: boolean, { progress }: Terminal): (event: TrainingEv
     }
     if (kind !== 'started' || !resume || isResumed) return;
     progress.note('no checkpoint yet: starting from the beginning');
+  };
+}
+
+/** Says where a network that was given does no better than chance after its first epoch. */
+function warnAtChance(
+  { data, options: { model } }: PreparedTraining,
+  terminal: Terminal,
+): TrainingObserver {
+  return (event) => {
+    if (event.kind !== 'epoch' || event.epoch > 0 || model == null) return;
+    const found = findChanceLevel(event.whole.top1, data.validation);
+    if (found) terminal.warn(`warning: ${describeChance(found)}`);
   };
 }
 

@@ -2,15 +2,20 @@
 import { parseArgs } from 'node:util';
 import type { Command, Key, Option } from '../config';
 import { commandNames, options } from '../config';
+import { adviceOn, optionAliases } from './aliases';
 import { ConfigError } from './error';
 import { nearest } from './nearest';
 import type { Setting } from './settings';
 import { checkSetting } from './settings';
+import { readTopic } from './topics';
+import type { Section } from './topics';
 
 /** What the command line asks for; `command` is null where none is named. */
 export interface Arguments {
   readonly command: Command | null;
   readonly wants: 'run' | 'help' | 'version';
+  /** Of the help that is wanted; none for all of it. */
+  readonly sections: readonly Section[];
   readonly settings: ReadonlyMap<Key, Setting>;
 }
 
@@ -23,9 +28,9 @@ interface Flag {
   readonly sets: boolean | null;
 }
 
-/** Every spelling without its dashes: `rate`, `resume`, `no-resume`. */
-const flags: ReadonlyMap<string, Flag> = new Map(
-  [...options].flatMap(([key, option]): [string, Flag][] =>
+/** Every spelling without its dashes: `rate`, `resume`, `no-resume`, and other names, `lr`. */
+const flags: ReadonlyMap<string, Flag> = new Map([
+  ...[...options].flatMap(([key, option]): [string, Flag][] =>
     isSwitch(option)
       ? [
           [option.arg, { key, option, sets: true }],
@@ -33,7 +38,11 @@ const flags: ReadonlyMap<string, Flag> = new Map(
         ]
       : [[option.arg, { key, option, sets: null }]],
   ),
-);
+  ...Object.entries(optionAliases).map(([name, key]): [string, Flag] => [
+    name,
+    { key, option: options.get(key)!, sets: null },
+  ]),
+]);
 
 type Token = ReturnType<typeof tokenize>[number];
 type OptionToken = Extract<Token, { kind: 'option' }>;
@@ -45,18 +54,80 @@ type OptionToken = Extract<Token, { kind: 'option' }>;
  * wrong format, a missing or superfluous value, or an argument that belongs to nothing.
  */
 export function readArguments(argv: readonly string[]): Arguments {
-  const tokens = tokenize(argv);
-  const asked = tokens.find((token) => token.kind === 'option' && isAbout(token.name));
-  if (asked?.kind === 'option') {
-    // Who asks for help is given it, whatever else is wrong: it is how the rest gets put right.
-    refuseValue(asked);
-    const command = tokens.map(commandOf).find((name) => name !== undefined) ?? null;
-    return { command, wants: asked.name as 'help' | 'version', settings: new Map() };
-  }
+  const tokens = nameResumedRun(tokenize(argv));
+  const about = readQuestion(tokens);
+  if (about !== null) return { ...about, settings: new Map() };
   refuseUnknown(tokens, argv);
   const command = readCommand(tokens);
-  return { command, wants: 'run', settings: readOptions(tokens, command ?? commandNames[0]!) };
+  const settings = readOptions(tokens, command ?? commandNames[0]!);
+  return { command, wants: 'run', sections: [], settings };
 }
+
+/**
+ * What is asked about the program; null where nothing is. Who asks for help is given it, whatever else is wrong: it is
+ * how the rest gets put right.
+ */
+function readQuestion(tokens: readonly Token[]): Omit<Arguments, 'settings'> | null {
+  const at = tokens.findIndex(isQuestion);
+  const asked = tokens[at];
+  if (asked === undefined || asked.kind === 'option-terminator') return null;
+  const wants = asked.kind === 'option' ? asked.name : asked.value;
+  const command = tokens.map(commandOf).find((name) => name !== undefined) ?? null;
+  if (wants === 'version') {
+    if (asked.kind === 'option') refuseValue(asked);
+    return { command, wants, sections: [] };
+  }
+  const inline = asked.kind === 'option' && asked.value !== undefined ? [asked.value] : [];
+  const topic = readTopic([...inline, ...wordsAfter(tokens, at)], command);
+  return { ...topic, wants: 'help' };
+}
+
+/** `--help`, `-h`, or the word `help` where a command is expected or right after it; `version` likewise. */
+function isQuestion(token: Token, at: number, tokens: readonly Token[]): boolean {
+  if (token.kind === 'option') return isAbout(token.name);
+  if (token.kind !== 'positional' || !isAbout(token.value)) return false;
+  return tokens.slice(0, at).every((before) => commandOf(before) !== undefined);
+}
+
+function wordsAfter(tokens: readonly Token[], at: number): string[] {
+  const words: string[] = [];
+  for (const token of tokens.slice(at + 1)) {
+    if (token.kind !== 'positional') break;
+    words.push(token.value);
+  }
+  return words;
+}
+
+/** `--resume DIR` is `--resume --run-dir DIR`. */
+function nameResumedRun(tokens: readonly Token[]): Token[] {
+  return tokens.flatMap((token, at): Token[] => {
+    const before = tokens[at - 1];
+    const isFolder =
+      token.kind === 'positional' && isResume(before) && before.value === undefined && isPath(token.value); // prettier-ignore
+    if (isFolder) return [runDirToken(token, token.value)];
+    if (!isResume(token) || token.value === undefined || !isPath(token.value)) return [token];
+    const { index, name, rawName, value } = token;
+    const resume = { kind: 'option', index, name, rawName, value: undefined } as const;
+    return [{ ...resume, inlineValue: undefined }, runDirToken(token, value)];
+  });
+}
+
+function isResume(token: Token | undefined): token is OptionToken {
+  return token?.kind === 'option' && token.name === RESUME;
+}
+
+/** Whether a word can be meant as a folder, and not as the value of a switch or as a command. */
+function isPath(word: string): boolean {
+  const isSwitched = /^(0|1|true|false|yes|no|on|off|y|n)?$/i.test(word);
+  return !isSwitched && !isAbout(word) && !commandNames.some((name) => name === word);
+}
+
+function runDirToken({ index }: Token, value: string): OptionToken {
+  const name = options.get('runDir')!.arg;
+  return { kind: 'option', index, name, rawName: `--${RESUME}`, value, inlineValue: true };
+}
+
+const RESUME = options.get('resume')!.arg;
 
 function readOptions(tokens: readonly Token[], command: Command): Map<Key, Setting> {
   const settings = new Map<Key, Setting>();
@@ -84,7 +155,7 @@ function tokenize(argv: readonly string[]) {
     options: {
       ...Object.fromEntries(known),
       help: { type: 'boolean', short: 'h' },
-      version: { type: 'boolean' },
+      version: { type: 'boolean', short: 'v' },
     },
     strict: false,
     allowPositionals: true,
@@ -120,11 +191,12 @@ function refuseUnknown(tokens: readonly Token[], argv: readonly string[]): void 
       'help',
       'version',
     ]);
+    const advice = adviceOn(typed.replace(/^-+|=.*$/gs, ''));
     throw new ConfigError({
       key: typed,
-      problem: `is not an option of ${command}`,
+      problem: `is not an option of ${command}${advice === null ? '' : `: ${advice}`}`,
       source: SOURCE,
-      nearest: near && `--${near}`,
+      nearest: advice === null && near !== null ? `--${near}` : null,
     });
   }
 }

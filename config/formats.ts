@@ -4,10 +4,12 @@
  * A format is a function that throws on a wrong value, which is what convict calls; the rest of it serves
  * the command line and the help. Text is read strictly: what is not wholly a number is no number.
  */
+import { INPUT_SCALE_FORMS, readInputScale } from '../data/input-scale';
 import { readAmount, readDecimal } from '../measure/search/amount';
 import type { Units } from '../measure/search/amount';
 import type { OptionValue } from '../methods/facts';
 import { isPattern, PATTERN_FORMS } from '../methods/select/patterns';
+import { bare } from './nearest';
 
 /** One kind of value: how it is read, checked and described. */
 export interface Format<T> {
@@ -41,7 +43,7 @@ export function choice<const T extends string>(
   const accepts = (value: unknown): value is T => choices.some((choice) => choice === value);
   return format({
     accepts,
-    read: (text) => text,
+    read: (text) => choices.find((choice) => bare(choice) === bare(text)) ?? text,
     allowed: `one of ${choices.join(', ')}`,
     placeholder,
     choices,
@@ -101,6 +103,14 @@ export function text(placeholder: string, what = 'text'): Format<string> {
     typeof value === 'string' && value.trim() !== '' && !value.includes('\0');
   return format({ accepts, read: (given) => given, allowed: what, placeholder });
 }
+
+/** How pixels become the numbers that a network takes: `readInputScale` reads it. */
+export const inputScale: Format<string> = format({
+  accepts: (value): value is string => typeof value === 'string' && readInputScale(value) !== null,
+  read: (given) => given,
+  allowed: INPUT_SCALE_FORMS,
+  placeholder: 'SCALE',
+});
 
 /** In which pieces single weights go: `none`, `2:4`, `4x1`. */
 export const weightPattern: Format<string> = format({

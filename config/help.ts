@@ -1,62 +1,83 @@
 /** The help, written from the table of options: nothing in it is kept up to date by hand. */
 import type { Command, Key, Option } from '../config';
 import { commandNames, commands, groups, options, otherVariables } from '../config';
+import { wrapCommand, wrapWords } from '../report/wrap';
+import { optionAliases, valueAliases } from './aliases';
+import type { Meaning } from './aliases';
+import { sectionsOf } from './topics';
+import type { Topic } from './topics';
 
-/** Columns of the widest line. */
-export const HELP_WIDTH = 100;
-
-const NAME_COLUMNS = 28;
-
-/** What the help is about; `command` null means the whole program. */
-export interface HelpTopic {
-  readonly command: Command | null;
+/** What the help is about, and how wide it may be. */
+export interface HelpTopic extends Topic {
   readonly program: string;
   readonly version: string;
+  /** Of the terminal; lines are not made longer than people like to read. */
+  readonly columns: number;
 }
 
-/** The help of a command; that of the program lists the commands and the options of the default command. */
-export function helpText({ command, program, version }: HelpTopic): string {
+/** Columns of the widest line, however wide the terminal: longer ones are hard to read. */
+export const HELP_WIDTH = 100;
+
+/** The help of a command, or of some of its sections; that of the program lists the commands and the options of the default command. */
+export function helpText(topic: HelpTopic): string {
+  const { command, sections, program, version } = topic;
+  const page = new Page(Math.min(topic.columns, HELP_WIDTH));
   const shown = command ?? commandNames[0]!;
+  const start = command === null ? program : `${program} ${command}`;
+  if (sections.length > 0) {
+    const lines = sections.flatMap((section) => groupLines(page, section, shown));
+    return [...lines.slice(1), '', ...page.words(`All of it: ${start} --help`), ''].join('\n');
+  }
   const usage = `${program} ${command ?? '[command]'} [options]`;
   const title =
     command === null ? `Secateur ${version}: ${ABOUT}` : `${command}: ${commands[command].summary}`;
   return [
-    ...wrap(title, 0),
+    ...page.words(title),
     '',
     `Usage: ${usage}`,
-    ...(command === null ? commandLines(program) : []),
-    ...groups.flatMap((group) => groupLines(group, shown)),
+    ...(command === null ? commandLines(page, program) : []),
+    '',
+    ...page.words(sectionWords(shown, start)),
+    ...groups.flatMap((group) => groupLines(page, group, shown)),
     '',
     'Help',
-    ...entry('-h, --help', 'this text; after a command, its own'),
-    ...entry('--version', 'the version'),
-    ...footLines(),
-    ...exampleLines(shown, command === null ? program : `${program} ${command}`),
+    ...page.entry(
+      '-h, --help [TOPIC]',
+      'this text; of a command or of a section, such as --help pruning',
+    ),
+    ...page.entry('-v, --version', 'the version'),
+    ...footLines(page),
+    ...exampleLines(page, shown, start),
     '',
   ].join('\n');
+}
+
+function sectionWords(command: Command, start: string): string {
+  const names = sectionsOf(command).map((section) => section.toLowerCase());
+  return `Sections: ${names.join(', ')}. ${start} --help ${names.at(-1)!} shows one alone.`;
 }
 
 const ABOUT =
   'train convolutional networks, prune them while they train, and get back a smaller network ' +
   'that computes the same function.';
 
-function commandLines(program: string): string[] {
+function commandLines(page: Page, program: string): string[] {
   const lines = commandNames.flatMap((name, at) =>
-    entry(name, `${commands[name].summary}${at === 0 ? ' (when no command is named)' : ''}`),
+    page.entry(name, `${commands[name].summary}${at === 0 ? ' (when no command is named)' : ''}`),
   );
   const more = `${program} prune --help shows the options of prune. Those of ${commandNames[0]!} follow.`;
-  return ['', 'Commands', ...lines, '', ...wrap(more, 0)];
+  return ['', 'Commands', ...lines, '', ...page.words(more)];
 }
 
-function groupLines(group: string, command: Command): string[] {
+function groupLines(page: Page, group: string, command: Command): string[] {
   const shown = [...options].filter(
     ([, option]) => option.group === group && option.commands.includes(command),
   );
   if (shown.length === 0) return [];
-  return ['', group, ...shown.flatMap(([key, option]) => optionLines(key, option, command))];
+  return ['', group, ...shown.flatMap(([key, option]) => optionLines(page, key, option, command))];
 }
 
-function optionLines(key: Key, option: Option, command: Command): string[] {
+function optionLines(page: Page, key: Key, option: Option, command: Command): string[] {
   const isNeeded = (commands[command].needs as readonly Key[]).includes(key);
   const facts = [
     ...(isSwitch(option) ? [] : [option.format.allowed]),
@@ -66,7 +87,41 @@ function optionLines(key: Key, option: Option, command: Command): string[] {
   const name = isSwitch(option)
     ? `--[no-]${option.arg}`
     : `--${option.arg} ${option.format.placeholder}`;
-  return [...entry(name, option.doc), ...wrap(`[${facts.join('; ')}]`, NAME_COLUMNS)];
+  return [
+    ...page.entry(name, option.doc),
+    ...page.below(`[${facts.join('; ')}]`),
+    ...otherNames(key, command).flatMap((names) => page.below(names)),
+  ];
+}
+
+/** Other names of an option and of its values, with what they stand for where that is not plain. */
+function otherNames(key: Key, command: Command): string[] {
+  const names = Object.entries(optionAliases).filter(([, of]) => of === key);
+  const values = Object.entries(valueAliases[key] ?? {}).filter(([, meaning]) =>
+    isTaken(meaning, command),
+  );
+  return [
+    ...(names.length === 0 ? [] : [`also ${names.map(([name]) => `--${name}`).join(', ')}`]),
+    ...(values.length === 0
+      ? []
+      : [
+          `also ${values.map(([name, meaning]) => `${name} (${spellMeaning(key, meaning)})`).join(', ')}`,
+        ]),
+  ];
+}
+
+function isTaken(meaning: Meaning, command: Command): boolean {
+  return (Object.keys(meaning) as Key[]).every((key) =>
+    options.get(key)!.commands.includes(command),
+  );
+}
+
+/** `norm-filter --regrowth soft` */
+function spellMeaning(key: Key, { [key]: own, ...others }: Meaning): string {
+  const rest = Object.entries(others).map(
+    ([other, value]) => `--${options.get(other as Key)!.arg} ${String(value)}`,
+  );
+  return [String(own), ...rest].join(' ');
 }
 
 function isSwitch(option: Option): boolean {
@@ -80,7 +135,7 @@ function spell(value: unknown): string {
   return typeof value === 'string' ? value : JSON.stringify(value).replace(/[[\]]/g, '');
 }
 
-function footLines(): string[] {
+function footLines(page: Page): string[] {
   const notes = [
     'A value is given as --rate 0.3 or --rate=0.3, an option once. --[no-]x stands for --x and --no-x; neither takes ' +
       'a value. In the environment a switch is true or false (or 1 or 0).',
@@ -88,41 +143,45 @@ function footLines(): string[] {
       'holds one JSON object with names such as "learningRate".',
     'Exit codes: 0 done, 1 failed, 2 wrong usage, 3 no valid checkpoint, 4 disk, 75 stopped by a signal and resumable.',
   ];
-  const others = Object.entries(otherVariables).flatMap(([name, doc]) => entry(name, doc));
+  const others = Object.entries(otherVariables).flatMap(([name, doc]) => page.entry(name, doc));
   return [
     ...(others.length === 0 ? [] : ['', 'Other environment variables', ...others]),
     '',
     'Rules',
-    ...notes.flatMap((note) => wrap(note, 2)),
+    ...notes.flatMap((note) => page.words(note, 2)),
   ];
 }
 
-function exampleLines(command: Command, start: string): string[] {
+function exampleLines(page: Page, command: Command, start: string): string[] {
   const lines = commands[command].examples.flatMap(([given, meaning]) => [
-    ...wrap(`# ${meaning}`, 2),
-    `  ${start} ${given}`.trimEnd(),
+    ...page.words(`# ${meaning}`, 2),
+    ...wrapCommand(`${start} ${given}`.trimEnd(), page.columns),
   ]);
   return ['', 'Examples', ...lines];
 }
 
-/** A name and its description in two columns; a long name has a line of its own. */
-function entry(name: string, description: string): string[] {
-  const lines = wrap(description, NAME_COLUMNS);
-  const label = `  ${name}`;
-  if (label.length >= NAME_COLUMNS) return [label, ...lines];
-  return [label.padEnd(NAME_COLUMNS) + lines[0]!.trimStart(), ...lines.slice(1)];
-}
+/** Lines of the help: names and, beside or below them, what is said of them. */
+class Page {
+  private readonly nameColumns: number;
 
-/** The words of a text in lines of at most HELP_WIDTH columns, indented. */
-function wrap(text: string, indent: number): string[] {
-  const lines: string[] = [];
-  let line = '';
-  for (const word of text.split(' ')) {
-    if (line !== '' && indent + line.length + 1 + word.length > HELP_WIDTH) {
-      lines.push(line);
-      line = '';
-    }
-    line += line === '' ? word : ` ${word}`;
+  constructor(readonly columns: number) {
+    this.nameColumns = columns < 72 ? 6 : 28; // below that too little is left beside the names
   }
-  return [...lines, line].map((each) => ' '.repeat(indent) + each);
+
+  words(text: string, indent = 0): string[] {
+    return wrapWords(text, this.columns, { indent });
+  }
+
+  /** What is said of a name, on lines of its own. */
+  below(text: string): string[] {
+    return this.words(text, this.nameColumns);
+  }
+
+  /** A name and its description in two columns; a long name has a line of its own. */
+  entry(name: string, description: string): string[] {
+    const lines = this.below(description);
+    const label = `  ${name}`;
+    if (label.length >= this.nameColumns) return [label, ...lines];
+    return [label.padEnd(this.nameColumns) + lines[0]!.trimStart(), ...lines.slice(1)];
+  }
 }

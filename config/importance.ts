@@ -32,10 +32,14 @@ export function withNamedMethod(settings: ReadonlyMap<Key, Setting>): ReadonlyMa
   return new Map([...settings, ...sets.map(([key, value]) => derive(key, value, named, settings))]);
 }
 
-/** The setting of `key` that follows from `named`; a file may repeat it, and the default. */
-function derive(
+/**
+ * The setting of `key` that follows from `named`; a file may repeat it, and the default.
+ *
+ * @throws {ConfigError} when another value is set.
+ */
+export function derive(
   key: Key,
-  value: string,
+  value: unknown,
   named: Setting,
   settings: ReadonlyMap<Key, Setting>,
 ): [Key, Setting] {
@@ -44,7 +48,7 @@ function derive(
   if (other && !isRepeated) {
     throw new ConfigError({
       key: other.spelled,
-      problem: `cannot go with ${named.spelled} ${String(named.value)}, which names ${value}`,
+      problem: `cannot go with ${named.spelled} ${String(named.value)}, which names ${String(value)}`,
       received: other.value,
       source: other.source,
     });

@@ -22,6 +22,11 @@ export function kebab(name: string): string {
     .toLowerCase();
 }
 
+/** A name without what people write in many ways: `ResNet-20` and `resnet_20` are `resnet20`. */
+export function bare(name: string): string {
+  return name.toLowerCase().replace(/[-_ ]/g, '');
+}
+
 /** Bounds the work on hostile input; no option comes close. */
 const LONGEST_NAME = 60;
 

@@ -5,8 +5,10 @@ import convict from 'convict';
 import type { Command, ConfigOf, Key } from '../config';
 import { commandNames, options, schema } from '../config';
 import { readArguments } from './arguments';
-import { helpText } from './help';
+import { HELP_WIDTH, helpText } from './help';
 import { withNamedMethod } from './importance';
+import { refuseNetworkName } from './network-name';
+import { withOwnNames } from './own-names';
 import { withPatternRate } from './pattern-rate';
 import { checkTogether } from './check';
 import { pickSaved } from './saved';
@@ -39,6 +41,8 @@ export type Invocation = Run | Print;
 export interface About {
   /** What the user types to start it, as the help shows it. */
   readonly program?: string;
+  /** Columns of the terminal that shows the help. */
+  readonly columns?: number;
 }
 
 /**
@@ -52,20 +56,32 @@ export function parse(
   env: NodeJS.ProcessEnv,
   about: About = {},
 ): Invocation {
-  const { program = 'secateur' } = about;
-  const { command: named, wants, settings: given } = readArguments(argv);
+  const { program = 'secateur', columns = HELP_WIDTH } = about;
+  const { command: named, wants, sections, settings: given } = readArguments(argv);
   const command = named ?? commandNames[0]!;
-  if (wants === 'help') return print(helpText({ command: named, program, version: version() }));
+  if (wants === 'help') {
+    return print(helpText({ command: named, sections, program, version: version(), columns }));
+  }
   if (wants === 'version') return print(`${version()}\n`);
 
-  const environment = readEnvironment(env, command);
-  const file = (given.get('config') ?? environment.get('config'))?.value as string | undefined; // has its format
-  const fromFile = file === undefined ? [] : readConfigFile(file, command);
-  const asked = new Map([...fromFile, ...environment, ...given]); // the later wins
-  const settings = withPatternRate(withNamedMethod(asked));
+  const asked = gatherSettings(given, env, command);
+  refuseNetworkName(asked, command);
+  const settings = withPatternRate(withNamedMethod(withOwnNames(asked, command)));
   const run = resolve(command, settings);
   checkTogether(command, run.config, settings);
   return printsConfig(settings) ? printConfig(run) : run;
+}
+
+/** The settings of all sources; the later wins. */
+function gatherSettings(
+  given: ReadonlyMap<Key, Setting>,
+  env: NodeJS.ProcessEnv,
+  command: Command,
+): ReadonlyMap<Key, Setting> {
+  const environment = readEnvironment(env, command);
+  const file = (given.get('config') ?? environment.get('config'))?.value as string | undefined; // has its format
+  const fromFile = file === undefined ? [] : readConfigFile(file, command);
+  return new Map([...fromFile, ...environment, ...given]);
 }
 
 /**

@@ -2,6 +2,7 @@
 import { readFileSync, statSync } from 'node:fs';
 import type { Command, Key } from '../config';
 import { options, otherVariables } from '../config';
+import { keyOfAlias, meaningOfValue, valueAliases } from './aliases';
 import { ConfigError } from './error';
 import { nearest } from './nearest';
 
@@ -36,10 +37,14 @@ const PREFIX = 'SECATEUR_';
 
 function unknownVariable(name: string): never {
   const names = [...options.values()].map(({ env }) => env).concat(Object.keys(otherVariables));
-  const near = nearest(
-    name.slice(PREFIX.length),
-    names.map((known) => known.slice(PREFIX.length)),
-  );
+  const word = name.slice(PREFIX.length);
+  const alias = keyOfAlias(word);
+  const near = alias
+    ? options.get(alias)!.env.slice(PREFIX.length)
+    : nearest(
+        word,
+        names.map((known) => known.slice(PREFIX.length)),
+      );
   throw new ConfigError({
     key: name,
     problem: 'is set, but there is no such option',
@@ -88,7 +93,7 @@ function unknownKey(name: string, source: string): never {
     key: JSON.stringify(name),
     problem,
     source,
-    nearest: nearest(name, options.keys()),
+    nearest: keyOfAlias(name) ?? nearest(name, options.keys()),
   });
 }
 
@@ -126,12 +131,20 @@ function parseJson(content: string, fault: (problem: string) => ConfigError): un
 /** The setting, when its value has the format of its option; `received` is the value as it was given. */
 export function checkSetting(setting: Setting, received: unknown): Setting {
   const { format } = options.get(setting.key)!;
-  if (format.accepts(setting.value)) return setting;
+  if (format.accepts(setting.value) || meaningOfValue(setting.key, setting.value)) return setting;
   throw new ConfigError({
     key: setting.spelled,
     problem: `must be ${format.allowed}`,
     received,
     source: setting.source,
-    nearest: typeof received === 'string' ? nearest(received, format.choices ?? []) : null,
+    nearest: typeof received === 'string' ? nearestValue(setting.key, received) : null,
   });
+}
+
+/** What may have been meant by a value that is none of the option's: one of them, or another option. */
+function nearestValue(key: Key, received: string): string | null {
+  const isFile = key === 'arch' && /[/\\]|\.json$/.test(received);
+  if (isFile) return `--${options.get('model')!.arg} ${received}`;
+  const { choices } = options.get(key)!.format;
+  return nearest(received, [...(choices ?? []), ...Object.keys(valueAliases[key] ?? {})]);
 }

@@ -18,6 +18,16 @@ export type {
   OpenedDataSet,
   Recipe,
 } from './data-set';
+export {
+  describeScale,
+  fitsChannels,
+  INPUT_SCALE_FORMS,
+  isSameScale,
+  rawScale,
+  readInputScale,
+  withScale,
+} from './input-scale';
+export type { InputScale } from './input-scale';
 export { readDataSet } from './load';
 export { chooseLearning, usualLimits } from './recipe';
 export type { Asked, ImageCounts, ImageLimits, Learning } from './recipe';

@@ -3,9 +3,9 @@ import { pruneOnce, startEngine } from '../index';
 
 async function main(model = 'net/model.json', out = 'small'): Promise<void> {
   await startEngine();
-  const { before, after, verification } = await pruneOnce({ model, out, rate: 0.5 });
+  const { masked, exported, verification } = await pruneOnce({ model, out, rate: 0.5 });
   console.log(
-    `MACs ${before.macs} -> ${after.macs}, parameters ${before.params} -> ${after.params}`,
+    `MACs ${masked.macs} -> ${exported.macs}, parameters ${masked.params} -> ${exported.params}`,
   );
   console.log(`largest difference to the masked network: ${verification.maxAbsDiff}`);
 }

@@ -5,8 +5,8 @@ async function main(folder = 'runs/example'): Promise<void> {
   await startEngine();
   const run = { epochs: 2, limitTrain: 600, limitTest: 500, runDir: folder };
   const job = { arch: 'resnet20', data: 'mnist', method: 'fpgm', rate: 0.3, ...run } as const;
-  const { before, after, verification } = await trainAndPrune(job);
-  console.log(`MACs ${before.macs} -> ${after.macs}, accuracy ${after.accuracy}`);
+  const { dense, exported, verification } = await trainAndPrune(job);
+  console.log(`MACs ${dense!.macs} -> ${exported.macs}, accuracy ${exported.accuracy}`);
   console.log(`largest difference to the masked network: ${verification.maxAbsDiff}`);
 }
 

@@ -9,6 +9,8 @@ export { readSparse, sparseWeights, weightFileSizes } from './sparse/sparse';
 export type { WeightFileSizes } from './sparse/sparse';
 export { SPARSE_FILE, unpackSparse } from './sparse/sparse-unpack';
 export type { SparseEntry } from './sparse/sparse-unpack';
+export { describeWritten } from './tfjs/digests';
+export type { FileDigests, WrittenFacts } from './tfjs/digests';
 export {
   FolderInUseError,
   modelBytes,
@@ -26,4 +28,7 @@ export { levelPath, writeLevel, writeLevels } from './typescript/levels';
 export type { Level, LevelFiles, LevelPlace } from './typescript/levels';
 export { typescriptSource } from './typescript/typescript-source';
 export type { SourceBlock, SourceOptions } from './typescript/typescript-source';
+export { setUsage, usageOf } from './usage';
+export type { MeasuredAccuracy, Usage } from './usage';
+export { usageLines } from './usage-lines';
 export { UnsupportedLayerError } from './unsupported-layer-error';

@@ -7,6 +7,7 @@ import { formatCatalogue, formatIds } from './catalogue';
 import type { FormatId } from './catalogue';
 import { onnxModel } from './onnx/onnx';
 import { readSparse, sparseWeights } from './sparse/sparse';
+import { readDigestCheck } from './tfjs/digests';
 import type { Extras } from './tfjs/model-files';
 import { readModel } from './tfjs/read-model';
 import type { SourceBlock } from './typescript/block-tree';
@@ -44,7 +45,11 @@ export const fileFormats = {
 /** The network of a compressed weight file and the model.json beside it. */
 async function readBeside(file: string): Promise<tf.LayersModel> {
   const json = await readInput(path.join(path.dirname(file), formatCatalogue.tfjs.file));
-  return readSparse(await readInput(file, Infinity), json);
+  const bytes = await readInput(file, Infinity);
+  const check = await readDigestCheck(file);
+  check(formatCatalogue.tfjs.file, json);
+  check(path.basename(file), bytes);
+  return readSparse(bytes, json);
 }
 
 /**

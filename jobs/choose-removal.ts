@@ -8,6 +8,7 @@ import type { FormatId } from '../formats';
 import { Network, readSchema, removedUnits } from '../graph';
 import type { KeepSet } from '../graph';
 import { evaluate } from '../measure/accuracy';
+import { requireAboveChance } from '../measure/chance';
 import type { LossChoice } from '../measure/head';
 import { observationBatches, withEvidence } from '../measure/observe/evidence';
 import { PrunedCopy } from '../measure/pruned-copy';
@@ -184,6 +185,7 @@ async function searchByDrop(
   const { top1 } = await evaluate(network.model, data.validation, data, batchSize, {
     ...{ loss: options.loss, signal },
   });
+  requireAboveChance('maxDrop', top1, data.validation);
   progress.note(`validation, ${data.validation.count} images: ${percent(top1)} before pruning`);
   const macs = network.costs().macs;
   const best = await highestRate({

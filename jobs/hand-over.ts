@@ -1,7 +1,7 @@
 import type * as tf from '@tensorflow/tfjs';
 import { evaluationBatches } from '../data';
 import type { DataSet, ImageSet } from '../data';
-import { modelBytes, weightFileSizes, writeChecked } from '../formats';
+import { modelBytes, setUsage, weightFileSizes, writeChecked } from '../formats';
 import type { Extras } from '../formats';
 import { keepAll } from '../graph';
 import type { KeepSet, Network } from '../graph';
@@ -9,12 +9,14 @@ import { disposeWeights } from '../layers';
 import { measureLatency } from '../measure/latency';
 import { inputShapesOf } from '../measure/sample-inputs';
 import type { Progress } from '../report/progress';
-import type { Measures } from '../report/table';
+import type { Measures } from '../report/comparison';
 import { evaluate } from '../measure/accuracy';
 import type { EvaluationOptions } from '../measure/accuracy';
 import { breathe } from '../stopping';
 import { harden, mask, withoutTrainingLayers } from '../surgery';
 import type { Verification } from '../surgery';
+import { describeUsage } from './describe-usage';
+import type { DescribeUsage } from './describe-usage';
 import { writeProven } from './write-proven';
 import type { Pruned } from './write-proven';
 import type { FileLayer } from '../files';
@@ -24,18 +26,19 @@ export interface HandOver {
   /** Of a prunable or stock model; borrowed. */
   readonly network: Network;
   readonly keep: KeepSet;
-  /** The network that `before` measures, at full width; borrowed. Default the masked one. */
-  readonly whole?: tf.LayersModel | null;
+  /** The network before anything was removed, stock; borrowed. Default there is none to show. */
+  readonly dense?: tf.LayersModel | null;
   /** Where the small network goes. */
   readonly folder: string;
   readonly facts: Pruned['facts'];
+  /** What the small network says of its use. Default what the network says, but for its accuracy. */
+  readonly usage?: DescribeUsage;
   /** Further files of the small network, which is borrowed; none without it. */
   readonly extras?: (hard: tf.LayersModel) => Extras;
   /** Inputs for the proof, borrowed one by one; asked for once for each form that is written. */
   readonly samples: Pruned['samples'];
-  /** Measures accuracy and loss of a network; null where there is nothing to measure them on. */
-  readonly classify:
-    ((model: tf.LayersModel) => Promise<Pick<Measures, 'accuracy' | 'loss'>>) | null;
+  /** Measures accuracy and loss of a network, named for who waits; null where there is nothing to measure them on. */
+  readonly classify: ((model: tf.LayersModel, name: string) => Promise<Quality>) | null;
   readonly progress: Progress;
   /** Ends the hand-over between two pieces of work. */
   readonly signal?: AbortSignal | undefined;
@@ -43,17 +46,24 @@ export interface HandOver {
   readonly files?: FileLayer | undefined;
 }
 
-/** What was handed over: the network at full width (see `whole`) and the small one. */
+type Quality = Pick<Measures, 'accuracy' | 'loss'>;
+type Figures = Omit<Measures, keyof Quality>;
+
+/** What was handed over, and what it was made of. */
 export interface HandedOver {
-  readonly before: Measures;
-  readonly after: Measures;
+  /** The network before anything was removed; null where there is none to show. */
+  readonly dense: Measures | null;
+  /** The network at full width, with everything removed silenced: it computes what the exported one does. */
+  readonly masked: Measures;
+  /** The small network. */
+  readonly exported: Measures;
   readonly verification: Verification;
   /** The content of pruning.json. */
   readonly manifest: object;
 }
 
 /**
- * Makes the small network, proves that its files compute what the masked network computes, and measures both.
+ * Makes the small network, proves that its files compute what the masked network computes, and measures them.
  *
  * All is measured before anything is written, and nothing takes its place unless the proof holds: it is of the
  * files, read back by plain tfjs.
@@ -63,25 +73,34 @@ export interface HandedOver {
  */
 export async function handOver(options: HandOver): Promise<HandedOver> {
   const { network, keep, folder, facts, progress, signal } = options;
+  const { usage = describeUsage(network.model, null) } = options;
   const hard = dropTrainingLayers(harden(network, keep));
   const masked = mask(network, keep);
   try {
-    const whole = options.whole ?? masked;
+    const { dense = null, classify } = options;
+    const models = [...(dense ? [dense] : []), masked, hard];
     const inputShapes = inputShapesOf(network);
-    const [slow, fast] = await measureLatency([whole, hard], { inputShapes, signal });
-    const measure = async (
-      measured: tf.LayersModel,
-      latencyMs: number,
-      stays: KeepSet,
-    ): Promise<Measures> => ({
-      ...((await options.classify?.(measured)) ?? { accuracy: null, loss: null }),
+    const times = await measureLatency(models, { inputShapes, signal });
+    const qualityOf = async (model: tf.LayersModel, name: string): Promise<Quality> =>
+      (await classify?.(model, name)) ?? { accuracy: null, loss: null };
+    const figuresOf = async (model: tf.LayersModel, stays: KeepSet): Promise<Figures> => ({
       ...network.costs(stays),
-      bytes: await modelBytes(measured),
-      latencyMs,
+      bytes: await modelBytes(model),
+      latency: times[models.indexOf(model)]!,
     });
-    const before = await measure(whole, slow!.medianMs, keepAll);
-    const after = {
-      ...(await measure(hard, fast!.medianMs, keep)),
+    const measure = async (model: tf.LayersModel, name: string): Promise<Measures> => ({
+      ...(await qualityOf(model, name)),
+      ...(await figuresOf(model, keepAll)),
+    });
+    const whole = {
+      dense: dense && (await measure(dense, 'dense')),
+      masked: await measure(masked, 'masked'),
+    };
+    const quality = await qualityOf(hard, 'exported');
+    setUsage(hard, usage(quality.accuracy)); // before its files are counted
+    const exported = {
+      ...quality,
+      ...(await figuresOf(hard, keep)),
       ...(keep.weights.size > 0 && { weightFile: weightFileSizes(hard) }),
     };
     await breathe(signal);
@@ -93,7 +112,7 @@ export async function handOver(options: HandOver): Promise<HandedOver> {
           ...{ extras: options.extras?.(hard) ?? {}, check, files: options.files },
         }),
     );
-    return { before, after, verification, manifest };
+    return { ...whole, exported, verification, manifest };
   } finally {
     disposeWeights(hard);
     disposeWeights(masked);
@@ -138,9 +157,9 @@ export function createClassifier(
   progress: Progress,
   { loss, signal }: Pick<EvaluationOptions, 'loss' | 'signal'> = {},
 ): NonNullable<HandOver['classify']> {
-  return async (model) => {
+  return async (model, name) => {
     const images = split();
-    progress.start(images.count, 'test');
+    progress.start(images.count, `test ${name}`);
     try {
       const found = await evaluate(model, images, data, batchSize, {
         loss,

@@ -1,6 +1,7 @@
 // training
 export { prepareTraining } from './prepare-training';
 export type { PreparedTraining, TrainingOptions } from './prepare-training';
+export { describeResult, measureShare } from './describe-result';
 export { identifyRun, RUNS, runTraining, trainAndPrune } from './train-and-prune';
 export type {
   RunOptions,
@@ -29,6 +30,8 @@ export { chooseMethod, traceNetwork } from './choose-method';
 export type { MethodChoice, PruningOptions } from './choose-method';
 export { applySchema, countBnBatches } from './choose-removal';
 export type { Removed } from './choose-removal';
+export { feedImages } from './feed-images';
+export type { FeedOptions } from './feed-images';
 export { loadImages } from './load-images';
 export type { ImageOptions } from './load-images';
 export { loadModel, requireFit } from './load-model';

@@ -1,16 +1,18 @@
-import type * as tf from '@tensorflow/tfjs';
-import type { DataSet } from '../data';
+import * as tf from '@tensorflow/tfjs';
+import type { DataSet, InputScale } from '../data';
 import { OptionError } from '../errors';
 import { CheckpointStateError } from '../files/run/checkpoint-errors';
 import { weightsHash } from '../layers';
 import type { LossChoice } from '../measure/head';
 import { Distillation } from '../trainer';
 import type { LossTerm } from '../trainer';
+import { describeFed, feedTeacher } from './feed-images';
+import type { FeedOptions } from './feed-images';
 import { loadModel, requireFit } from './load-model';
 import type { LoadedModel } from './load-model';
 
 /** What chooses a teacher. */
-export interface TeacherOptions {
+export interface TeacherOptions extends Pick<FeedOptions, 'inputScale'> {
   /** `dense` for the network before pruning, a model, which is borrowed, or a file. Null or missing: none. */
   readonly teacher?: tf.LayersModel | string | null;
   /** Share of the loss that compares with its answers, in (0, 1]. Default 0.5. */
@@ -27,6 +29,14 @@ export interface Teacher extends Disposable {
   readonly term: LossTerm;
   /** Of its weights: a run that goes on must have the same. */
   readonly sha256: string;
+  /** How its images are scaled; null where as those of the network. */
+  readonly scale: InputScale | null;
+}
+
+/** The images of a training, as the data set has them and as the network is fed with them. */
+export interface FedData {
+  readonly data: DataSet;
+  readonly fed: DataSet;
 }
 
 /**
@@ -36,9 +46,9 @@ export interface Teacher extends Disposable {
  * @throws {OptionError} when it takes other images, answers other classes or has a weight that is not finite.
  */
 export async function loadTeacher(
-  { teacher = null, distillWeight, temperature, loss: given }: TeacherOptions,
+  { teacher = null, distillWeight, temperature, loss: given, inputScale }: TeacherOptions,
   dense: LoadedModel,
-  data: DataSet,
+  { data, fed }: FedData,
 ): Promise<Teacher | null> {
   if (teacher === null) return null;
   const isDense = teacher === 'dense';
@@ -49,16 +59,26 @@ export async function loadTeacher(
   };
   try {
     requireFit(loaded, data.train, data.classes.length, { option: 'teacher', loss });
+    const own = isDense ? fed : feedTeacher(loaded.model, data, { inputScale });
+    const scale = describeFed(own, fed);
     const term = new Distillation(loaded.model, {
       loss,
+      ...(scale && { feed: (images: tf.Tensor) => convert(images, fed, scale) }),
       ...(distillWeight !== undefined && { weight: distillWeight }),
       ...(temperature !== undefined && { temperature }),
     });
-    return { term, sha256: hashWeights(loaded), [Symbol.dispose]: dispose };
+    return { term, scale, sha256: hashWeights(loaded), [Symbol.dispose]: dispose };
   } catch (error) {
     dispose();
     throw error;
   }
+}
+
+/** Images of one scale in another. */
+function convert(images: tf.Tensor, from: InputScale, to: InputScale): tf.Tensor {
+  const factor = from.deviation.map((deviation, channel) => deviation / to.deviation[channel]!);
+  const shift = from.mean.map((mean, at) => (mean - to.mean[at]!) / to.deviation[at]!);
+  return tf.add(tf.mul(images, factor), shift);
 }
 
 function hashWeights({ model, source }: LoadedModel): string {

@@ -1,6 +1,6 @@
 import type * as tf from '@tensorflow/tfjs';
 import { batchCount, chooseLearning } from '../data';
-import type { Asked, DataSet, ImageCounts, Learning, Recipe } from '../data';
+import type { Asked, DataSet, ImageCounts, InputScale, Learning, Recipe } from '../data';
 import { OptionError, requireWhole } from '../errors';
 import { requireWritable } from '../formats';
 import type { FormatId } from '../formats';
@@ -15,6 +15,7 @@ import { blockLayers } from '../models';
 import type { LearningRate, OnNan, Optimizer } from '../trainer';
 import { chooseMethod, noteFrozen, traceNetwork } from './choose-method';
 import type { MethodChoice, PruningOptions } from './choose-method';
+import { describeFed, feedImages } from './feed-images';
 import { createLearningRate, createOptimizer } from './learning';
 import type { SgdChoice } from './learning';
 import { hashNetwork } from './hash-network';
@@ -77,7 +78,10 @@ export interface TrainingOptions
 /** The parts of a training before it has a folder; whoever prepared it disposes it. */
 export interface PreparedTraining extends Disposable {
   readonly options: TrainingOptions;
+  /** Scaled as the network takes them. */
   readonly data: DataSet;
+  /** How, where that is not the data set's own way; else null. */
+  readonly scale: InputScale | null;
   readonly batchSize: number;
   readonly epochs: number;
   readonly learningRate: LearningRate;
@@ -126,19 +130,19 @@ async function prepare(
   isResumed: boolean,
   owned: Disposable[],
 ): Promise<Omit<PreparedTraining, typeof Symbol.dispose>> {
-  const data = await loadImages(options);
-  const recipe = requireRecipe(data);
+  const given = await loadImages(options);
+  const recipe = requireRecipe(given);
   const learning = chooseLearning(options, recipe);
   const epochs = learning.epochs + requireMore(options, learning);
   const batchSize = options.batchSize ?? recipe.batchSize;
   requireCounts(options, learning, batchSize);
-  const stepsPerEpoch = batchCount(data.train.count, batchSize);
+  const stepsPerEpoch = batchCount(given.train.count, batchSize);
   requireTimes(options, { ...learning, epochs }, stepsPerEpoch);
   const learningRate = createLearningRate(learning, stepsPerEpoch);
-  requireValidation(data, 'by which the best epoch is chosen');
-  const dense = await loadDense(options, data);
+  requireValidation(given, 'by which the best epoch is chosen');
+  const dense = await loadDense(options, given);
   const sha256 = options.model == null ? null : await hashNetwork(dense.model, options.model);
-  const teacher = await loadTeacher(options, dense, data).catch((error: unknown) => {
+  const { data, teacher } = await feed(options, dense, given).catch((error: unknown) => {
     dense[Symbol.dispose]();
     throw error;
   });
@@ -160,10 +164,12 @@ async function prepare(
     },
   });
   const learnt = { batchSize, epochs, learningRate, optimizer, teacher };
+  const scale = describeFed(data, given);
   return {
     ...learnt,
     sha256,
     data,
+    scale,
     network,
     pruning,
     met,
@@ -171,6 +177,16 @@ async function prepare(
     options: chosen,
     source: dense.source,
   };
+}
+
+/** The images as the network takes them, and its teacher. */
+async function feed(
+  options: TrainingOptions,
+  dense: LoadedModel,
+  data: DataSet,
+): Promise<Pick<PreparedTraining, 'data' | 'teacher'>> {
+  const fed = feedImages(dense.model, data, options);
+  return { data: fed, teacher: await loadTeacher(options, dense, { data, fed }) };
 }
 
 /** @throws {OptionError} when the data set has no recipe. */

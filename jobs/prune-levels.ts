@@ -1,5 +1,5 @@
 import { whileHolding } from '../files/run/hold-folder';
-import { levelPath, modelBytes, writeForms, writeLevel } from '../formats';
+import { levelPath, modelBytes, setUsage, writeForms, writeLevel } from '../formats';
 import type { LevelFiles, LevelPlace } from '../formats';
 import type { KeepSet } from '../graph';
 import { disposeWeights } from '../layers';
@@ -10,6 +10,7 @@ import type { Verification } from '../surgery';
 import { nameMethod } from './choose-method';
 import { keepAtRate, settleStatistics } from './choose-removal';
 import type { ScoredNetwork } from './choose-removal';
+import { describeUsage } from './describe-usage';
 import { describePlace, describePruning, withScored } from './prune-once';
 import type { PruneOptions } from './prune-once';
 import { requirePlace } from './require-place';
@@ -92,12 +93,13 @@ async function storeLevel(
   options: LevelsOptions & { readonly source: string },
 ): Promise<PrunedLevel> {
   const { source, seed = 1, verifySamples = 64, format = ['tfjs'], progress, signal } = options;
-  const { network } = scored;
+  const { network, images } = scored;
   const { rate } = place;
   using settled = await settleStatistics(keep, scored, options, signal);
   const pruned = { model: settled?.model ?? network.model, graph: network.graph };
   const hard = harden(pruned, keep);
   try {
+    setUsage(hard, describeUsage(network.model, images?.data ?? null)(null));
     const samples = (): ReturnType<typeof drawInputs> => drawInputs(pruned, verifySamples, seed);
     const size = { ...network.costs(keep), bytes: await modelBytes(hard) };
     const facts = describePruning(options, rate, source);

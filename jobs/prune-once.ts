@@ -5,6 +5,8 @@ import { whileHolding } from '../files/run/hold-folder';
 import { writeForms } from '../formats';
 import { chooseInputShapes, describeSizes, keepAll, Network } from '../graph';
 import { disposeWeights, requireFiniteWeights } from '../layers';
+import { findChanceLevel } from '../measure/chance';
+import type { ChanceLevel } from '../measure/chance';
 import { drawInputs, requireComputable } from '../measure/sample-inputs';
 import type { Methodology } from '../methods';
 import { blockLayers } from '../models';
@@ -28,6 +30,10 @@ import {
   traceUnderSchema,
 } from './choose-removal';
 import type { Images, RemovalOptions, Removed, ScoredNetwork, Watch } from './choose-removal';
+import { describeUsage } from './describe-usage';
+import { feedImages } from './feed-images';
+import type { FeedOptions } from './feed-images';
+import { measureShare } from './describe-result';
 import { createClassifier, handOver } from './hand-over';
 import type { HandedOver } from './hand-over';
 import { loadImages } from './load-images';
@@ -40,7 +46,11 @@ import { findTarget, HIGHEST_RATE } from './targets';
 
 /** What is pruned without training, and by what. */
 export interface PruneOptions
-  extends RemovalOptions, Partial<Omit<ImageOptions, keyof ImageCounts>>, Asked<ImageCounts> {
+  extends
+    RemovalOptions,
+    Partial<Omit<ImageOptions, keyof ImageCounts>>,
+    Asked<ImageCounts>,
+    Pick<FeedOptions, 'inputScale'> {
   /** A model, which is borrowed and stays as it is, or the path of a model.json. */
   readonly model: tf.LayersModel | string;
   /** Images, where a method, `maxDrop` or `bnBatches` looks at some, or to measure the small network on. */
@@ -61,8 +71,12 @@ export interface PruneOptions
 
 /** What pruning in one go came to. */
 export interface PrunedOnce extends HandedOver, Removed {
+  /** Fraction of the units that went: the rate, unless layers have rates of their own. */
+  readonly share: number;
   /** Whether BatchNormalization was measured anew. */
   readonly isSettled: boolean;
+  /** That the network did no better than chance before it was pruned; null where it did, or was not measured. */
+  readonly chance: ChanceLevel | null;
 }
 
 /**
@@ -87,19 +101,23 @@ async function pruneHeld(options: PruneOptions & { readonly out: string }): Prom
     const { network, images } = scored;
     const removed = await chooseRemoval(scored, options, watch);
     const { rate, keep } = removed;
+    const share = (options.layerRates ?? []).length > 0 ? measureShare(keep) : rate;
     using settled = await settleStatistics(keep, scored, options, watch.signal);
-    const whole = images && mask(network, keepAll);
+    const dense = mask(network, keepAll);
     const handedOver = await handOver({
-      ...{ progress: watch.progress, signal: watch.signal, keep, whole, folder: out },
+      ...{ progress: watch.progress, signal: watch.signal, keep, dense, folder: out },
       network: settled ? new Network(settled.model, network.graph) : network,
-      facts: describePruning(options, rate, watch.source),
+      facts: describePruning(options, share, watch.source),
+      usage: describeUsage(network.model, images?.data ?? null),
       extras: (hard) => writeForms(hard, options.format ?? ['tfjs'], { blocksOf: blockLayers }),
       samples: () => drawInputs(network, verifySamples, seed),
       classify: images && classifyBy(network.model, images, options, watch),
     }).finally(() => {
-      if (whole) disposeWeights(whole);
+      disposeWeights(dense);
     });
-    return { ...handedOver, ...removed, isSettled: settled !== null };
+    const accuracy = handedOver.dense?.accuracy ?? null;
+    const chance = accuracy === null ? null : findChanceLevel(accuracy, images!.data.test);
+    return { ...handedOver, ...removed, share, isSettled: settled !== null, chance };
   });
 }
 
@@ -204,11 +222,13 @@ async function loadImagesFor(
     requireNoImages(options, observes !== 'nothing');
     return null;
   }
-  const data = await loadImages({ ...others, data: chosen });
+  const given = await loadImages({ ...others, data: chosen });
+  const note = progress.note.bind(progress);
   const needsClasses = options.maxDrop != null || observes === 'gradients';
   if (needsClasses || isClassifier(loaded.model)) {
-    requireFit(loaded, data.train, data.classes.length, { loss: options.loss });
-  } else requireImageInput(loaded, data.train);
+    requireFit(loaded, given.train, given.classes.length, { loss: options.loss });
+  } else requireImageInput(loaded, given.train);
+  const data = feedImages(loaded.model, given, { ...options, note });
   progress.note(
     `images of ${data.name}: ${data.train.count} training, ${data.validation.count} validation`,
   );

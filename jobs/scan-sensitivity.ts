@@ -7,15 +7,18 @@ import type { JsonObject } from '../files';
 import { modelPlace } from '../formats';
 import { disposeWeights, prunable, requireFiniteWeights, weightsHash, zeroMasked } from '../layers';
 import { evaluate } from '../measure/accuracy';
+import { requireAboveChance } from '../measure/chance';
 import { scanGroups } from '../measure/search/sensitivity';
 import { SensitivityLog } from '../measure/search/sensitivity-log';
 import { proposeByRate } from '../methods';
 import { createProgress } from '../report/progress';
 import type { Progress } from '../report/progress';
-import type { Sensitivity } from '../report/sensitivity';
+import type { Quality, Sensitivity } from '../report/sensitivity';
 import { chooseMethod, describeOptions, noteFrozen } from './choose-method';
 import { scoreNetwork, traceUnderSchema } from './choose-removal';
 import type { RemovalOptions } from './choose-removal';
+import { describeFed, feedImages } from './feed-images';
+import type { FeedOptions } from './feed-images';
 import { loadImages, requireValidation } from './load-images';
 import type { ImageOptions } from './load-images';
 import { loadModel, requireFit } from './load-model';
@@ -25,6 +28,7 @@ export interface ScanOptions
   extends
     Omit<RemovalOptions, 'rate' | 'maxDrop' | 'bnBatches' | 'format'>,
     Omit<ImageOptions, keyof ImageCounts>,
+    Pick<FeedOptions, 'inputScale'>,
     Asked<ImageCounts> {
   /** A model, which is borrowed and stays as it is, or the path of a model.json. */
   readonly model: tf.LayersModel | string;
@@ -44,27 +48,36 @@ const USUAL_RATES = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9];
 /**
  * Measures the accuracy of a trained network on its validation images with one group pruned at a time, at each rate.
  *
- * @throws {OptionError} when an option does not fit the network or the images.
+ * @throws {OptionError} when an option does not fit the network or the images, or the network does no better on them
+ *   than chance.
  * @throws {OtherScanError} when the folder holds a scan of something else.
  * @throws {StoppedError} once the signal has been aborted; what was measured is in the folder.
  */
 export async function scanSensitivity(options: ScanOptions): Promise<Sensitivity> {
   const { out, schemaFile = null, rates = USUAL_RATES, signal } = options;
   const { progress = createProgress({ quiet: true }) } = options;
-  const data = await loadImages(options);
-  requireValidation(data, 'on which the network is measured');
-  const { model, fileHash } = await loadMaskable(options, data, progress);
+  const given = await loadImages(options);
+  requireValidation(given, 'on which the network is measured');
+  const { model, fileHash } = await loadMaskable(options, given, progress);
   try {
+    const data = feedImages(model, given, { ...options, note: progress.note.bind(progress) });
+    const scale = describeFed(data, given);
+    const measure = createMeasure(options, data);
+    const whole = await measure(model);
+    requireAboveChance('model', whole.accuracy, data.validation); // before there is a file
     const identity: JsonObject = {
       network: hash([fileHash, weightsHash(model)]),
-      options: options.identity ?? describeOptions(options, ['model', 'rates', 'out']),
+      options:
+        options.identity ?? describeOptions(options, ['model', 'rates', 'out', 'inputScale']),
       schema: schemaFile === null ? null : hash([await readInput(schemaFile)]),
       data: { images: data.validation.count, sha256: data.fingerprint },
+      ...(scale ? { inputScale: { ...scale } } : {}), // scans of the first version know none
     };
     const log = await SensitivityLog.open(out, identity);
     try {
       if (log.size > 0) progress.note(`going on after ${log.size} measurements in ${out}`);
-      return await scan(model, data, log, { ...options, rates, progress, signal });
+      const measured = { data, whole, measure };
+      return await scan(model, log, measured, { ...options, rates, progress, signal });
     } finally {
       await log.close();
     }
@@ -73,13 +86,30 @@ export async function scanSensitivity(options: ScanOptions): Promise<Sensitivity
   }
 }
 
+/** The images, and what is measured on them. */
+interface Measurement {
+  readonly data: DataSet;
+  readonly whole: Quality;
+  readonly measure: (model: tf.LayersModel) => Promise<Quality>;
+}
+
+/** Measures a network on the validation images. */
+function createMeasure(options: ScanOptions, data: DataSet): Measurement['measure'] {
+  const { loss: head, signal } = options;
+  const batchSize = requireBatchSize(options, data);
+  return async (model) => {
+    const found = await evaluate(model, data.validation, data, batchSize, { loss: head, signal });
+    return { loss: found.loss, accuracy: found.top1 };
+  };
+}
+
 async function scan(
   model: tf.LayersModel,
-  data: DataSet,
   log: SensitivityLog,
+  { data, whole, measure }: Measurement,
   options: ScanOptions & { readonly rates: readonly number[]; readonly progress: Progress },
 ): Promise<Sensitivity> {
-  const { rates, progress, signal, loss } = options;
+  const { rates, progress, signal } = options;
   const network = await traceUnderSchema(model, options);
   noteFrozen(network, progress.note.bind(progress));
   // Each group loses the rate, whatever else a policy could say.
@@ -96,13 +126,9 @@ async function scan(
     signal,
   );
   return scanGroups({
-    ...{ network, rates, log, progress },
+    ...{ network, rates, log, progress, whole, measure },
     keepAt: proposeByRate(network.graph, scores, policy),
     images: data.validation.count,
-    measure: async (masked) => {
-      const found = await evaluate(masked, data.validation, data, batchSize, { loss, signal });
-      return { loss: found.loss, accuracy: found.top1 };
-    },
   });
 }
 

@@ -4,19 +4,24 @@ import type { JsonObject } from '../files';
 import { RunDirectory } from '../files/run/run-directory';
 import type { EnvironmentFacts } from '../files/run/environment-facts';
 import { writeForms } from '../formats';
-import { removedUnits } from '../graph';
+import { keepAll } from '../graph';
 import type { KeepSet, Network } from '../graph';
+import { disposeWeights } from '../layers';
 import { reestimate, sampleBatches } from '../measure/batch-statistics';
 import { TargetedRate } from '../measure/search/target';
 import type { FinalRate } from '../measure/search/target';
 import { blockLayers } from '../models';
 import { createProgress } from '../report/progress';
 import type { Progress } from '../report/progress';
+import { mask } from '../surgery';
 import { DivergedError, Trainer } from '../trainer';
 import type { Best, TrainingObserver } from '../trainer';
 import { describeLayerRate, describeOptions, nameMethod, USUAL_RATE } from './choose-method';
+import { describeResult, measureShare } from './describe-result';
+import { describeUsage } from './describe-usage';
 import { createClassifier, handOver, sampleImages } from './hand-over';
 import type { HandedOver } from './hand-over';
+import { loadModel } from './load-model';
 import { pickGiven } from './pick-given';
 import { prepareTraining } from './prepare-training';
 import type { PreparedTraining, TrainingOptions } from './prepare-training';
@@ -50,6 +55,9 @@ export interface TrainedAndPruned extends HandedOver {
   readonly best: Best;
   /** What stayed of the network. */
   readonly keep: KeepSet;
+  /** That this call took; a run that was stopped took those of the calls before as well. */
+  readonly seconds: number;
+  readonly peakMemoryBytes: number;
 }
 
 /** Where runs go that are given no folder. */
@@ -84,8 +92,9 @@ export async function trainAndPrune(options: TrainAndPruneOptions): Promise<Trai
 /** Options that a resumed run may change; a model that is given is known by its hash. */
 function listUnshaping({ model }: TrainingOptions): string[] {
   const ofCheckpoints = ['checkpointEvery', 'keepCheckpoints', 'onNan'];
-  const ofOutput = ['format', 'verifySamples', 'note', ...ofCheckpoints];
-  return typeof model === 'object' ? [...ofOutput, 'model'] : ofOutput;
+  const resolved = ['inputScale']; // how images are fed in fact counts
+  const all = ['format', 'verifySamples', 'note', ...ofCheckpoints, ...resolved];
+  return typeof model === 'object' ? [...all, 'model'] : all;
 }
 
 /** What a run folder says of itself. */
@@ -108,6 +117,7 @@ export async function runTraining(
   { config, identity, environment }: RunRecord,
   options: RunOptions & { readonly resume: boolean },
 ): Promise<TrainedAndPruned> {
+  const started = performance.now();
   const { model, teacher, note } = prepared.options;
   await requireNotRead(run.export, [model, teacher]);
   await run.keepIdentity(identity); // before a status is written: another run must not fail this one
@@ -117,7 +127,11 @@ export async function runTraining(
     if (changed.length > 0)
       note?.(`the run goes on, but may end in other bits: ${changed.join('; ')}`);
     await run.setStatus('running');
-    const result = await trainIn(run, prepared, identity, options);
+    const trained = await trainIn(run, prepared, identity, options);
+    const seconds = Number(((performance.now() - started) / 1000).toFixed(3));
+    const peakMemoryBytes = process.resourceUsage().maxRSS * 1024;
+    const result = { ...trained, seconds, peakMemoryBytes };
+    await run.writeResult(describeResult(result, prepared));
     await run.setStatus('done');
     return result;
   } catch (error) {
@@ -138,20 +152,41 @@ async function trainIn(
   prepared: PreparedTraining,
   identity: JsonObject,
   options: RunOptions & { readonly resume: boolean },
-): Promise<TrainedAndPruned> {
+): Promise<Omit<TrainedAndPruned, 'seconds' | 'peakMemoryBytes'>> {
   const { progress = createProgress({ quiet: true }), signal } = options;
   const trainer = createTrainer(run, prepared, identity, options);
   try {
     if (options.resume) await trainer.tryResume();
     await trainer.train();
+    using dense = await findDense(trainer, prepared);
     const best = await trainer.restoreBest();
     const { keep } = trainer;
     await measureStatistics(prepared, keep, signal);
-    const handedOver = await handOverBest(run, prepared, keep, { progress, signal });
+    const watch = { progress, signal };
+    const handedOver = await handOverBest(run, prepared, { keep, dense: dense.model }, watch);
     return { ...handedOver, run: run.path, export: run.export, best, keep };
   } finally {
     trainer.dispose();
   }
+}
+
+/** The network before anything was removed: that of `model`, else the best one then; null where there is none. */
+async function findDense(
+  trainer: Trainer,
+  { options, network, pruning }: PreparedTraining,
+): Promise<Disposable & { readonly model: tf.LayersModel | null }> {
+  const { model: given } = options;
+  if (given != null && pruning) return loadModel({ model: given });
+  if (pruning && !(await trainer.restoreDense()))
+    return { model: null, [Symbol.dispose]: () => undefined };
+  if (!pruning) await trainer.restoreBest(); // of which nothing is ever removed
+  const model = mask(network, keepAll);
+  return {
+    model,
+    [Symbol.dispose]: () => {
+      disposeWeights(model);
+    },
+  };
 }
 
 function createTrainer(
@@ -172,6 +207,7 @@ function createTrainer(
     method: pruning?.method ?? null,
     policy: pruning?.policy ?? null,
     augment: augment !== 'off',
+    keepDense: pruning !== null && options.model == null,
     terms: teacher ? [teacher.term] : [],
     pruneAt: choosePruningTimes(options, isPaper),
     schedule: chooseSchedule(options),
@@ -208,30 +244,25 @@ async function measureStatistics(
 function handOverBest(
   run: RunDirectory,
   { options, data, batchSize, network, source }: PreparedTraining,
-  keep: KeepSet,
+  { keep, dense }: { readonly keep: KeepSet; readonly dense: tf.LayersModel | null },
   { progress, signal }: { readonly progress: Progress; readonly signal: AbortSignal | undefined },
 ): Promise<HandedOver> {
   const { rate = USUAL_RATE, layerRates = [], pattern, seed = 1 } = options;
   const { format = ['tfjs'], verifySamples = 64, loss } = options;
-  const attained = chooseFinalRate(options, network) ? measureRemoved(keep) : rate;
+  const isShared = chooseFinalRate(options, network) !== undefined || layerRates.length > 0;
+  const attained = isShared ? measureShare(keep) : rate;
   return handOver({
-    ...{ network, keep, progress, signal, folder: run.export },
+    ...{ network, keep, dense, progress, signal, folder: run.export },
     facts: {
       ...{ method: nameMethod(options), rate: attained, seed, source },
       ...(pattern !== undefined && { pattern }),
       layerRates: layerRates.map(describeLayerRate),
     },
+    usage: describeUsage(network.model, data),
     extras: (hard) => writeForms(hard, format, { blocksOf: blockLayers }),
     samples: () => sampleImages(data.validation, data, verifySamples),
     classify: createClassifier(() => data.test, data, batchSize, progress, { loss, signal }),
   });
-}
-
-/** Fraction of the units that a keep set removes, to 1e-6. */
-function measureRemoved(keep: KeepSet): number {
-  const units = [...keep.groups.values(), ...keep.weights.values()];
-  const all = units.reduce((sum, { length }) => sum + length, 0);
-  return Number((removedUnits(keep) / Math.max(1, all)).toFixed(6));
 }
 
 function requireFolder(runDir: string | null): string {
@@ -241,7 +272,7 @@ function requireFolder(runDir: string | null): string {
 
 /** What a run that goes on must share with this one. */
 export function identifyRun(
-  { data, sha256, teacher }: PreparedTraining,
+  { data, sha256, scale, teacher }: PreparedTraining,
   config: JsonObject,
 ): JsonObject {
   return {
@@ -249,6 +280,8 @@ export function identifyRun(
     config,
     data: data.fingerprint,
     ...(sha256 !== null && { model: sha256 }),
+    ...(scale ? { inputScale: { ...scale } } : {}), // runs of the first version know none
     ...(teacher ? { teacher: teacher.sha256 } : {}),
+    ...(teacher?.scale ? { teacherScale: { ...teacher.scale } } : {}),
   };
 }

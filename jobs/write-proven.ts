@@ -1,5 +1,7 @@
 import type * as tf from '@tensorflow/tfjs';
-import type { CheckedWrite } from '../formats';
+import { describeWritten, usageLines } from '../formats';
+import type { CheckedWrite, Usage, WrittenFacts } from '../formats';
+import type { FileLayer } from '../files';
 import type { KeepSet, Network } from '../graph';
 import { droppedConstraints } from '../layers';
 import type { Progress } from '../report/progress';
@@ -14,7 +16,7 @@ export interface Pruned {
   readonly keep: KeepSet;
   /** What stays of it, as a stock model. */
   readonly hard: tf.LayersModel;
-  readonly facts: Omit<ManifestFacts, 'verification' | 'droppedConstraints'>;
+  readonly facts: Omit<ManifestFacts, 'verification' | 'droppedConstraints' | 'usage' | 'files'>;
   /** Inputs for the proof, borrowed one by one; asked for once for each form. */
   readonly samples: () => AsyncIterable<VerificationBatch> | Iterable<VerificationBatch>;
   readonly progress?: Progress | undefined;
@@ -49,7 +51,8 @@ export async function writeProven<T>(
     };
     const verification = await proveWritten(draft, proof, files);
     const dropped = droppedConstraints(model, hard);
-    const known = { ...facts, droppedConstraints: dropped, verification };
+    const written = await describeFiles(hard, draft, files);
+    const known = { ...facts, ...written, droppedConstraints: dropped, verification };
     const manifest = pruningManifest(graph, keep, known);
     await breathe(signal);
     proved = { verification, manifest };
@@ -57,4 +60,18 @@ export async function writeProven<T>(
   });
   if (!proved) throw new TypeError('the network must be written with the check');
   return { ...proved, written };
+}
+
+/** What pruning.json says of the files in a folder, and how a program uses the network. */
+export async function describeFiles(
+  model: tf.LayersModel,
+  folder: string,
+  layer: FileLayer,
+): Promise<{
+  usage: Usage & { readonly lines?: readonly string[] };
+  files: WrittenFacts['files'];
+}> {
+  const { usage, files } = await describeWritten(folder, layer);
+  const lines = usageLines(model, usage);
+  return { usage: { ...usage, ...(lines.length > 0 && { lines }) }, files };
 }

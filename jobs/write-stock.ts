@@ -3,7 +3,7 @@ import { isJsonObject } from '../files';
 import type { JsonObject, JsonValue } from '../files';
 import { whileHolding } from '../files/run/hold-folder';
 import { writeChecked, writeForms } from '../formats';
-import type { Extras, FormatId } from '../formats';
+import type { FormatId } from '../formats';
 import { chooseInputShapes } from '../graph';
 import { droppedConstraints, requireFiniteWeights } from '../layers';
 import type { DroppedConstraint } from '../layers';
@@ -15,6 +15,7 @@ import type { Verification } from '../surgery';
 import { proveWritten } from './prove-written';
 import { requirePlace } from './require-place';
 import type { PlaceOptions } from './require-place';
+import { describeFiles } from './write-proven';
 
 /** Where a network goes as it is, and in which forms. */
 export interface StockOptions {
@@ -66,13 +67,11 @@ async function writeHeld(
     const source = (pruning === null ? null : sourceIn(pruning)) ?? place.source;
     await requirePlace(folder, { ...place, source, model: plain });
     const dropped = droppedConstraints(model, plain);
-    const beside: Extras =
-      pruning === null ? {} : { 'pruning.json': withDropped(pruning, dropped) };
     const draw = (): Generator<tf.Tensor[]> => drawPositive(inputShapes, verifySamples);
     const samples = computes(plain, inputShapes, progress) ? draw : null;
     let verification: Verification | null = null;
     await writeChecked(plain, folder, {
-      extras: { ...writeForms(plain, format, { blocksOf: blockLayers }), ...beside },
+      extras: writeForms(plain, format, { blocksOf: blockLayers }),
       check: async (draft, files) => {
         const subject = 'the network and its file';
         const compare = (readBack: tf.LayersModel): Promise<Verification> | null =>
@@ -82,7 +81,9 @@ async function writeHeld(
           { written: plain, samples, compare, progress },
           files,
         );
-        return {};
+        if (pruning === null) return {};
+        const written = await describeFiles(plain, draft, files);
+        return { 'pruning.json': renewManifest(pruning, { ...written, dropped }) };
       },
     });
     return { model: plain, dropped, verification };
@@ -107,15 +108,22 @@ function parseObject(text: string): JsonObject | null {
   }
 }
 
-/** A pruning.json that also says which constraints are gone; the text itself where none are. */
-function withDropped(text: string, dropped: readonly DroppedConstraint[]): string {
-  if (dropped.length === 0) return text;
+/** A pruning.json that speaks of the files that it now lies beside, and of all constraints that are gone. */
+function renewManifest(
+  text: string,
+  {
+    usage,
+    files,
+    dropped,
+  }: { usage: object; files: object; dropped: readonly DroppedConstraint[] },
+): string {
   const manifest = parseObject(text);
   if (manifest === null) return text;
   const { droppedConstraints: earlier } = manifest;
   const known = Array.isArray(earlier) ? (earlier as readonly JsonValue[]) : [];
   const all = [...known, ...dropped];
-  return `${JSON.stringify({ ...manifest, droppedConstraints: all }, null, 2)}\n`;
+  const gone = all.length > 0 && { droppedConstraints: all };
+  return `${JSON.stringify({ ...manifest, ...gone, usage, files }, null, 2)}\n`;
 }
 
 /** Whether the network computes on inputs of ours; a network of words or of a size of its own may not. */

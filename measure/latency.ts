@@ -2,11 +2,11 @@ import * as tf from '@tensorflow/tfjs';
 import { chooseInputShapes } from '../graph';
 import { breathe } from '../stopping';
 
-/** Times of one forward pass. */
+/** Times of one forward pass in milliseconds. */
 export interface Latency {
-  readonly medianMs: number;
+  readonly median: number;
   /** Distance between the first and the third quartile. */
-  readonly spreadMs: number;
+  readonly spread: number;
   readonly runs: number;
 }
 
@@ -47,7 +47,7 @@ export async function measureLatency(
   return times.map((elapsed) => {
     const sorted = elapsed.sort((a, b) => a - b);
     const quantile = (share: number): number => sorted[Math.round(share * (sorted.length - 1))]!;
-    return { medianMs: quantile(0.5), spreadMs: quantile(0.75) - quantile(0.25), runs };
+    return { median: quantile(0.5), spread: quantile(0.75) - quantile(0.25), runs };
   });
 }
 

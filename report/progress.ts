@@ -1,5 +1,6 @@
 /** How far the work is: a bar on a terminal, a line every ten seconds elsewhere, or nothing. */
 import { MultiBar, type Params } from 'cli-progress';
+import { columnsOf, wrapText } from './wrap';
 
 /** Figures shown beside the progress, such as the loss, by their names. */
 export type ProgressValues = Readonly<Record<string, number | string>>;
@@ -130,11 +131,12 @@ class BarProgress implements Progress {
   }
 
   note(text: string): void {
+    const lines = `${wrapText(text, columnsOf(this.stream))}\n`;
     if (!this.bars) {
-      this.stream.write(`${text}\n`);
+      this.stream.write(lines);
       return;
     }
-    this.bars.log(`${text}\n`);
+    this.bars.log(lines);
     this.draw(this.bars);
   }
 
@@ -187,7 +189,7 @@ class LineProgress implements Progress {
   }
 
   note(text: string): void {
-    this.stream.write(`${text}\n`);
+    this.stream.write(`${wrapText(text, columnsOf(this.stream))}\n`);
   }
 
   stop(): void {
@@ -201,7 +203,7 @@ class LineProgress implements Progress {
   }
 
   private write(line: string): void {
-    this.stream.write(`${line}\n`);
+    this.note(line);
     this.writtenMs = performance.now();
   }
 }

@@ -86,15 +86,19 @@ export function sensitivityPlot({ whole, groups, images }: Sensitivity): Promise
   });
 }
 
-/** Accuracy in percent, a row for each group and a column for each rate. */
-export function sensitivityTable({ whole, groups }: Sensitivity): string {
+/**
+ * Accuracy in percent, a row for each group and a column for each rate.
+ *
+ * @param columns of the terminal that it has to fit.
+ */
+export function sensitivityTable({ whole, groups }: Sensitivity, columns = Infinity): string {
   const rates = groups[0]?.points.map(({ rate }) => rate) ?? [];
   const percent = (accuracy: number): string => (100 * accuracy).toFixed(2);
   const rows = groups.map(({ id, units, points }) => [
     ...[id, units, percent(whole.accuracy)],
     ...points.map(({ accuracy }) => percent(accuracy)),
   ]);
-  return formatTable(['group', 'units', '0', ...rates.map(String)], rows);
+  return formatTable(['group', 'units', '0', ...rates.map(String)], rows, { columns });
 }
 
 /**

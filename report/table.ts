@@ -1,19 +1,24 @@
 /** Tables for people, in plain ASCII and without colours, and numbers with their units. */
 import Table from 'cli-table3';
-
-/** Where the cells of a column stand. */
-export type Alignment = 'left' | 'right';
+import { fitTable } from './fit-table';
+import type { Alignment, Column, Fit } from './fit-table';
+import { wrapText } from './wrap';
 
 /**
  * A table with a ruled head.
  *
- * @param align one per column; by default the first is left and the others are right, as names and figures are.
+ * @param options.align one per column; by default the first is left and the others are right, as names and figures are.
+ * @param options.columns of the terminal that it has to fit; by default it may be of any width.
+ * @param options.giveUp heads of the columns that go first where it has not the room.
  * @throws {RangeError} when a row has not as many cells as the head.
  */
 export function formatTable(
   head: readonly string[],
   rows: readonly (readonly (string | number)[])[],
-  align: readonly Alignment[] = head.map((_, column) => (column === 0 ? 'left' : 'right')),
+  {
+    align = head.map((_, column) => (column === 0 ? 'left' : 'right')),
+    ...fit
+  }: Fit & { readonly align?: readonly Alignment[] } = {},
 ): string {
   for (const [at, row] of [align, ...rows].entries()) {
     if (row.length === head.length) continue;
@@ -22,14 +27,29 @@ export function formatTable(
       `a table of ${head.length} columns needs ${head.length} ${what}, got ${row.length}`,
     );
   }
+  const table = head.map((name, column): Column => {
+    const cells = rows.map((row) => printable(row[column]!));
+    return { head: printable(name), cells, align: align[column]! };
+  });
+  const { parts, givenUp } = fitTable(table, fit);
+  return [...parts.map(drawTable), ...noteOf(givenUp, fit.columns)].join('\n');
+}
+
+function drawTable(part: readonly Column[]): string {
   const table = new Table({
-    head: head.map(printable),
-    colAligns: [...align],
+    head: part.map(({ head }) => head),
+    colAligns: part.map(({ align }) => align),
     chars: ASCII_RULES,
     style: { head: [], border: [], compact: true },
   });
-  table.push(...rows.map((row) => row.map(printable)));
+  table.push(...part[0]!.cells.map((_, row) => part.map(({ cells }) => cells[row]!)));
   return table.toString();
+}
+
+function noteOf(givenUp: readonly string[], columns = Infinity): string[] {
+  if (givenUp.length === 0) return [];
+  const note = `not shown in ${columns} columns: ${givenUp.join(', ')} (--json has them)`;
+  return [wrapText(note, columns)];
 }
 
 const ASCII_RULES = {
@@ -87,7 +107,8 @@ export function formatMilliseconds(ms: number): string {
   return `${ms.toFixed(decimals)} ms`;
 }
 
-const UNKNOWN = 'n/a';
+/** What stands for a figure that there is not. */
+export const UNKNOWN = 'n/a';
 
 function withPrefix(value: number, unit: string, gap = ' '): string {
   if (!Number.isFinite(value)) return UNKNOWN;
@@ -98,102 +119,10 @@ function withPrefix(value: number, unit: string, gap = ' '): string {
   return `${digits} ${prefix}${prefix && unit ? gap : ''}${unit}`.trimEnd();
 }
 
-/** What is measured of a network; null where it was not. */
-export interface Measures {
-  /** Top-1 accuracy, in [0, 1]. */
-  readonly accuracy: number | null;
-  readonly loss: number | null;
-  /** Multiply-adds of one image; FLOPs are twice as many. */
-  readonly macs: number | null;
-  readonly params: number | null;
-  /** Size of the model's files. */
-  readonly bytes: number | null;
-  /** Time of one forward pass. */
-  readonly latencyMs: number | null;
-  /** Sizes of the weights alone, where single weights were removed. */
-  readonly weightFile?: WeightFile;
-}
-
-/** Bytes of a network's weights: as they are, gzipped, and as the format sparse writes them. */
-export interface WeightFile {
-  readonly bytes: number;
-  readonly gzipBytes: number;
-  readonly sparseBytes: number;
-}
-
-/**
- * The table of a network before and after pruning, with what changed; where single weights were removed,
- * also that of the files that gain by it.
- */
-export function comparisonTable(before: Measures, after: Measures): string {
-  const rows = measureRows.map(({ label, read, show, change }) => {
-    const [old, now] = [read(before), read(after)];
-    const cell = (value: number | null): string => (value === null ? UNKNOWN : show(value));
-    const changed = old === null || now === null ? UNKNOWN : change(old, now);
-    return [label, cell(old), cell(now), changed];
-  });
-  const table = formatTable(['', 'before', 'after', 'change'], rows);
-  return after.weightFile ? `${table}\n${weightFileTable(after.weightFile)}` : table;
-}
-
-function weightFileTable({ bytes, gzipBytes, sparseBytes }: WeightFile): string {
-  const rows = [
-    ['as stock models have them', bytes],
-    ['gzipped', gzipBytes],
-    ['format sparse', sparseBytes],
-  ] as const;
-  const table = formatTable(
-    ['weights after', 'size', 'share'],
-    rows.map(([label, size]) => [label, formatBytes(size), formatPercent(size / bytes)]),
-  );
-  return `${table}\nfrom single weights a browser gains bytes, not time: it computes with the zeros too`;
-}
-
-interface MeasureRow {
-  readonly label: string;
-  readonly read: (measures: Measures) => number | null;
-  readonly show: (value: number) => string;
-  readonly change: (before: number, after: number) => string;
-}
-
-const measureRows: readonly MeasureRow[] = [
-  {
-    label: 'accuracy (top-1)',
-    read: ({ accuracy }) => accuracy,
-    show: formatPercent,
-    change: (before, after) => `${writeSigned((after - before) * 100, 2)} points`,
-  },
-  {
-    label: 'loss',
-    read: ({ loss }) => loss,
-    show: (loss) => loss.toFixed(4),
-    change: (before, after) => writeSigned(after - before, 4),
-  },
-  { label: 'MACs', read: ({ macs }) => macs, show: formatMacs, change: relative },
-  {
-    label: 'FLOPs (2 x MACs)',
-    read: ({ macs }) => (macs === null ? null : 2 * macs),
-    show: formatFlops,
-    change: relative,
-  },
-  { label: 'parameters', read: ({ params }) => params, show: formatCount, change: relative },
-  { label: 'size', read: ({ bytes }) => bytes, show: formatBytes, change: relative },
-  {
-    label: 'latency',
-    read: ({ latencyMs }) => latencyMs,
-    show: formatMilliseconds,
-    change: relative,
-  },
-];
-
-function relative(before: number, after: number): string {
-  return before === 0 ? UNKNOWN : `${writeSigned((after / before - 1) * 100, 1)} %`;
-}
-
-/** A difference with its sign; what rounds to nothing has none. */
-function writeSigned(difference: number, decimals: number): string {
+/** A difference of rounding for people, to two digits: `2.0e-6`, `0.013`, `0`. */
+export function formatDifference(difference: number): string {
   if (!Number.isFinite(difference)) return UNKNOWN;
-  const size = Math.abs(difference).toFixed(decimals);
-  const sign = difference > 0 ? '+' : '-';
-  return Number(size) === 0 ? size : sign + size;
+  if (difference === 0) return '0';
+  const isSmall = Math.abs(difference) < 1e-3;
+  return isSmall ? difference.toExponential(1) : String(Number(difference.toPrecision(3)));
 }

@@ -16,6 +16,10 @@ export interface ManifestFacts {
   readonly source: string;
   /** Constraints that the small network has no more, since they would act when its file is opened. Default none. */
   readonly droppedConstraints?: readonly DroppedConstraint[];
+  /** How the small network is fed, and what its answers mean. Default nothing is said. */
+  readonly usage?: object;
+  /** Size and SHA-256 of each of its files, by name. Default none. */
+  readonly files?: object;
   readonly verification: Verification;
 }
 
@@ -28,7 +32,7 @@ export interface ManifestFacts {
  */
 export function pruningManifest(graph: ChannelGraph, keep: KeepSet, facts: ManifestFacts): object {
   const { method, rate, layerRates = [], pattern = 'none', seed, source, verification } = facts;
-  const { droppedConstraints = [] } = facts;
+  const { droppedConstraints = [], usage, files } = facts;
   const keptOf = (id: string, channels: number): number[] => {
     const kept = keep.groups.get(id);
     return Array.from({ length: channels }, (_, index) => index).filter((at) => kept?.[at] ?? 1);
@@ -68,6 +72,8 @@ export function pruningManifest(graph: ChannelGraph, keep: KeepSet, facts: Manif
     macs: { before: countMacs(graph), after: countMacs(graph, keep) },
     params: { before: countParams(graph), after: countParams(graph, keep) },
     ...(droppedConstraints.length > 0 && { droppedConstraints }),
+    ...(usage && { usage }),
+    ...(files && { files }),
     verification,
   };
 }

@@ -12,7 +12,7 @@ import { findLastDone, runStart } from './position';
 import type { Position } from './position';
 import type { Pruning } from './pruning/pruning';
 import type { Timetable } from './pruning/timetable';
-import { LossMean } from './step/loss-mean';
+import { LossMean } from '../measure/loss-mean';
 import type { TrainingStep } from './step/step';
 import { DivergedError } from './trainer-errors';
 import { captureTensors, restoreTensors, tensorsFault } from './training-state';
@@ -44,6 +44,8 @@ export class RunState {
   readonly losses = new LossMean();
   /** Of the epochs so far; null before the first that counts. */
   best: Best | null = null;
+  /** Of the epochs before anything was removed; null where none was kept. */
+  dense: Best | null = null;
   /** How often the learning rate was divided by 10, because the network diverged. */
   lowered = 0;
   /** Of the rows that are written; null where a checkpoint does not tell. */
@@ -64,10 +66,10 @@ export class RunState {
     return this.position.epoch * this.parts.stepsPerEpoch;
   }
 
-  /** Whether an epoch that ends so is better than all before; of equals the earlier stays the best. */
-  isBest({ top1, loss }: Evaluation): boolean {
-    if (!this.best) return true;
-    const { evaluation } = this.best;
+  /** Whether an epoch that ends so is better than the best before; of equals the earlier stays the best. */
+  isBetter({ top1, loss }: Evaluation, best: Best | null): boolean {
+    if (!best) return true;
+    const { evaluation } = best;
     return top1 > evaluation.top1 || (top1 === evaluation.top1 && loss < evaluation.loss);
   }
 
@@ -151,6 +153,7 @@ export class RunState {
         optimizerSteps: optimizer.steps,
         ...(pruning?.state() ?? { keep: keepToJson(keepAll), held: keepToJson(keepAll) }),
         best: this.best && { ...this.best, evaluation: { ...this.best.evaluation } },
+        ...(this.dense && { dense: { ...this.dense, evaluation: { ...this.dense.evaluation } } }),
         ...(this.lowered > 0 && { lowered: this.lowered }),
         ...(this.metrics && { metrics: this.metrics }),
       },
@@ -193,6 +196,7 @@ export class RunState {
     const { step, epochs: epoch } = saved;
     this.position = { step, epoch, batch: step - epoch * stepsPerEpoch };
     this.best = saved.best;
+    this.dense = saved.dense ?? null;
     this.lowered = saved.lowered ?? 0;
     this.metrics = saved.metrics ?? null;
     pruning?.restore(saved);

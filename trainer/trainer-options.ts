@@ -59,6 +59,8 @@ export interface TrainerOptions {
    * and divides the learning rate by 10, up to three times. Default stop.
    */
   readonly onNan?: OnNan;
+  /** Whether the best network of which nothing has been removed yet is kept, in dense/. Default false. */
+  readonly keepDense?: boolean;
   /** What a resumed run must share with this one: configuration, data set, format. */
   readonly identity: JsonObject;
   /** How a step is taken. Default operation by operation. */

@@ -13,6 +13,7 @@ import { observationBatches, withEvidence } from '../measure/observe/evidence';
 import { breathe } from '../stopping';
 import type { EpochEnd, Happening, TrainingObserver } from './events';
 import { rewindMetrics } from './metrics';
+import { KeptNetworks } from './kept-networks';
 import { openRunLog } from './log';
 import { createPruning, createStep } from './parts';
 import { passEpoch, passStep } from './position';
@@ -44,6 +45,7 @@ export class Trainer {
   private readonly state: RunState;
   private readonly validation: Validation;
   private readonly checkpoints: RunCheckpoints;
+  private readonly kept: KeptNetworks;
   private readonly log: ReturnType<typeof openRunLog>;
   private readonly observers: readonly TrainingObserver[];
 
@@ -58,6 +60,9 @@ export class Trainer {
     const tell = this.tell.bind(this);
     this.validation = new Validation(options, this.state, pruning, tell);
     this.checkpoints = new RunCheckpoints(options.run, options.keepCheckpoints ?? 2, this.warn);
+    const { state, checkpoints, takeUp } = this;
+    const { keepDense = false } = options;
+    this.kept = new KeptNetworks({ state, checkpoints, pruning, keepDense, takeUp, tell });
     this.log = openRunLog(options.run.path);
     this.observers = [this.log.observe, ...(options.observers ?? [])];
   }
@@ -125,12 +130,14 @@ export class Trainer {
     return true;
   }
 
+  /** Puts the best network before anything was removed in place, null where there is none; `restoreBest` comes after it. */
+  restoreDense(): Promise<Best | null> {
+    return this.kept.restoreDense();
+  }
+
   /** Puts the best epoch's network and keep set in place; what train() went on to is lost. */
-  async restoreBest(): Promise<Best> {
-    const best = this.state.requireBest();
-    await this.checkpoints.loadBest(best.step, this.takeUp);
-    this.state.best = best;
-    return best;
+  restoreBest(): Promise<Best> {
+    return this.kept.restoreBest();
   }
 
   /** Closes the log and frees what the Trainer made itself. */
@@ -231,7 +238,7 @@ export class Trainer {
     const learningRate = this.state.learningRate(step - 1);
     await this.append(metrics, epochRow({ step, epoch }, { trainLoss, learningRate }, end));
     this.tell({ kind: 'epoch', epoch, trainLoss, ...end });
-    await this.keepIfBest(epoch, end);
+    await this.kept.keepIfBest(epoch, end);
     await this.save();
   }
 
@@ -240,6 +247,7 @@ export class Trainer {
     const { pruning } = this;
     const whole = await this.validation.measureWhole();
     this.state.requireFiniteLoss(whole); // before the method sees the weights
+    await this.kept.keepIfDense(whole);
     if (pruning?.timetable.by !== 'epoch' || !pruning.timetable.isDue(this.state.position.epoch)) {
       return { pruning: null, whole, masked: await this.validation.measureMasked(whole) };
     }
@@ -308,17 +316,6 @@ export class Trainer {
     const isEnd = batch === this.stepsPerEpoch; // saved after its validation
     if (!checkpointEvery || isEnd || step % checkpointEvery !== 0) return;
     await this.save();
-  }
-
-  /** Only what has lost all that it is to lose is handed over: before, less is removed. */
-  private async keepIfBest(epoch: number, { whole, masked }: EpochEnd): Promise<void> {
-    const { pruning, state } = this;
-    if (pruning && !pruning.hasReachedRate(state.findLastDone(pruning.timetable))) return;
-    const evaluation = pruning ? masked : whole;
-    if (!evaluation || !state.isBest(evaluation)) return;
-    state.best = { epoch, step: state.position.step, evaluation };
-    const saved = await state.save((step, captured) => this.checkpoints.saveBest(step, captured));
-    this.tell({ kind: 'saved', path: saved, isBest: true });
   }
 
   private async save(): Promise<void> {

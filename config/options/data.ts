@@ -1,7 +1,7 @@
 /** The options of the images. */
 import { USUAL_FRACTION } from '../../data/recipe';
 import { ids } from '../ids';
-import { choice, flag, list, optional, real, text, whole } from '../formats';
+import { choice, flag, inputScale, list, optional, real, text, whole } from '../formats';
 import { option, recipe, whereData } from '../option';
 import type { Rule } from '../rule';
 
@@ -38,6 +38,17 @@ export const dataOptions = {
     default: [],
     defaultDoc: 'all classes',
     commands: [...whereData, 'sensitivity'],
+  }),
+  inputScale: option({
+    doc:
+      "what the network takes of a pixel: (pixel / 255 - mean) / deviation, by the data set's own (standard) or yours, " +
+      'one number or one per channel; pixel / 255 (unit), pixel / 127.5 - 1 (tf) or the pixel (raw); auto: what an ' +
+      'export of ours says of itself, raw where the network begins with Rescaling or Normalization, else standard',
+    group: 'Data',
+    format: inputScale,
+    default: 'auto',
+    commands: [...whereData, 'sensitivity'],
+    mayChange: true, // what it comes to decides, not how it is said
   }),
   validationFraction: option({
     doc: 'fraction of the training images held out to choose the best network',

@@ -16,7 +16,7 @@ export const runOptions = {
     isOfTheCall: true,
   }),
   resume: option({
-    doc: 'go on with an interrupted run: that of --run-dir, else the newest unfinished one',
+    doc: 'go on with an interrupted run: --resume DIR or that of --run-dir, else the newest unfinished one',
     group: 'Run',
     format: flag,
     default: false,

@@ -17,6 +17,7 @@ type Accept = (loaded: LoadedCheckpoint) => void;
 export class RunCheckpoints {
   private readonly last: string;
   private readonly best: string;
+  private readonly dense: string;
 
   /** @param keep how many of the last are kept. @param warn hears what was damaged and what stood in for it. */
   constructor(
@@ -26,6 +27,7 @@ export class RunCheckpoints {
   ) {
     this.last = run.checkpoints;
     this.best = path.join(run.path, 'best');
+    this.dense = path.join(run.path, 'dense');
   }
 
   /** Saves a state; those of the steps in `protect` stay. Throws as `saveCheckpoint`. */
@@ -37,6 +39,23 @@ export class RunCheckpoints {
   saveBest(step: number, state: TrainingState): Promise<string> {
     // Two: the checkpoint that a killed run resumes from may still name the one before.
     return saveCheckpoint(this.best, step, state, { keep: 2 });
+  }
+
+  /** Saves the state of the best epoch so far of which nothing has been removed. Throws as `saveCheckpoint`. */
+  saveDense(step: number, state: TrainingState): Promise<string> {
+    return saveCheckpoint(this.dense, step, state, { keep: 2 });
+  }
+
+  /** That of this step; null where it is damaged, which only a table would have shown. */
+  async loadDense(step: number, accept: Accept): Promise<LoadedCheckpoint | null> {
+    const folder = path.join(this.dense, folderName(step));
+    try {
+      return await loadCheckpoint(folder, { accept });
+    } catch (error) {
+      if (!(error instanceof CheckpointDamagedError)) throw error;
+      this.warn(`the network before pruning is not shown: ${folder}: ${error.reason}`);
+      return null;
+    }
   }
 
   /** The newest that is whole, wherever it lies; it is among the last then. Throws as `loadNewestCheckpoint`. */

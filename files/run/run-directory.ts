@@ -125,6 +125,11 @@ export class RunDirectory implements Disposable {
     await this.writeJson(configName, config);
   }
 
+  /** Writes result.json: what the run came to. */
+  async writeResult(result: JsonObject): Promise<void> {
+    await this.writeJson('result.json', result);
+  }
+
   /** Reads config.json back. */
   async readConfig(): Promise<JsonObject> {
     const file = path.join(this.path, configName);

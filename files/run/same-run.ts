@@ -35,8 +35,10 @@ function differences(ours: JsonObject, theirs: JsonObject): string[] {
     const isUnsaid = was === undefined && addedLater.includes(key);
     if (isUnsaid || isEqual(is, was)) return [];
     if (key === 'config' && isJsonObject(is) && isJsonObject(was)) return optionsBetween(is, was);
-    const said = Object.hasOwn(ofContent, key) && is !== undefined && was !== undefined;
-    return [said ? ofContent[key]! : `${key} was ${tell(was)}, is ${tell(is)}`];
+    const content = Object.hasOwn(ofContent, key) ? ofContent[key]! : null;
+    if (content === null) return [`${key} was ${tell(was)}, is ${tell(is)}`];
+    if (is !== undefined && was !== undefined) return [content];
+    return [`the option ${key} was ${was ? 'given' : tell(was)}, is ${is ? 'given' : tell(is)}`];
   });
 }
 

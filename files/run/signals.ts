@@ -1,7 +1,7 @@
 import { StoppedError } from '../../errors';
 
-/** The signals that ask a run to stop in an orderly way. */
-const STOP_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGUSR1'] as const satisfies readonly NodeJS.Signals[];
+/** The signals that ask a run to stop in an orderly way; SIGHUP comes when its terminal or its connection is gone. */
+const STOP_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGUSR1'] as const;
 
 /**
  * Lets the signals that ask to stop pass until the process is gone: the engine takes a moment to end, and a
@@ -31,7 +31,7 @@ export interface StopListener extends Disposable {
 /**
  * Catches the signals that ask the process to stop, until it is disposed: `using stop = listenForStop()`.
  *
- * The first SIGINT, SIGTERM or SIGUSR1 aborts `signal`, and the work saves where it is safe: in a handler state is
+ * The first SIGINT, SIGTERM, SIGHUP or SIGUSR1 aborts `signal`, and the work saves where it is safe: in a handler state is
  * half updated. A second one exits at once with code 75 and leaves the last checkpoint as it is. Signals arrive only
  * when the work lets the event loop turn once in a while (`breathe`).
  */

@@ -68,6 +68,12 @@ function shapeAt(step: number, epochs: number, stepsPerEpoch: number) {
     step: whole({ from: 1, to: Math.max(1, epochs * stepsPerEpoch) }),
     evaluation,
   });
+  // Chosen before its epoch ends with an event, so that the epoch is not finished yet.
+  const dense = fields({
+    epoch: whole({ to: epochs }),
+    step: whole({ from: 1, to: step }),
+    evaluation,
+  });
   return fields({
     identity: object,
     step: whole({ from: step, to: step }),
@@ -78,6 +84,8 @@ function shapeAt(step: number, epochs: number, stepsPerEpoch: number) {
     /** Not in the checkpoints of versions without gradual regrowth: there it follows from the regrowth. */
     held: optional(keepJson),
     best: nullOr(best),
+    /** The best epoch before anything was removed; missing where there is none. */
+    dense: optional(dense),
     /** How often the learning rate was divided; missing where it never was. */
     lowered: optional(whole({ from: 1, to: MOST_LOWERINGS })),
     /** Of the rows so far; not in the checkpoints of earlier versions. */

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
 import * as tf from '@tensorflow/tfjs';
@@ -17,6 +18,8 @@ import { holdFolder } from '../../files/run/hold-folder';
 import { filesBeside, formatCatalogue } from '../catalogue';
 import { ModelFileError } from '../model-file-error';
 import { takePlace, weightFile } from './take-place';
+import { metadataOf, usageOf, usageOfWeights, withUsage } from '../usage';
+import { WRITER } from './model-json';
 
 /** Bytes of one weight file: browsers cache files of this size. */
 const SHARD_BYTES = 4 * 1024 * 1024;
@@ -42,6 +45,8 @@ export class FolderInUseError extends SecateurError {
  * renamed. An earlier export in its place is replaced: whoever reads or is stopped in between finds
  * the earlier network or the new one, whole (`takePlace`); the next call removes what was left
  * beside it. The model is borrowed; neither it nor the number of tensors changes.
+ *
+ * model.json says the SHA-256 of the weights in its metadata, by which a reader knows them again.
  *
  * @param extras further files by name, such as pruning.json.
  * @param files the disk; a test may give one that fails.
@@ -108,9 +113,12 @@ export async function writeChecked(
 }
 
 /** Bytes that the model's own files take. */
-export function modelBytes(model: tf.LayersModel): Promise<number> {
+export async function modelBytes(model: tf.LayersModel): Promise<number> {
   const weights = weightsOf(model, model.name);
-  return Promise.resolve(sizeOf(weights) + Buffer.byteLength(modelJson(model, weights)));
+  const sha256 = createHash('sha256');
+  for await (const shard of shardsOf(weights)) sha256.update(shard);
+  const json = modelJson(model, weights, sha256.digest('hex'));
+  return sizeOf(weights) + Buffer.byteLength(json);
 }
 
 /**
@@ -192,13 +200,13 @@ function shardNames(bytes: number): string[] {
   return Array.from({ length: count }, (_, index) => `group1-shard${index + 1}of${count}.bin`);
 }
 
-function modelJson(model: tf.LayersModel, weights: readonly NamedWeight[]): string {
-  const userDefinedMetadata = model.getUserDefinedMetadata() as object | undefined;
+/** @param sha256 of the bytes of the weights. */
+function modelJson(model: tf.LayersModel, weights: readonly NamedWeight[], sha256: string): string {
   return JSON.stringify({
     format: 'layers-model',
     generatedBy: `TensorFlow.js tfjs-layers v${tf.version_layers}`,
-    convertedBy: null,
-    ...(userDefinedMetadata && { userDefinedMetadata }),
+    convertedBy: WRITER,
+    userDefinedMetadata: withUsage(metadataOf(model), usageOfWeights(usageOf(model), sha256)),
     modelTopology: model.toJSON(null, false) as object,
     weightsManifest: [
       {
@@ -217,11 +225,13 @@ async function writeFiles(
   files: FileLayer,
 ): Promise<void> {
   const names = shardNames(sizeOf(weights));
+  const sha256 = createHash('sha256');
   for await (const shard of shardsOf(weights)) {
+    sha256.update(shard);
     await writeNewFile(path.join(folder, names.shift()!), shard, files);
   }
-  const others: Extras = { ...extras, [formatCatalogue.tfjs.file]: modelJson(model, weights) };
-  await writeExtras(others, folder, files);
+  const json = modelJson(model, weights, sha256.digest('hex'));
+  await writeExtras({ ...extras, [formatCatalogue.tfjs.file]: json }, folder, files);
 }
 
 async function writeExtras(extras: Extras, folder: string, files: FileLayer): Promise<void> {

@@ -9,6 +9,9 @@ export const MODEL_JSON_LIMIT = 64 * 1024 * 1024;
 const DEPTH_LIMIT = 64;
 const VALUE_LIMIT = 2_000_000;
 
+/** What this project writes as `convertedBy`; a program that loads the network and saves it again leaves it out. */
+export const WRITER = 'Secateur';
+
 /** Weight files that follow one another, and the weights they hold in this order. */
 export interface WeightGroup {
   /** Plain file names. */
@@ -23,6 +26,8 @@ export interface ModelJson {
   readonly groups: readonly WeightGroup[];
   /** What its maker noted in it; null where there is none. */
   readonly metadata: JsonObject | null;
+  /** Whether this project wrote it, and nobody after that. */
+  readonly isOwn: boolean;
 }
 
 /**
@@ -36,7 +41,7 @@ export function parseModelJson(file: string, bytes: Uint8Array): ModelJson {
   refuseGiants(file, bytes);
   const json = jsonOf(file, bytes);
   refuseTraps(file, json, '$');
-  const { modelTopology, weightsManifest, userDefinedMetadata } = partsOf(file, json);
+  const { modelTopology, weightsManifest, userDefinedMetadata, convertedBy } = partsOf(file, json);
   const groups = weightsManifest.map((group) => groupOf(file, group));
   refuseRepeats(
     file,
@@ -49,7 +54,7 @@ export function parseModelJson(file: string, bytes: Uint8Array): ModelJson {
     groups.flatMap(({ paths }) => paths),
   );
   const metadata = isJsonObject(userDefinedMetadata) ? userDefinedMetadata : null;
-  return { topology: modelTopology, groups, metadata };
+  return { topology: modelTopology, groups, metadata, isOwn: convertedBy === WRITER };
 }
 
 /** The topology and the rest of a LayersModel; other files of JSON are told what they are. */

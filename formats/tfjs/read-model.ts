@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
 import * as tf from '@tensorflow/tfjs';
@@ -7,6 +8,8 @@ import { forEachLayer } from '../../layers';
 import { buildModel, disposeWeights } from '../../layers/build-model';
 import { ModelFileError } from '../model-file-error';
 import { HEAD_BYTES, recognize } from '../recognize';
+import { readDigestCheck, requireWeights } from './digests';
+import type { DigestCheck } from './digests';
 import { MODEL_JSON_LIMIT, parseModelJson } from './model-json';
 import type { ModelJson, WeightGroup } from './model-json';
 import { modelPlace } from './model-place';
@@ -22,7 +25,8 @@ import type { Topology } from './topology';
  *
  * Everything is checked before anything is built: the weight files lie in the same folder under
  * plain names, are no links, have exactly the bytes that the weights' shapes ask for, and the layers
- * have no more weights than that. Nothing outside the folder is read.
+ * have no more weights than that. Nothing outside the folder is read. Files that a pruning.json beside them names must
+ * have the SHA-256 that it says, and the weights that of the metadata, where this project wrote the model.json.
  *
  * @param given its path, `file://` or `~/` before it or not; or a folder that holds it, or a run.
  * @param note hears, layer by layer, what the file says and the model does not do.
@@ -34,10 +38,13 @@ export async function readModel(
   note: (words: string) => void = () => undefined,
 ): Promise<tf.LayersModel> {
   const file = await modelPlace(given);
-  const json = parseModelJson(file, await readModelJson(file));
+  const bytes = await readModelJson(file);
+  const check = await readDigestCheck(file, note);
+  check(path.basename(file), bytes);
+  const json = parseModelJson(file, bytes);
   const topology = checkTopology(file, json.topology, note);
   await checkWeightFiles(file, json.groups);
-  return buildWith(file, { json, topology }, () => readWeights(file, json.groups));
+  return buildWith(file, { json, topology }, () => readWeights(file, json, check));
 }
 
 /**
@@ -201,19 +208,23 @@ async function sizeOf(model: string, file: string): Promise<number> {
 /** The layers' weights by name; the caller owns them. */
 async function readWeights(
   file: string,
-  groups: readonly WeightGroup[],
+  json: ModelJson,
+  check: DigestCheck,
 ): Promise<tf.NamedTensorMap> {
   const tensors: tf.NamedTensorMap = {};
+  const sha256 = createHash('sha256');
   try {
-    for (const { paths, weights } of groups) {
+    for (const { paths, weights } of json.groups) {
       const wanted = weights.reduce((sum, { bytes }) => sum + bytes, 0);
-      const data = await readGroup(file, paths, wanted);
+      const data = await readGroup(file, paths, wanted, check);
+      sha256.update(new Uint8Array(data));
       let at = 0;
       for (const { bytes, entry, isOfLayer } of weights) {
         const part = data.slice(at, (at += bytes));
         if (isOfLayer) Object.assign(tensors, tf.io.decodeWeights(part, [entry]));
       }
     }
+    requireWeights(file, json, sha256.digest('hex'));
     return tensors;
   } catch (error) {
     tf.dispose(tensors);
@@ -226,11 +237,13 @@ async function readGroup(
   file: string,
   paths: readonly string[],
   bytes: number,
+  check: DigestCheck,
 ): Promise<ArrayBuffer> {
   const data = new Uint8Array(bytes);
   let at = 0;
   for (const name of paths) {
     const part = await readFile(file, weightFile(file, name), bytes - at);
+    check(name, part);
     data.set(part, at);
     at += part.length;
   }

@@ -1,6 +1,9 @@
 import type * as tf from '@tensorflow/tfjs';
 import { configOf, forEachLayer, layerOf, weightsByName } from '../../layers';
 import { UnsupportedLayerError } from '../unsupported-layer-error';
+import { usageOf } from '../usage';
+import type { MeasuredAccuracy } from '../usage';
+import { usageLines } from '../usage-lines';
 import { quote } from './literal';
 import { ModelSource } from './model-source';
 import type { SourceBlock } from './block-tree';
@@ -52,8 +55,20 @@ export function typescriptSource(model: tf.LayersModel, options: SourceOptions =
 
 function headOf(model: tf.LayersModel, notes: readonly string[]): string {
   const lines = [`The network ${model.name}: ${model.countParams()} weights.`, ...notes];
+  const usage = usageOf(model);
+  const uses = usageLines(model, usage);
+  if (usage.accuracy) lines.push(describeAccuracy(usage.accuracy));
+  if (uses.length > 0) lines.push('', 'An image is fed to it so:', '', ...indent(uses));
   const safe = lines.flatMap((line) => line.replaceAll('*/', '* /').split(/\r?\n/));
-  return `/**\n${safe.map((line) => ` * ${line}`).join('\n')}\n */`;
+  return `/**\n${safe.map((line) => ` * ${line}`.trimEnd()).join('\n')}\n */`;
+}
+
+function describeAccuracy({ top1, images, dataSet }: MeasuredAccuracy): string {
+  return `It answers ${(100 * top1).toFixed(2)} % of ${images} images of ${dataSet} right.`;
+}
+
+function indent(lines: readonly string[]): string[] {
+  return lines.map((line) => `    ${line}`);
 }
 
 /** Names of the weights in the order in which `writeModel` writes them. */

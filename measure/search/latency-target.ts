@@ -65,7 +65,7 @@ export async function solveLatency(
   }: LatencySearch = {},
 ): Promise<SolvedRate & { readonly target: Target }> {
   const time = stopwatch(amount.kind === 'share');
-  const whole = (await time(keepAll, PASSES)).medianMs;
+  const whole = (await time(keepAll, PASSES)).median;
   const most = amount.kind === 'share' ? amount.value * whole : amount.value;
   const target: Target = { option, asked, most, show };
   const known: { readonly keep: KeepSet; readonly ms: number }[] = [{ keep: keepAll, ms: whole }];
@@ -105,8 +105,8 @@ async function timeDecisively(
   most: number,
 ): Promise<number> {
   const first = await time(PASSES);
-  if (Math.abs(first.medianMs - most) > first.spreadMs) return first.medianMs;
-  return (await time(4 * PASSES)).medianMs;
+  if (Math.abs(first.median - most) > first.spread) return first.median;
+  return (await time(4 * PASSES)).median;
 }
 
 /** Times small networks beside the whole one; as a share of its first time, or as they are. */
@@ -118,10 +118,10 @@ function stopwatchOf(network: Pick<Network, 'model' | 'graph'>, isShare: boolean
     const hard = harden(network, keep);
     try {
       const [slow, fast] = await measureLatency([whole, hard], { runs, inputShapes });
-      first ??= slow!.medianMs;
-      const drift = isShare ? first / slow!.medianMs : 1;
-      const { medianMs, spreadMs } = removedUnits(keep) === 0 ? slow! : fast!;
-      return { medianMs: medianMs * drift, spreadMs: spreadMs * drift, runs };
+      first ??= slow!.median;
+      const drift = isShare ? first / slow!.median : 1;
+      const { median, spread } = removedUnits(keep) === 0 ? slow! : fast!;
+      return { median: median * drift, spread: spread * drift, runs };
     } finally {
       disposeWeights(whole);
       disposeWeights(hard);

@@ -21,6 +21,8 @@ export interface GroupScan {
   readonly keepAt: (rate: number) => KeepSet;
   /** Measures the model as it is masked now; what it throws ends the scan. */
   readonly measure: (model: tf.LayersModel) => Promise<Quality>;
+  /** What `measure` finds of the whole network, where that is known. Default it is measured. */
+  readonly whole?: Quality;
   /** Images that `measure` looks at. */
   readonly images: number;
   /** Where finished measurements are and go. */
@@ -71,7 +73,10 @@ class Scanner {
 
   async whole(): Promise<Quality> {
     const none: KeepSet = { groups: new Map(), weights: new Map() };
-    this.intact = await this.finished({ group: null, rate: 0 }, () => this.measured(none));
+    this.intact = await this.finished(
+      { group: null, rate: 0 },
+      async () => this.scan.whole ?? (await this.measured(none)),
+    );
     return this.intact;
   }
 

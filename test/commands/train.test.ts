@@ -17,12 +17,15 @@ const small = [
   ...['--validation-fraction', '0.001', '--limit-test', '30', '--backend', backend],
 ];
 
+type Measured = Record<string, number> & { readonly latency: object };
+
 interface Result {
   readonly run: string;
   readonly export: string;
   readonly epoch: number;
-  readonly before: Record<string, number>;
-  readonly after: Record<string, number>;
+  readonly dense: Measured;
+  readonly masked: Measured;
+  readonly exported: Measured;
   readonly verification: { readonly samples: number; readonly backend: string };
   readonly peakMemoryBytes: number;
 }
@@ -52,17 +55,22 @@ describe('train', () => {
       verification: { samples: 8, backend },
     });
     expect(Object.keys(result).sort()).toEqual(
-      ['run', 'export', 'epoch', 'before', 'after', 'verification', 'peakMemoryBytes'].sort(),
+      [
+        ...['format', 'run', 'export', 'source', 'method', 'rate', 'share', 'epoch', 'seeds'],
+        ...['dense', 'masked', 'exported', 'verification', 'seconds', 'peakMemoryBytes'],
+      ].sort(),
     );
-    for (const measures of [result.before, result.after]) {
-      expect(Object.keys(measures).sort()).toEqual(
-        ['accuracy', 'loss', 'macs', 'params', 'bytes', 'latencyMs'].sort(),
+    for (const { latency, ...figures } of [result.dense, result.masked, result.exported]) {
+      expect(Object.keys(figures).sort()).toEqual(
+        ['accuracy', 'loss', 'macs', 'params', 'bytes'].sort(),
       );
-      for (const value of Object.values(measures)) expect(value).toBeTypeOf('number');
+      for (const value of Object.values(figures)) expect(value).toBeTypeOf('number');
+      expect(Object.keys(latency).sort()).toEqual(['median', 'runs', 'spread']);
     }
-    expect(result.after.macs).toBeLessThan(0.6 * result.before.macs!);
-    expect(result.after.accuracy).toBe(result.before.accuracy);
+    expect(result.exported.macs).toBeLessThan(0.6 * result.dense.macs!);
+    expect(result.exported.accuracy).toBe(result.masked.accuracy);
     expect(result.peakMemoryBytes).toBeGreaterThan(1e7);
+    expect(JSON.parse(readFileSync(join(folder, 'result.json'), 'utf8'))).toEqual(result);
   });
 
   it('measures the statistics of BatchNormalization anew with --bn-batches, and nothing else', async () => {
@@ -94,12 +102,14 @@ describe('train', () => {
       'best',
       'checkpoints',
       'config.json',
+      'dense',
       'environment.json',
       'export',
       'identity.json',
       'log.jsonl',
       'metrics.csv',
       'metrics.jsonl',
+      'result.json',
       'status.json',
     ]);
     const status = JSON.parse(readFileSync(join(folder, 'status.json'), 'utf8')) as object;
@@ -108,7 +118,7 @@ describe('train', () => {
   });
 
   it('exports a network that evaluate finds as good as the run said', async () => {
-    const { after } = JSON.parse(ending.stdout) as Result;
+    const { exported: after } = JSON.parse(ending.stdout) as Result;
     const model = join(folder, 'export', 'model.json');
     const few = ['--limit-test', '30', '--limit-train', '100', '--backend', backend];
     const { stdout } = await invoke(['evaluate', '--model', model, ...few, '--json']);

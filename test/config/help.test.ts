@@ -2,11 +2,15 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { commandNames, commands, ids, options } from '../../config';
-import { HELP_WIDTH } from '../../config/help';
+import { optionAliases } from '../../config/aliases';
 import { parse } from '../../config/parse';
 
 function printed(...argv: string[]): string {
-  const invocation = parse(argv, {}, { program: 'npx ts-node run.ts' });
+  return printedIn(100, ...argv);
+}
+
+function printedIn(columns: number, ...argv: string[]): string {
+  const invocation = parse(argv, {}, { program: 'npx ts-node run.ts', columns });
   if (invocation.action !== 'print') throw new Error('nothing printed');
   return invocation.stdout;
 }
@@ -50,11 +54,52 @@ describe('--help', () => {
     expect(printed('prune', '--help')).toContain('[the path of a folder; needed; SECATEUR_OUT]');
   });
 
-  it.each([[], ...commandNames.map((name) => [name])])('fits the width: %s', (...command) => {
-    const widths = printed(...command, '--help')
-      .split('\n')
-      .map((line) => line.length);
-    expect(Math.max(...widths)).toBeLessThanOrEqual(HELP_WIDTH);
+  it.each([[], ...commandNames.map((name) => [name])])('fits the terminal: %s', (...command) => {
+    for (const columns of [60, 80, 100]) {
+      const widths = printedIn(columns, ...command, '--help')
+        .split('\n')
+        .map((line) => line.length);
+      expect(Math.max(...widths)).toBeLessThanOrEqual(columns);
+    }
+    expect(printedIn(200, ...command, '--help')).toBe(printedIn(100, ...command, '--help'));
+  });
+
+  it('is of one section, whichever way it is asked for', () => {
+    const section = printed('--help', 'pruning');
+    expect(section).toMatch(/^Pruning\n {2}--method METHOD /);
+    expect(section).toContain('--prune-every N');
+    expect(section).not.toContain('--epochs');
+    for (const argv of [['help', 'pruning'], ['--help=Pruning'], ['-h', 'PRUNING']]) {
+      expect(printed(...argv)).toBe(section);
+    }
+    const ofPrune = printed('prune', '--help', 'pruning', 'data');
+    expect(ofPrune).not.toContain('--prune-every');
+    expect(ofPrune).toContain('--max-drop');
+    expect(ofPrune).toContain('--data-dir');
+    expect(printed('help', 'prune', 'pruning', 'data')).toBe(ofPrune);
+    expect(printed('--help', 'data', 'prune', 'pruning')).not.toBe(ofPrune); // in the order asked for
+  });
+
+  it.each(commandNames)('names the sections of %s, each of which can be shown', (command) => {
+    const help = printed(command, '--help').replace(/\s+/g, ' ');
+    const [, names] = /Sections: ([a-z, ]+)\./.exec(help)!;
+    const lines = printed(command, '--help').split('\n');
+    for (const name of names!.split(', ')) {
+      const [title, option] = printed('help', command, name).split('\n');
+      expect(lines.slice(lines.indexOf(title!)).slice(0, 2)).toEqual([title, option]);
+    }
+  });
+
+  it.each([
+    [['--help', 'prunning'], '"prunning" is no topic of the help; there are model, data, pruning,'],
+    [['--help=1'], '"1" is no topic of the help'],
+    [['help', 'evalute'], 'did you mean evaluate?'],
+    [
+      ['doctor', '--help', 'pruning'],
+      'of the help of doctor; there are engine, run (command line)',
+    ],
+  ])('says what it knows about: %j', (argv, message) => {
+    expect(() => printed(...argv)).toThrow(message);
   });
 
   it.each(commandNames)('has three examples of %s that parse', (command) => {
@@ -63,7 +108,9 @@ describe('--help', () => {
     for (const [given] of examples) {
       const argv = [command, ...given.split(' ').filter((word) => word !== '')];
       expect(parse(argv, {})).toMatchObject({ action: 'run', command });
-      expect(printed(command, '--help')).toContain(`npx ts-node run.ts ${argv.join(' ')}\n`);
+      // a line that is too long goes on in the next one, as a shell reads it
+      const help = printedIn(60, command, '--help').replace(/ \\\n +/g, ' ');
+      expect(help).toContain(`npx ts-node run.ts ${argv.join(' ')}\n`);
     }
   });
 
@@ -74,6 +121,14 @@ describe('--help', () => {
     const argv = ['-r', 'ts-node/register/transpile-only', '-e', script];
     const { stdout, stderr } = spawnSync(process.execPath, argv, { encoding: 'utf8' });
     expect([stderr, stdout.trim()]).toEqual(['', '0']);
+  });
+
+  it('names what else an option and its values are called', () => {
+    const help = printed('--help').replace(/\s+/g, ' ');
+    const all = commandNames.map((command) => printed(command, '--help')).join('\n');
+    for (const name of Object.keys(optionAliases)) expect(all).toContain(`--${name}`);
+    expect(help).toContain('also sfp (norm-filter --regrowth soft)');
+    expect(printed('prune', '--help')).not.toContain('sfp'); // which is a way to train
   });
 
   it('is shown whatever else is wrong', () => {
@@ -88,5 +143,8 @@ describe('--version', () => {
     const manifest = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string };
     expect(printed('--version')).toBe(`${manifest.version}\n`);
     expect(printed('prune', '--version')).toBe(`${manifest.version}\n`);
+    for (const argv of [['-v'], ['prune', '-v'], ['version'], ['prune', 'version']]) {
+      expect(printed(...argv)).toBe(`${manifest.version}\n`);
+    }
   });
 });

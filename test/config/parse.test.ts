@@ -167,7 +167,7 @@ describe('the command line', () => {
       '--no-resume=1',
       '--no-resume takes no value: --no-resume or --resume, got "1" (command line)',
     ],
-    ['--help=1', '--help takes no value, got "1" (command line)'],
+    ['--version=1', '--version takes no value, got "1" (command line)'],
     // words that belong to nothing
     [
       'rate 0.3',

@@ -246,7 +246,7 @@ describeOn(['cpu'], 'constraints that act when a file is opened', () => {
       expect(dropped).toHaveLength(3);
       expect(verification).toMatchObject({ samples: 2, maxAbsDiff: 0 });
       const manifest = JSON.parse(readFileSync(join(folder, 'pruning.json'), 'utf8')) as object;
-      expect(manifest).toEqual({ format: 'secateur-pruning/1', droppedConstraints: dropped });
+      expect(manifest).toMatchObject({ format: 'secateur-pruning/1', droppedConstraints: dropped });
     });
   });
 });

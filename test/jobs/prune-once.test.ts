@@ -17,10 +17,15 @@ describeOn(['cpu'], 'pruneOnce', () => {
     dense.dispose();
     const tensors = tf.memory().numTensors;
     const [model, out] = [join(folder, 'net', 'model.json'), join(folder, 'small')];
-    const { verification, before, after, rate } = await pruneOnce({ model, out, rate: 0.5 });
+    const {
+      verification,
+      dense: whole,
+      exported,
+      rate,
+    } = await pruneOnce({ model, out, rate: 0.5 });
     expect(tf.memory().numTensors).toBe(tensors);
     expect({ rate, ...verification }).toMatchObject({ rate: 0.5, samples: 64, maxAbsDiff: 0 });
-    expect(after.params).toBeLessThan(before.params!);
+    expect(exported.params).toBeLessThan(whole!.params!);
     const manifest = JSON.parse(readFileSync(join(out, 'pruning.json'), 'utf8')) as object;
     expect(manifest).toMatchObject({ method: 'fpgm', source: model });
   });
@@ -30,10 +35,14 @@ describeOn(['cpu'], 'pruneOnce', () => {
     const before = model.getWeights().map((weight) => [...weight.dataSync()]);
     const out = join(scratchFolder(), 'small');
     const job = { model, out, data: toyData(), batchSize: 4, bnBatches: 2 };
-    const { after, isSettled } = await pruneOnce({ ...job, method: new TaylorFilter(), rate: 0.3 });
+    const { exported, isSettled } = await pruneOnce({
+      ...job,
+      method: new TaylorFilter(),
+      rate: 0.3,
+    });
     expect(model.getWeights().map((weight) => [...weight.dataSync()])).toEqual(before);
     expect(isSettled).toBe(true);
-    expect(after.accuracy).toBeGreaterThanOrEqual(0);
+    expect(exported.accuracy).toBeGreaterThanOrEqual(0);
     const small = await readModel(join(out, 'model.json'));
     expect(small.countParams()).toBeLessThan(model.countParams());
     for (const network of [small, model]) network.dispose();

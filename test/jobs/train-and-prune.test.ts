@@ -43,7 +43,13 @@ describeOn(['cpu'], 'trainAndPrune', () => {
     expect(result.verification).toMatchObject({ samples: 4, maxAbsDiff: 0, backend: 'cpu' });
     // 2 of 4 and 3 of 6 filters stay
     expect([...result.keep.groups.values()].map((kept) => kept.length)).toEqual([4, 6]);
-    expect(result.after.macs).toBeLessThan(result.before.macs!);
+    expect(result.exported.macs).toBeLessThan(result.dense!.macs!);
+    const file = JSON.parse(readFileSync(join(folder, 'result.json'), 'utf8')) as object;
+    expect(file).toMatchObject({
+      ...{ format: 'secateur-result/1', method: 'fpgm', rate: 0.5, seeds: { training: 1 } },
+      ...{ dense: result.dense, masked: result.masked, exported: result.exported },
+    });
+
     expect(readdirSync(result.export)).toContain('model.json');
     const status = JSON.parse(readFileSync(join(folder, 'status.json'), 'utf8')) as object;
     expect(status).toMatchObject({ state: 'done' });

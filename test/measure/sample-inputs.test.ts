@@ -99,7 +99,7 @@ describeOn(['cpu'], 'measureLatency', () => {
     for (const model of [siamese(), twoHeads(), textConvolution(null)]) {
       const tensors = tf.memory().numTensors;
       const [time] = await measureLatency([model], { runs: 2, warmup: 0 });
-      expect(time!.medianMs).toBeGreaterThan(0);
+      expect(time!.median).toBeGreaterThan(0);
       expect(tf.memory().numTensors).toBe(tensors);
     }
   });

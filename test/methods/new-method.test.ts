@@ -4,7 +4,7 @@ import * as tf from '@tensorflow/tfjs';
 import { expect, it } from 'vitest';
 import { readModel } from '../../formats';
 import { weightsByName } from '../../layers';
-import type { Measures } from '../../report/table';
+import type { Measures } from '../../report/comparison';
 import { createClassifier, handOver, sampleImages } from '../../jobs/hand-over';
 import { describeOn } from '../engines';
 import { NotedProgress, scratchFolder, toyData, toyTrainer } from '../trainer/fixtures/toy-run';
@@ -28,12 +28,7 @@ describeOn(['cpu', 'tensorflow'], 'a new method', () => {
       await toy.trainer.train();
       const best = await toy.trainer.restoreBest();
       const { run, network, trainer } = toy;
-      const {
-        before: wide,
-        after,
-        verification,
-        manifest,
-      } = await handOver({
+      const { masked, exported, verification, manifest } = await handOver({
         network,
         keep: trainer.keep,
         folder: run.export,
@@ -54,12 +49,12 @@ describeOn(['cpu', 'tensorflow'], 'a new method', () => {
       expect(verification).toMatchObject({ samples: 8 });
       expect(verification.maxAbsDiff).toBeLessThanOrEqual(1e-5 * verification.maxAbsOutput);
       const accuracy = ({ accuracy: share, loss }: Measures): (number | null)[] => [share, loss];
-      expect(accuracy(after)[0]).toBe(accuracy(wide)[0]);
-      expect(after.loss).toBeCloseTo(wide.loss!, 5);
+      expect(accuracy(exported)[0]).toBe(accuracy(masked)[0]);
+      expect(exported.loss).toBeCloseTo(masked.loss!, 5);
       // The exported network measures what the run chose its best epoch by.
-      expect(after.accuracy).toBeCloseTo(best.evaluation.top1, 12);
-      expect(after.macs).toBeLessThan(wide.macs!);
-      expect(manifest).toMatchObject({ method: 'largest-weight', macs: { after: after.macs } });
+      expect(exported.accuracy).toBeCloseTo(best.evaluation.top1, 12);
+      expect(exported.macs).toBeLessThan(masked.macs!);
+      expect(manifest).toMatchObject({ method: 'largest-weight', macs: { after: exported.macs } });
       expect(readdirSync(run.export).sort()).toEqual([
         'group1-shard1of1.bin',
         'model.json',

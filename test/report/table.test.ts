@@ -1,7 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
-  comparisonTable,
   formatBytes,
   formatCount,
   formatFlops,
@@ -42,7 +41,9 @@ describe('formatTable', () => {
     expect(() => formatTable(['a', 'b'], [['1', '2'], ['1']])).toThrow(
       'a table of 2 columns needs 2 cells in row 1, got 1',
     );
-    expect(() => formatTable(['a', 'b'], [], ['left'])).toThrow('needs 2 alignments, got 1');
+    expect(() => formatTable(['a', 'b'], [], { align: ['left'] })).toThrow(
+      'needs 2 alignments, got 1',
+    );
   });
 
   it('holds every cell, in lines of one width', () => {
@@ -94,75 +95,64 @@ describe('numbers with units', () => {
   });
 });
 
-describe('comparisonTable', () => {
-  it('shows each measure before and after, and what changed', () => {
-    const before = {
-      accuracy: 0.9871,
-      loss: 0.0412,
-      macs: 40_551_040,
-      params: 269_722,
-      bytes: 1_110_000,
-      latencyMs: 4,
-    };
-    const after = {
-      accuracy: 0.9863,
-      loss: 0.0455,
-      macs: 21_452_994,
-      params: 135_000,
-      bytes: 560_000,
-      latencyMs: 3,
-    };
-    // 100 * (0.9863 - 0.9871) = -0.08; 0.0455 - 0.0412 = 0.0043; 21452994 / 40551040 = 0.5290;
-    // 135000 / 269722 = 0.5005; 560000 / 1110000 = 0.5045; 3 / 4 = 0.75
-    expect(comparisonTable(before, after)).toBe(
-      [
-        '+------------------+---------------+---------------+--------------+',
-        '|                  |        before |         after |       change |',
-        '+------------------+---------------+---------------+--------------+',
-        '| accuracy (top-1) |       98.71 % |       98.63 % | -0.08 points |',
-        '| loss             |        0.0412 |        0.0455 |      +0.0043 |',
-        '| MACs             |  40.55 M MACs |  21.45 M MACs |      -47.1 % |',
-        '| FLOPs (2 x MACs) | 81.10 M FLOPs | 42.91 M FLOPs |      -47.1 % |',
-        '| parameters       |       269.7 k |       135.0 k |      -49.9 % |',
-        '| size             |      1.110 MB |      560.0 kB |      -49.5 % |',
-        '| latency          |       4.00 ms |       3.00 ms |      -25.0 % |',
-        '+------------------+---------------+---------------+--------------+',
-      ].join('\n'),
+describe('a table on a terminal', () => {
+  const head = ['layer', 'class', 'MACs', 'activation bytes'];
+  const rows = [
+    ['block1/branch2/depthwise_conv', 'DepthwiseConv2D', '1,234,567', '65,536'],
+    ['head', 'Dense', '640', '40'],
+  ];
+  const align = ['left', 'left', 'right', 'right'] as const;
+  const widthOf = (table: string): number =>
+    Math.max(...table.split('\n').map((line) => line.length));
+
+  it('is as it is where there is room, or no terminal', () => {
+    const whole = formatTable(head, rows, { align });
+    expect(formatTable(head, rows, { align, columns: widthOf(whole), giveUp: ['class'] })).toBe(
+      whole,
     );
   });
 
-  it('shows what the weights take in a file where single weights were removed', () => {
-    const none = { accuracy: null, loss: null, macs: 1, params: 1, bytes: 1, latencyMs: 1 };
-    const weightFile = { bytes: 1_083_240, gzipBytes: 148_030, sparseBytes: 112_673 };
-    const after = comparisonTable(none, { ...none, weightFile });
-    // 148030 / 1083240 = 0.13666; 112673 / 1083240 = 0.10402
-    expect(after.slice(comparisonTable(none, none).length + 1)).toBe(
-      [
-        '+---------------------------+----------+----------+',
-        '| weights after             |     size |    share |',
-        '+---------------------------+----------+----------+',
-        '| as stock models have them | 1.083 MB | 100.00 % |',
-        '| gzipped                   | 148.0 kB |  13.67 % |',
-        '| format sparse             | 112.7 kB |  10.40 % |',
-        '+---------------------------+----------+----------+',
-        'from single weights a browser gains bytes, not time: it computes with the zeros too',
-      ].join('\n'),
-    );
+  it('takes more lines for heads first, then gives columns up, then shortens names', () => {
+    const fitted = (columns: number): string =>
+      formatTable(head, rows, { align, columns, giveUp: ['class', 'activation bytes'] });
+    expect(fitted(76)).toContain('activation |');
+    expect(fitted(76)).toContain('DepthwiseConv2D');
+    expect(fitted(60)).not.toContain('DepthwiseConv2D');
+    expect(fitted(60)).toContain('65,536');
+    expect(fitted(60)).toContain('not shown in 60 columns: class (--json has them)');
+    expect(fitted(30).split('\n').slice(0, 5)).toEqual([
+      '+----------------+-----------+',
+      '| layer          |      MACs |',
+      '+----------------+-----------+',
+      '| block1..e_conv | 1,234,567 |',
+      '| head           |       640 |',
+    ]);
   });
 
-  it('says n/a where something was not measured, and gives no sign to no change', () => {
-    const some = { accuracy: 0.5, loss: null, macs: 0, params: 10, bytes: null, latencyMs: 1 };
-    const rows = comparisonTable(some, { ...some, loss: 1, latencyMs: 1.0001 })
-      .split('\n')
-      .map((line) => line.split('|').map((cell) => cell.trim()));
-    const change = new Map(rows.map(([, label, , , last]) => [label ?? '', last]));
-    expect(Object.fromEntries(change)).toMatchObject({
-      'accuracy (top-1)': '0.00 points',
-      loss: 'n/a',
-      MACs: 'n/a',
-      parameters: '0.0 %',
-      size: 'n/a',
-      latency: '0.0 %',
-    });
+  it('goes on below where its figures have no room, and loses none', () => {
+    const rates = ['group', '0', '0.1', '0.2', '0.3', '0.4', '0.5'];
+    const accuracies = [['conv1', ...rates.slice(1).map((rate) => `9${rate.at(-1)!}.00`)]];
+    const table = formatTable(rates, accuracies, { columns: 30 });
+    expect(widthOf(table)).toBeLessThanOrEqual(30);
+    for (const text of [...rates, ...accuracies.flat()]) expect(table).toContain(text);
+    expect(table.match(/conv1/g)!.length).toBeGreaterThan(1);
+  });
+
+  it('fits any terminal from 60 columns on, whatever the names', () => {
+    const name = fc.stringMatching(/^[a-z0-9_/]{1,80}$/);
+    const words = fc.array(fc.stringMatching(/^[a-z]{1,12}$/), { minLength: 1, maxLength: 30 });
+    fc.assert(
+      fc.property(
+        fc.array(fc.tuple(name, words), { maxLength: 5 }),
+        fc.integer({ min: 60, max: 120 }),
+        (given, columns) => {
+          const cells = given.map(([id, state]) => [id, '1,000,000', state.join(' ')]);
+          const heads = ['group', 'MACs', 'state'];
+          const table = formatTable(heads, cells, { align: ['left', 'right', 'left'], columns });
+          expect(widthOf(table)).toBeLessThanOrEqual(columns);
+        },
+      ),
+      { seed: 1 },
+    );
   });
 });

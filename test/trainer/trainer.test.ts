@@ -265,7 +265,7 @@ describeOn(['cpu'], 'Trainer', () => {
     const other = await toyTrainer(folder, { identity: { toy: 2, more: 'x' }, seed: 5 }, true);
     const before = other.hash();
     const resumed = other.trainer.tryResume();
-    await expect(resumed).rejects.toThrow('toy was 1, is 2; more was null, is "x"');
+    await expect(resumed).rejects.toThrow('toy was 1, is 2; more was left to its default, is "x"');
     await expect(resumed).rejects.toBeInstanceOf(ResumeMismatchError);
     expect(other.hash()).toBe(before);
     other.dispose();

@@ -13,6 +13,8 @@ export interface DistillationOptions {
   readonly temperature?: number;
   /** What the teacher answers. Default auto. */
   readonly loss?: LossChoice | undefined;
+  /** Scales a batch of the network as the teacher takes it. Default as it is. */
+  readonly feed?: ((images: tf.Tensor) => tf.Tensor) | undefined;
 }
 
 /**
@@ -29,13 +31,14 @@ export interface DistillationOptions {
  */
 export class Distillation implements LossTerm {
   readonly crossEntropyShare: number;
-  readonly options: Required<Omit<DistillationOptions, 'loss'>>;
+  readonly options: Required<Omit<DistillationOptions, 'loss' | 'feed'>>;
   private readonly head: Head;
+  private readonly feed: (images: tf.Tensor) => tf.Tensor;
 
   /** @throws {OptionError} when an option is outside its range, or see `readHead`. */
   constructor(
     private readonly teacher: tf.LayersModel,
-    { weight = 0.5, temperature = 4, loss }: DistillationOptions = {},
+    { weight = 0.5, temperature = 4, loss, feed = (images) => images }: DistillationOptions = {},
   ) {
     if (!(weight > 0 && weight <= 1)) {
       const problem = 'of the distillation must be in (0, 1]';
@@ -46,13 +49,14 @@ export class Distillation implements LossTerm {
       throw new OptionError({ option: 'temperature', allowed, received: temperature });
     }
     this.head = readHead(teacher, loss);
+    this.feed = feed;
     this.options = { weight, temperature };
     this.crossEntropyShare = 1 - weight;
   }
 
   onBatch({ images }: Pick<LossContext, 'images'>): (context: LossContext) => tf.Scalar {
     const { weight, temperature } = this.options;
-    const answers = tf.tidy(() => logitsOf(this.teacher, images, false, this.head)); // [n, classes]
+    const answers = tf.tidy(() => logitsOf(this.teacher, this.feed(images), false, this.head)); // [n, classes]
     return ({ logits }) => {
       const divergences = distillationLoss(logits, answers, temperature);
       return tf.mul(tf.mean(divergences), weight);

@@ -30,7 +30,7 @@ async function ending(
 }
 
 describe.concurrent('listenForStop', () => {
-  it.each(['SIGINT', 'SIGTERM', 'SIGUSR1'] as const)(
+  it.each(['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGUSR1'] as const)(
     'lets the work finish at the first %s',
     async (signal) => {
       expect(await ending('', [['ready', 0, signal]])).toEqual({

@@ -185,8 +185,8 @@ describeOn(['cpu'], 'solveRate on ResNet-20', () => {
       const stopwatch = () => (keep: KeepSet, runs: number) => {
         asked.push(runs);
         const wobble = runs > 30 ? 0 : noise;
-        const medianMs = countMacs(graph, keep) / 1e4 + wobble;
-        return Promise.resolve({ medianMs, spreadMs: noise, runs });
+        const median = countMacs(graph, keep) / 1e4 + wobble;
+        return Promise.resolve({ median, spread: noise, runs });
       };
       return { asked, stopwatch };
     };

@@ -32,14 +32,24 @@ const addedLater: readonly string[] = ['model'];
 function differences(ours: JsonObject, theirs: JsonObject): string[] {
   return keysOf(ours, theirs).flatMap((key) => {
     const [is, was] = [ours[key], theirs[key]];
-    const isUnsaid = was === undefined && addedLater.includes(key);
-    if (isUnsaid || isEqual(is, was)) return [];
+    if (isUnsaid(key, was) || isEqual(is, was)) return [];
     if (key === 'config' && isJsonObject(is) && isJsonObject(was)) return optionsBetween(is, was);
-    const content = Object.hasOwn(ofContent, key) ? ofContent[key]! : null;
-    if (content === null) return [`${key} was ${tell(was)}, is ${tell(is)}`];
-    if (is !== undefined && was !== undefined) return [content];
-    return [`the option ${key} was ${was ? 'given' : tell(was)}, is ${is ? 'given' : tell(is)}`];
+    if (!Object.hasOwn(ofContent, key)) return [`${key} was ${tell(was)}, is ${tell(is)}`];
+    return [contentBetween(key, is, was)];
   });
+}
+
+function contentBetween(
+  key: string,
+  is: JsonValue | undefined,
+  was: JsonValue | undefined,
+): string {
+  if (is !== undefined && was !== undefined) return ofContent[key]!;
+  return `the option ${key} was ${was ? 'given' : tell(was)}, is ${is ? 'given' : tell(is)}`;
+}
+
+function isUnsaid(key: string, was: JsonValue | undefined): boolean {
+  return was === undefined && addedLater.includes(key);
 }
 
 function optionsBetween(ours: JsonObject, theirs: JsonObject): string[] {

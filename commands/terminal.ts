@@ -1,3 +1,4 @@
+import { toPrintableJson } from '../report/printable';
 import { createProgress } from '../report/progress';
 import type { Progress } from '../report/progress';
 import { columnsOf, wrapCommand, wrapText } from '../report/wrap';
@@ -37,7 +38,7 @@ export function openTerminal({
       return columnsOf(stderr);
     },
     print: (text) => stdout.write(`${wrapText(text, columnsOf(stdout))}\n`),
-    printData: (text) => stdout.write(`${text}\n`),
+    printData: (text) => stdout.write(`${toPrintableJson(text)}\n`),
     warn: (text, command) => stderr.write(`${layOut(text, command, columnsOf(stderr))}\n`),
     program,
   };

@@ -11,7 +11,9 @@ export interface Failure {
 }
 
 /** Where the system does not let us write: no fault of ours, and its message names the path. */
-const refusedByDisk = new Set(['EACCES', 'EPERM', 'EROFS', 'ENOSPC', 'EDQUOT', 'EIO']);
+const refusedByDisk = new Set([
+  ...['EACCES', 'EPERM', 'EROFS', 'ENOSPC', 'EDQUOT', 'EIO', 'EMFILE', 'ENFILE'],
+]);
 
 /**
  * An error that tells the caller something as its message, and under the names of the command line; whatever else is

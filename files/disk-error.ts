@@ -11,7 +11,15 @@ export interface DiskErrorDetails {
   readonly bytesNeeded: number | null;
   /** Bytes free after the temporary files were removed; null when unknown. */
   readonly bytesFree: number | null;
+  /** Files that can still be made; null when unknown. Default null. */
+  readonly filesFree?: number | null;
 }
+
+/** More than any operation of ours makes at once: with fewer left, it was they that ran out. */
+const FEW = 16;
+
+/** What ENOSPC says too where there are bytes enough. */
+const NO_INODES = 'not as many files fit on the disk (inodes)';
 
 const diskFailures: Readonly<Record<string, string>> = {
   ENOSPC: 'no space left on the disk',
@@ -19,6 +27,8 @@ const diskFailures: Readonly<Record<string, string>> = {
   EFBIG: 'the file would exceed the size limit',
   EIO: 'the disk reports an input/output error',
   EVERIFY: 'what was read back is not what was written',
+  EMFILE: 'too many files are open in this program (ulimit -n)',
+  ENFILE: 'too many files are open on this machine',
 };
 
 /** The disk is full or failing; what was saved before is intact. */
@@ -31,10 +41,14 @@ export class DiskError extends SecateurError {
   readonly bytesFree: number | null;
 
   constructor(details: DiskErrorDetails, options?: ErrorOptions) {
-    const { path, code, bytesNeeded, bytesFree } = details;
+    const { path, code, bytesNeeded, bytesFree, filesFree = null } = details;
     const figure = (bytes: number | null): string => (bytes === null ? 'unknown' : String(bytes));
+    // Both figures are of after the cleaning up, which gave back what the operation had taken.
+    const hasRoom = bytesFree !== null && bytesNeeded !== null && bytesFree > bytesNeeded;
+    const isOfFiles = code === 'ENOSPC' && hasRoom && filesFree !== null && filesFree < FEW;
+    const reason = isOfFiles ? `${NO_INODES}, ${filesFree} free` : diskFailures[code];
     super(
-      `cannot write ${path}: ${diskFailures[code] ?? 'the disk failed'} (${code}); ` +
+      `cannot write ${path}: ${reason ?? 'the disk failed'} (${code}); ` +
         `bytes needed: ${figure(bytesNeeded)}, bytes free: ${figure(bytesFree)}`,
       options,
     );
@@ -66,6 +80,9 @@ export async function asDiskError(
   if (code === undefined || !Object.hasOwn(diskFailures, code) || error instanceof DiskError) {
     return error;
   }
-  const bytesFree = await files.freeBytes(path.dirname(target)).catch(() => null);
-  return new DiskError({ path: target, code, bytesNeeded, bytesFree }, { cause: error });
+  const folder = path.dirname(target);
+  const bytesFree = await files.freeBytes(folder).catch(() => null);
+  const filesFree = await files.freeFiles(folder).catch(() => null);
+  const details = { path: target, code, bytesNeeded, bytesFree, filesFree };
+  return new DiskError(details, { cause: error });
 }

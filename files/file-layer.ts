@@ -40,12 +40,14 @@ export interface FileLayer {
   removeFolder(path: string): Promise<void>;
   /** Bytes an unprivileged user can still write at `path`; null when unknown. */
   freeBytes(path: string): Promise<number | null>;
+  /** Files that can still be made at `path`; null when the file system has no such limit. */
+  freeFiles(path: string): Promise<number | null>;
 }
 
 /** The disk of this machine. */
 export const nodeFiles: FileLayer = {
   async open(target, flags) {
-    const handle = await fs.open(target, flags);
+    const handle = await (flags === 'a' ? openToAppend(target) : fs.open(target, flags));
     return {
       write: async (bytes) => (await handle.write(bytes)).bytesWritten,
       sync: () => handle.sync(),
@@ -58,7 +60,7 @@ export const nodeFiles: FileLayer = {
     const handle = await openWithoutLinks(target, flags);
     try {
       const status = await handle.stat();
-      if (!status.isFile()) throw new MalformedFileError(target, 'is not a regular file');
+      if (!status.isFile()) throw new MalformedFileError(target, NOT_REGULAR);
       refuseOversize(target, status.size, limit);
       return await readExactly(handle, target, status.size);
     } finally {
@@ -95,7 +97,25 @@ export const nodeFiles: FileLayer = {
     const status = await fs.statfs(target);
     return status.bavail * status.bsize;
   },
+  async freeFiles(target) {
+    const { files, ffree } = await fs.statfs(target);
+    return files === 0 ? null : ffree;
+  },
 };
+
+/** O_NONBLOCK: a named pipe in place of the file must not hang the writer. */
+async function openToAppend(target: string): Promise<fs.FileHandle> {
+  const flags = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NONBLOCK;
+  const handle = await fs.open(target, flags, 0o666).catch((error: unknown) => {
+    if (errorCode(error) === 'ENXIO') throw new MalformedFileError(target, NOT_REGULAR);
+    throw error;
+  });
+  if ((await handle.stat()).isFile()) return handle;
+  await handle.close();
+  throw new MalformedFileError(target, NOT_REGULAR);
+}
+
+const NOT_REGULAR = 'is not a regular file';
 
 async function openWithoutLinks(target: string, flags: number): Promise<fs.FileHandle> {
   try {

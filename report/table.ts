@@ -2,6 +2,7 @@
 import Table from 'cli-table3';
 import { fitTable } from './fit-table';
 import type { Alignment, Column, Fit } from './fit-table';
+import { toPrintable } from './printable';
 import { wrapText } from './wrap';
 
 /**
@@ -28,8 +29,8 @@ export function formatTable(
     );
   }
   const table = head.map((name, column): Column => {
-    const cells = rows.map((row) => printable(row[column]!));
-    return { head: printable(name), cells, align: align[column]! };
+    const cells = rows.map((row) => toPrintable(String(row[column]!), { isLine: true }));
+    return { head: toPrintable(name, { isLine: true }), cells, align: align[column]! };
   });
   const { parts, givenUp } = fitTable(table, fit);
   return [...parts.map(drawTable), ...noteOf(givenUp, fit.columns)].join('\n');
@@ -69,11 +70,6 @@ const ASCII_RULES = {
   'right-mid': '+',
   middle: '|',
 };
-
-/** Layer names come from files: what would steer the terminal is shown as `?`. */
-function printable(cell: string | number): string {
-  return String(cell).replace(/\p{Cc}/gu, '?');
-}
 
 /** A count to four digits with a decimal prefix: `269.7 k`. */
 export function formatCount(count: number): string {

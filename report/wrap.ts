@@ -1,4 +1,5 @@
 /** Text in lines that fit a terminal. */
+import { toPrintable } from './printable';
 
 /** Columns of a terminal that does not say how many it has. */
 const USUAL_COLUMNS = 80;
@@ -93,8 +94,9 @@ function fillLines(
 
 /** A text of one line or more, whose lines are wrapped where they are longer; what follows is indented further. */
 export function wrapText(text: string, columns: number): string {
-  if (!Number.isFinite(columns)) return text;
-  return text
+  const shown = toPrintable(text);
+  if (!Number.isFinite(columns)) return shown;
+  return shown
     .split('\n')
     .flatMap((line) => {
       if (widthOf(line) <= columns) return [line];

@@ -2,6 +2,7 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { pino, stdTimeFunctions } from 'pino';
 import type { Level, Logger } from 'pino';
+import { MalformedFileError } from '../malformed-file-error';
 
 /** The event log of a run: what happened and when, for people. */
 export interface EventLog {
@@ -48,9 +49,12 @@ export function openEventLog(folder: string, options: { readonly level?: Level }
 }
 
 function endTornLine(target: string): void {
-  const file = fs.openSync(target, 'a+');
+  const { O_RDWR, O_APPEND, O_CREAT, O_NONBLOCK } = fs.constants; // a pipe in its place must not hang us
+  const file = fs.openSync(target, O_RDWR | O_APPEND | O_CREAT | O_NONBLOCK, 0o666);
   try {
-    const { size } = fs.fstatSync(file);
+    const status = fs.fstatSync(file);
+    if (status.isFIFO()) throw new MalformedFileError(target, 'is a pipe');
+    const { size } = status;
     const last = Buffer.alloc(1);
     if (size === 0) return;
     fs.readSync(file, last, 0, 1, size - 1);

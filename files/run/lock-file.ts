@@ -38,6 +38,7 @@ export function readLock(file: string): LockRecord | null {
 }
 
 function parseLock(file: string): LockRecord {
+  if (!fs.statSync(file).isFile()) throw new SyntaxError('it is not a regular file');
   const value = JSON.parse(fs.readFileSync(file, 'utf8')) as Partial<LockRecord> | null;
   const { pid, host, started, token, processStart: start } = value ?? {};
   const isComplete = Number.isSafeInteger(pid) && pid! > 0 && typeof host === 'string';

@@ -39,13 +39,11 @@ function differences(ours: JsonObject, theirs: JsonObject): string[] {
   });
 }
 
-function contentBetween(
-  key: string,
-  is: JsonValue | undefined,
-  was: JsonValue | undefined,
-): string {
+/** What differs in content; where only one of them has some, that. */
+function contentBetween(key: string, is?: JsonValue, was?: JsonValue): string {
   if (is !== undefined && was !== undefined) return ofContent[key]!;
-  return `the option ${key} was ${was ? 'given' : tell(was)}, is ${is ? 'given' : tell(is)}`;
+  const say = (value?: JsonValue): string => (value === undefined ? tell(value) : 'given');
+  return `the option ${key} was ${say(was)}, is ${say(is)}`;
 }
 
 function isUnsaid(key: string, was: JsonValue | undefined): boolean {

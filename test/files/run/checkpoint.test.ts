@@ -89,6 +89,7 @@ class MemoryDisk implements FileLayer {
   failed = '';
   cutAt = Infinity;
   mostPerWrite = Infinity;
+  filesFree = 7;
 
   constructor(readonly root: FolderNode = emptyFolder()) {}
 
@@ -180,6 +181,10 @@ class MemoryDisk implements FileLayer {
       if (this.folder(target).entries.size > 0) throw failure('ENOTEMPTY', target);
       this.remove(target);
     });
+  }
+
+  freeFiles(target: string): Promise<number> {
+    return this.run('freeFiles', target, () => this.filesFree);
   }
 
   freeBytes(target: string): Promise<number> {
@@ -1139,6 +1144,30 @@ describe('a disk that is really full', () => {
       expect(message).toContain(`bytes needed: ${bytesNeeded!}, bytes free: ${bytesFree!}`);
       expect(fs.readdirSync(folder)).toEqual(['ckpt-00000001', 'ckpt-00000002']);
       expect(stateHash((await loadNewestCheckpoint(folder))!.state)).toBe(stateHash(large(2)));
+    } finally {
+      execFileSync('umount', [mount]);
+    }
+  });
+});
+
+describe('a disk that takes no more files', () => {
+  it('is told from one without bytes', async (context) => {
+    const mount = path.join(scratch, 'few-files');
+    fs.mkdirSync(mount);
+    try {
+      const few = ['-t', 'tmpfs', '-o', 'size=10m,nr_inodes=7', 'tmpfs', mount];
+      execFileSync('mount', few, { stdio: 'pipe' });
+    } catch (error) {
+      context.skip(`cannot mount a tmpfs here: ${String(error).split('\n')[0]!}`);
+    }
+    try {
+      const folder = path.join(mount, 'checkpoints');
+      await saveCheckpoint(folder, 1, makeState(1), { keep: 5 }); // 2 folders, 3 files
+      const saving = saveCheckpoint(folder, 2, makeState(2), { keep: 5 });
+      await expect(saving).rejects.toThrow(DiskError);
+      await expect(saving).rejects.toThrow(
+        /not as many files fit on the disk \(inodes\), \d+ free/,
+      );
     } finally {
       execFileSync('umount', [mount]);
     }

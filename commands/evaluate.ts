@@ -1,8 +1,7 @@
 import type { Run } from '../config/parse';
 import { resolveImages } from '../config/resolve';
-import { feedImages, loadImages, loadModel, requireFit } from '../jobs';
+import { evaluateNetwork, feedImages, loadImages, loadModel, requireFit } from '../jobs';
 import { formatPercent, formatTable } from '../report/table';
-import { evaluate as measure } from '../measure/accuracy';
 import { describeChance, findChanceLevel } from '../measure/chance';
 import { startNamedEngine } from './engine';
 import type { Terminal } from './terminal';
@@ -23,8 +22,8 @@ export async function evaluate(
   requireFit(loaded, images, given.classes.length, { loss: config.loss });
   const data = feedImages(loaded.model, given, { ...config, note });
   progress.start(images.count, config.split);
-  const result = await measure(loaded.model, images, data, config.batchSize, {
-    loss: config.loss,
+  const result = await evaluateNetwork(loaded, {
+    ...{ data, split: config.split, batchSize: config.batchSize, loss: config.loss },
     onProgress: (done) => {
       progress.update(done);
     },

@@ -1,7 +1,9 @@
+import { join } from 'node:path';
 import type { ConfigOf } from '../config';
 import { ConfigError } from '../config/error';
 import { mergeSaved } from '../config/merge-saved';
 import type { Run } from '../config/parse';
+import { checkSaved } from '../config/settings';
 import { findNewestRuns } from '../files/run/newest-runs';
 import { RunDirectory } from '../files/run/run-directory';
 import { RUNS } from '../files/run/run-status';
@@ -13,9 +15,10 @@ const unsaid = { inputScale: 'standard' } as const satisfies Partial<ConfigOf<'t
 export async function reopenRun(
   call: Run<'train'>,
 ): Promise<{ run: RunDirectory; config: ConfigOf<'train'> }> {
-  const run = await RunDirectory.open(call.config.runDir ?? (await chooseRun()));
+  const run = await RunDirectory.open(call.config.runDir ?? (await chooseRun(call)));
   try {
     const saved = { ...unsaid, ...(await run.readConfig()) };
+    checkSaved(saved, join(run.path, 'config.json'));
     return { run, config: mergeSaved(call, saved, run.path) };
   } catch (error) {
     run.release();
@@ -24,11 +27,12 @@ export async function reopenRun(
 }
 
 /** The newest run that has something to go on with. */
-async function chooseRun(): Promise<string> {
+async function chooseRun({ config }: Run<'train'>): Promise<string> {
   const { unfinished, diverged, done } = await findNewestRuns(RUNS);
+  if (config.onNan === 'lower' && diverged !== null) return diverged; // it would not again
   if (unfinished !== null) return unfinished;
   const others = [
-    ...(diverged === null ? [] : [`${diverged} diverged, and would again`]),
+    ...(diverged === null ? [] : [`${diverged} diverged, and would again without --on-nan lower`]),
     ...(done === null ? [] : [`${done} is done`]),
   ];
   const ways =

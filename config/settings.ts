@@ -75,6 +75,18 @@ export function readConfigFile(path: string, command: Command): Map<Key, Setting
   return settings;
 }
 
+/**
+ * Checks the options that a run folder holds; those that this version does not know are left to who merges them.
+ *
+ * @throws {ConfigError} naming the file and the key of a value that no option could have had.
+ */
+export function checkSaved(saved: Readonly<Record<string, unknown>>, path: string): void {
+  for (const [name, value] of Object.entries(saved)) {
+    const key = [...options.keys()].find((known) => known === name);
+    if (key) checkSetting({ key, value, spelled: name, source: `file ${path}` }, value);
+  }
+}
+
 function unknownKey(name: string, source: string): never {
   const problem = 'is not the name of an option';
   throw new ConfigError({

@@ -43,3 +43,4 @@ export { countTarget, describeAttained, describeTarget, findTarget } from './tar
 export type { MetTarget, TargetKey, TargetOptions } from './targets';
 export type { TeacherOptions } from './load-teacher';
 export type { TimeOptions } from './pruning-times';
+export { evaluateNetwork } from './evaluate-network';

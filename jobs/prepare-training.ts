@@ -15,7 +15,7 @@ import { requireWritable } from '../formats';
 import type { FormatId } from '../formats';
 import { chooseInputShapes, removedUnits } from '../graph';
 import type { KeepSet, Network } from '../graph';
-import { BatchStatistics, disposeWeights, prunable } from '../layers';
+import { BatchStatistics, disposeWeights, prunable, requireFiniteWeights } from '../layers';
 import { choose, scoreKernels } from '../methods';
 import type { Scores } from '../methods';
 import type { LossChoice } from '../measure/head';
@@ -27,6 +27,7 @@ import type { MethodChoice, PruningOptions } from './choose-method';
 import { describeFed, feedImages } from './feed-images';
 import { createLearningRate, createOptimizer } from './learning';
 import type { SgdChoice } from './learning';
+import { hashNetwork } from './hash-network';
 import { loadImages, requireValidation } from './load-images';
 import type { ImageOptions } from './load-images';
 import { loadModel, requireFit } from './load-model';
@@ -103,6 +104,8 @@ export interface PreparedTraining extends Disposable {
   readonly network: Network;
   /** Where the network came from. */
   readonly source: string;
+  /** By which a network that was given is known again; null for one that was built. */
+  readonly sha256: string | null;
   /** Null trains without pruning. */
   readonly pruning: MethodChoice | null;
   /** The rate that a target asked for, on the weights before training; null without a target. */
@@ -155,6 +158,7 @@ async function prepare(
   const learningRate = createLearningRate(learning, stepsPerEpoch);
   requireValidation(given, 'by which the best epoch is chosen');
   const dense = await loadDense(options, given);
+  const sha256 = options.model == null ? null : await hashNetwork(dense.model, options.model);
   const { data, teacher } = await feed(options, dense, given).catch((error: unknown) => {
     dense[Symbol.dispose]();
     throw error;
@@ -183,6 +187,7 @@ async function prepare(
     ...learnt,
     classWeights,
     imbalance,
+    sha256,
     data,
     scale,
     network,
@@ -246,6 +251,7 @@ async function loadDense(options: TrainingOptions, data: DataSet): Promise<Loade
   const size = { inputShape: [height, width, channels], classes: data.classes.length };
   const dense = await loadModel({ ...options, ...size });
   try {
+    if (options.model != null) requireFiniteWeights(dense.model, dense.source);
     requireFit(dense, data.train, data.classes.length, { loss: options.loss });
     requireWritable(dense.model, options.format ?? ['tfjs'], { blocksOf: blockLayers });
     return dense;

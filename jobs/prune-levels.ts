@@ -1,3 +1,4 @@
+import { whileHolding } from '../files/run/hold-folder';
 import { levelPath, modelBytes, setUsage, writeForms, writeLevel } from '../formats';
 import type { LevelFiles, LevelPlace } from '../formats';
 import type { KeepSet } from '../graph';
@@ -57,6 +58,10 @@ export interface PrunedLevels {
  * @throws as `pruneOnce`; levels that were written by then are whole.
  */
 export function pruneLevels(options: LevelsOptions): Promise<PrunedLevels> {
+  return whileHolding(options.out, () => pruneHeld(options));
+}
+
+function pruneHeld(options: LevelsOptions): Promise<PrunedLevels> {
   const { rates, out, dataset, subset = 'all' } = options;
   return withScored(
     options,

@@ -1,9 +1,10 @@
 import type * as tf from '@tensorflow/tfjs';
 import type { Asked, ImageCounts } from '../data';
 import { OptionError } from '../errors';
+import { whileHolding } from '../files/run/hold-folder';
 import { writeForms } from '../formats';
 import { chooseInputShapes, describeSizes, keepAll, Network } from '../graph';
-import { disposeWeights } from '../layers';
+import { disposeWeights, requireFiniteWeights } from '../layers';
 import { findChanceLevel } from '../measure/chance';
 import type { ChanceLevel } from '../measure/chance';
 import { drawInputs, requireComputable } from '../measure/sample-inputs';
@@ -85,12 +86,15 @@ export interface PrunedOnce extends HandedOver, Removed {
  * @throws {OptionError} naming the option, when nothing would go or an option does not fit the network.
  * @throws {ModelFileError} when the file cannot be read. @throws {FolderInUseError} when the folder holds other things, an
  *   export of another network, or the network that is pruned.
+ * @throws {RunInUseError} while somebody else writes the folder.
  * @throws {VerificationError} when the two networks part; nothing is written then.
  * @throws {StoppedError} once the signal has been aborted.
  */
-export async function pruneOnce(
-  options: PruneOptions & { readonly out: string },
-): Promise<PrunedOnce> {
+export function pruneOnce(options: PruneOptions & { readonly out: string }): Promise<PrunedOnce> {
+  return whileHolding(options.out, () => pruneHeld(options));
+}
+
+async function pruneHeld(options: PruneOptions & { readonly out: string }): Promise<PrunedOnce> {
   const { out, verifySamples = 64, seed = 1 } = options;
   await requirePlace(out, describePlace(options));
   return withScored(options, async (scored, watch) => {
@@ -165,6 +169,7 @@ export async function withScored<T>(
   const choice = chooseForSearch(options, rates);
   const note = progress.note.bind(progress);
   using loaded = await loadModel({ model: options.model, note });
+  requireFiniteWeights(loaded.model, loaded.source);
   const traced = await traceUnderSchema(loaded.model, options);
   noteFrozen(traced, note);
   if (options.inputShape) chooseInputShapes(loaded.model, options.inputShape); // before images are read

@@ -7,7 +7,7 @@ import type { JsonObject } from '../files';
 import { modelPlace } from '../formats';
 import { requireMasks } from '../graph';
 import type { Network } from '../graph';
-import { disposeWeights, prunable, weightsHash, zeroMasked } from '../layers';
+import { disposeWeights, prunable, requireFiniteWeights, weightsHash, zeroMasked } from '../layers';
 import { evaluate } from '../measure/accuracy';
 import { requireAboveChance } from '../measure/chance';
 import { scanGroups } from '../measure/search/sensitivity';
@@ -168,6 +168,7 @@ async function loadMaskable(
   progress: Progress,
 ): Promise<{ model: tf.LayersModel; fileHash: string | Uint8Array }> {
   using loaded = await loadModel({ model: given, note: progress.note.bind(progress) });
+  requireFiniteWeights(loaded.model, loaded.source);
   requireFit(loaded, data.validation, data.classes.length, { loss });
   if (given instanceof tf.LayersModel) {
     return { model: prunable(given), fileHash: JSON.stringify(given.toJSON(null, false)) };

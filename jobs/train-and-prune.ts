@@ -88,7 +88,7 @@ export async function trainAndPrune(options: TrainAndPruneOptions): Promise<Trai
   return await runTraining(prepared, run, record, { resume, observers, progress, signal });
 }
 
-/** Options that a resumed run may change; a model that is given is known by its weights' shapes alone. */
+/** Options that a resumed run may change; a model that is given is known by its hash. */
 function listUnshaping({ model }: TrainingOptions): string[] {
   const ofCheckpoints = ['checkpointEvery', 'keepCheckpoints', 'onNan'];
   const resolved = ['inputScale']; // how images are fed in fact counts
@@ -119,8 +119,9 @@ export async function runTraining(
   const started = performance.now();
   const { model, teacher, note } = prepared.options;
   await requireNotRead(run.export, [model, teacher]);
+  await run.keepIdentity(identity); // before a status is written: another run must not fail this one
   try {
-    await run.writeConfig(config);
+    await run.writeConfig(config); // from here on there is something to go on with
     const changed = await run.writeEnvironment(environment);
     if (changed.length > 0)
       note?.(`the run goes on, but may end in other bits: ${changed.join('; ')}`);
@@ -270,13 +271,14 @@ function requireFolder(runDir: string | null): string {
 
 /** What a run that goes on must share with this one. */
 export function identifyRun(
-  { data, scale, teacher }: PreparedTraining,
+  { data, sha256, scale, teacher }: PreparedTraining,
   config: JsonObject,
 ): JsonObject {
   return {
     format: 1,
     config,
     data: data.fingerprint,
+    ...(sha256 !== null && { model: sha256 }),
     ...(scale ? { inputScale: { ...scale } } : {}), // runs of the first version know none
     ...(teacher ? { teacher: teacher.sha256 } : {}),
     ...(teacher?.scale ? { teacherScale: { ...teacher.scale } } : {}),

@@ -1,10 +1,11 @@
 import type * as tf from '@tensorflow/tfjs';
 import { isJsonObject } from '../files';
 import type { JsonObject, JsonValue } from '../files';
+import { whileHolding } from '../files/run/hold-folder';
 import { writeChecked, writeForms } from '../formats';
 import type { FormatId } from '../formats';
 import { chooseInputShapes, Network } from '../graph';
-import { droppedConstraints } from '../layers';
+import { droppedConstraints, requireFiniteWeights } from '../layers';
 import type { DroppedConstraint } from '../layers';
 import { drawInputs, requireComputable } from '../measure/sample-inputs';
 import { blockLayers } from '../models';
@@ -50,14 +51,20 @@ export interface WrittenStock {
  * what the network does.
  *
  * @param model borrowed.
+ * @throws {NotFiniteError} naming a weight that holds NaN or infinity.
  * @throws {FolderInUseError} as `requirePlace`. @throws {VerificationError} when they compute something else.
  * @throws {ReadBackError} when a file is not as it should be.
  */
-export async function writeStock(
+export function writeStock(model: tf.LayersModel, options: StockOptions): Promise<WrittenStock> {
+  return whileHolding(options.folder, () => writeHeld(model, options));
+}
+
+async function writeHeld(
   model: tf.LayersModel,
   { folder, place, format = ['tfjs'], pruning = null, verifySamples = 2, ...others }: StockOptions,
 ): Promise<WrittenStock> {
   const { inputShapes = chooseInputShapes(model), progress } = others;
+  requireFiniteWeights(model, place.source);
   const plain = strip(model);
   try {
     const source = (pruning === null ? null : sourceIn(pruning)) ?? place.source;

@@ -11,7 +11,15 @@ export { requireOwnModel } from './own-copy';
 
 // the weights of a model, by name
 export { assignWeight, copyWeights, layerOf, weightReader, weightsByName } from './rebuild';
-export { arrayOf, captureWeights, tensorOf, weightNotFinite, weightsHash } from './weight-values';
+export {
+  arrayOf,
+  captureWeights,
+  requireFiniteWeights,
+  tensorOf,
+  weightNotFinite,
+  weightsHash,
+} from './weight-values';
+export { NotFiniteError } from './not-finite-error';
 export { frozenLayers } from './frozen';
 export { findTrained } from './trained-weights';
 

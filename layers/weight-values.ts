@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { stateHash } from '../files/run/encode-checkpoint';
 import type { NamedArray } from '../files/run/training-state';
+import { NotFiniteError } from './not-finite-error';
 import { weightsByName } from './rebuild';
 
 /** All weights of the model (masks and moving averages too), on the host, by `model/name`. */
@@ -25,6 +26,17 @@ export function weightNotFinite(model: tf.LayersModel): string | null {
     if (!isFinite) return name;
   }
   return null;
+}
+
+/**
+ * Refuses a network with a weight that holds NaN or infinity.
+ *
+ * @param source where the network comes from, for the error.
+ * @throws {NotFiniteError} naming the weight.
+ */
+export function requireFiniteWeights(model: tf.LayersModel, source = model.name): void {
+  const name = weightNotFinite(model);
+  if (name !== null) throw new NotFiniteError(source, `the weight ${name} is not finite`);
 }
 
 /** A tensor's values on the host. */

@@ -3,11 +3,7 @@ import type { MetricsMark } from '../files/run/training-record';
 import { isPruningRow } from '../measure/metrics-row';
 import type { Position } from './position';
 
-/**
- * Drops the rows of what is done again from a position on.
- *
- * @param mark of the rows that there were at the position; null where nobody knows.
- */
+/** Drops the rows of what is done again from a position on; `mark` is of those before it, where that is known. */
 export async function rewindMetrics(
   metrics: MetricsLog,
   position: Position,

@@ -20,6 +20,7 @@ import type { EnvironmentFacts } from './environment-facts';
 import { RunDirectoryError } from './run-directory-error';
 import { RunLock, lockName } from './run-lock';
 import type { ClaimName } from './run-lock';
+import { requireSameRun } from './same-run';
 import { configName, readJsonObject, readStatus, statusFormat, statusName } from './run-status';
 import type { RunState, RunStatus } from './run-status';
 
@@ -36,6 +37,7 @@ export interface RunDirectoryOptions {
 }
 
 const environmentName = 'environment.json';
+const identityName = 'identity.json';
 
 /** A run's folder, held by this process until it is released. */
 export class RunDirectory implements Disposable {
@@ -131,6 +133,12 @@ export class RunDirectory implements Disposable {
   /** Reads config.json back. */
   async readConfig(): Promise<JsonObject> {
     const file = path.join(this.path, configName);
+    if ((await this.files.status(file)) === null) {
+      const reason =
+        `has not begun: there is no ${configName}, it was stopped before. ` +
+        'The same call without the option resume begins it';
+      throw new RunDirectoryError(this.path, reason);
+    }
     return readJsonObject(file, this.files);
   }
 
@@ -156,14 +164,36 @@ export class RunDirectory implements Disposable {
     this.release();
   }
 
+  /**
+   * Writes identity.json, what a run that goes on must share with this one; a run that has one is compared with it.
+   *
+   * @throws {ResumeMismatchError} naming all that differs.
+   */
+  async keepIdentity(identity: JsonObject): Promise<void> {
+    const file = path.join(this.path, identityName);
+    if ((await this.files.status(file)) === null) await this.writeJson(identityName, identity);
+    else requireSameRun(identity, await readJsonObject(file, this.files));
+  }
+
+  /** A run that was killed before it wrote its configuration has nothing to lose, and is begun anew. */
   private async requireEmpty(): Promise<void> {
     const names = await this.files.list(this.path);
-    const found = names.filter((name) => !name.startsWith(lockName));
+    const found = names.filter((name) => !name.startsWith(lockName) && !name.startsWith('.tmp-'));
     if (found.length === 0) return;
+    if (await this.isUnbegun(found)) {
+      await this.files.removeFile(path.join(this.path, identityName)).catch(() => undefined);
+      return;
+    }
     const reason = found.includes(statusName)
       ? 'holds a run already: resume it or choose another directory'
       : `must be empty for a new run, it holds ${found.slice(0, 3).join(', ')}`;
     throw new RunDirectoryError(this.path, reason);
+  }
+
+  private async isUnbegun(names: readonly string[]): Promise<boolean> {
+    if (!names.every((name) => name === statusName || name === identityName)) return false;
+    await readStatus(this.path, this.files); // that it is a run's
+    return true;
   }
 
   private async writeStatus(status: Omit<RunStatus, 'updated'>): Promise<void> {

@@ -14,7 +14,7 @@ import { RunDirectoryError } from './run-directory-error';
 /** Gives the file `from` the further name `to`, in one step, or throws EEXIST. */
 export type ClaimName = (from: string, to: string) => void;
 
-/** Another live process works in the directory. */
+/** Another live process works in the directory, or writes it. */
 export class RunInUseError extends SecateurError {
   override readonly name = 'RunInUseError';
   override readonly exitCode = 2;
@@ -22,10 +22,11 @@ export class RunInUseError extends SecateurError {
   constructor(
     readonly path: string,
     readonly owner: RunOwner,
+    lockFile = `${path}/${lockName}`,
   ) {
     super(
       `${path} is in use by process ${owner.pid} on ${owner.host} since ${owner.started}; ` +
-        `if that process is gone, delete ${path}/${lockName}`,
+        `if that process is gone, delete ${lockFile}`,
     );
   }
 }
@@ -49,12 +50,17 @@ const maxAttempts = 1000;
 export class RunLock {
   private readonly token = randomBytes(12).toString('hex');
 
+  /**
+   * @param folder where the lock file lies. @param name of the lock file. @param held what is in use, for the error.
+   */
   constructor(
     private readonly folder: string,
-    private readonly claim: ClaimName,
+    private readonly claim: ClaimName = fs.linkSync,
+    private readonly name = lockName,
+    private readonly held = folder,
   ) {
     this.findOwner(); // the usual refusal needs no file to be written
-    const temporary = new Leftover('tmp', lockName);
+    const temporary = new Leftover('tmp', name);
     const draft = path.join(folder, temporary.name);
     try {
       this.writeDraft(draft);
@@ -74,7 +80,7 @@ export class RunLock {
   }
 
   private get head(): string {
-    return path.join(this.folder, lockName);
+    return path.join(this.folder, this.name);
   }
 
   private successorOf(token: string): string {
@@ -103,7 +109,7 @@ export class RunLock {
     for (let attempt = 0; attempt < maxAttempts; attempt++) {
       if (this.tryAcquire(draft)) return;
     }
-    throw new RunDirectoryError(this.folder, `could not be locked in ${maxAttempts} attempts`);
+    throw new RunDirectoryError(this.held, `could not be locked in ${maxAttempts} attempts`);
   }
 
   /** False when another process moved in between: look again. */
@@ -122,7 +128,7 @@ export class RunLock {
   /** The dead owner to take over from; null without a lock; throws for a live one. */
   private findOwner(): LockRecord | null {
     const holder = this.holder();
-    if (holder !== null && isLive(holder)) throw new RunInUseError(this.folder, holder);
+    if (holder !== null && isLive(holder)) throw new RunInUseError(this.held, holder, this.head);
     return holder;
   }
 
@@ -153,7 +159,7 @@ export class RunLock {
   /** Removes the claims that lead nowhere: while the owner lives, no claim can be rightful. */
   private removeDeadEnds(): void {
     for (const name of fs.readdirSync(this.folder)) {
-      if (name.startsWith(`${lockName}.after-`)) {
+      if (name.startsWith(`${this.name}.after-`)) {
         fs.rmSync(path.join(this.folder, name), { force: true });
       }
     }

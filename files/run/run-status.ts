@@ -3,6 +3,9 @@ import type { FileLayer } from '../file-layer';
 import type { JsonObject } from '../json';
 import { errorCode } from '../disk-error';
 import { isJsonObject, parseCanonicalJson } from '../json';
+import { MalformedFileError } from '../malformed-file-error';
+import { fields, object, oneOf, text } from '../shape';
+import type { Shape } from '../shape';
 import { RunDirectoryError } from './run-directory-error';
 
 /** Where a run stands: `stopped` by a signal with everything saved; the owner of a dead `running` crashed. */
@@ -20,6 +23,17 @@ export interface RunStatus {
 
 const runStates = ['running', 'stopped', 'done', 'failed'] as const;
 export const statusFormat = 'secateur-run/1';
+const time = text(
+  /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/,
+  'a time such as 2026-01-31T09:30:00.000Z',
+);
+const statusShape: Shape<RunStatus> = fields({
+  format: oneOf([statusFormat]),
+  state: oneOf(runStates),
+  created: time,
+  updated: time,
+  details: object,
+});
 export const statusName = 'status.json';
 export const configName = 'config.json';
 
@@ -38,17 +52,13 @@ export function hasDiverged({ state, details }: RunStatus): boolean {
 /** What status.json in a folder says. @throws {RunDirectoryError} when there is none that can be read. */
 export async function readStatus(folder: string, files: FileLayer): Promise<RunStatus> {
   const value = await readJsonObject(path.join(folder, statusName), files);
-  const { format, state, created, updated, details } = value;
-  const isKnown = runStates.some((known) => known === state) && format === statusFormat;
-  if (!isKnown || typeof created !== 'string' || typeof updated !== 'string') {
-    throw new RunDirectoryError(folder, `has a ${statusName} that this version cannot read`);
+  try {
+    return statusShape(value, { file: statusName, key: '' });
+  } catch (error) {
+    if (!(error instanceof MalformedFileError)) throw error;
+    const reason = `has a ${statusName} that this version cannot read: ${error.reason}`;
+    throw new RunDirectoryError(folder, reason, { cause: error });
   }
-  return {
-    state: state as RunState,
-    created,
-    updated,
-    details: isJsonObject(details) ? details : {},
-  };
 }
 
 /** Reads a JSON object of a run. @throws {RunDirectoryError} when there is none that can be read. */

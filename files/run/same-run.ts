@@ -22,18 +22,20 @@ export function requireSameRun(ours: JsonObject, theirs: JsonObject): void {
 /** What is told by its content: a hash says nothing to a person. */
 const ofContent: Readonly<Record<string, string>> = {
   data: 'the images are others (the option data)',
+  model: 'the network of the option model is another',
   teacher: 'the network of the option teacher is another',
 };
+
+/** What runs of the first version do not say of themselves. */
+const addedLater: readonly string[] = ['model'];
 
 function differences(ours: JsonObject, theirs: JsonObject): string[] {
   return keysOf(ours, theirs).flatMap((key) => {
     const [is, was] = [ours[key], theirs[key]];
-    if (isEqual(is, was)) return [];
+    if (isUnsaid(key, was) || isEqual(is, was)) return [];
     if (key === 'config' && isJsonObject(is) && isJsonObject(was)) return optionsBetween(is, was);
-    const content = Object.hasOwn(ofContent, key) ? ofContent[key]! : null;
-    return [
-      content === null ? `${key} was ${tell(was)}, is ${tell(is)}` : contentBetween(key, is, was),
-    ];
+    if (!Object.hasOwn(ofContent, key)) return [`${key} was ${tell(was)}, is ${tell(is)}`];
+    return [contentBetween(key, is, was)];
   });
 }
 
@@ -42,6 +44,10 @@ function contentBetween(key: string, is?: JsonValue, was?: JsonValue): string {
   if (is !== undefined && was !== undefined) return ofContent[key]!;
   const say = (value?: JsonValue): string => (value === undefined ? tell(value) : 'given');
   return `the option ${key} was ${say(was)}, is ${say(is)}`;
+}
+
+function isUnsaid(key: string, was: JsonValue | undefined): boolean {
+  return was === undefined && addedLater.includes(key);
 }
 
 function optionsBetween(ours: JsonObject, theirs: JsonObject): string[] {

@@ -14,15 +14,15 @@ import {
   writeNewFile,
 } from '../../files';
 import type { FileLayer } from '../../files';
+import { holdFolder } from '../../files/run/hold-folder';
 import { filesBeside, formatCatalogue } from '../catalogue';
 import { ModelFileError } from '../model-file-error';
+import { takePlace, weightFile } from './take-place';
 import { metadataOf, usageOf, usageOfWeights, withUsage } from '../usage';
 import { WRITER } from './model-json';
 
 /** Bytes of one weight file: browsers cache files of this size. */
 const SHARD_BYTES = 4 * 1024 * 1024;
-/** The weight files of an export. */
-const weightFile = /^group1-shard\d+of\d+\.bin$/;
 
 /** Whether an export consists of files of this name. */
 function isOwnFile(name: string): boolean {
@@ -42,15 +42,16 @@ export class FolderInUseError extends SecateurError {
  * Writes a network as `model.json` and weight files of 4 MB, with further files beside it.
  *
  * The folder appears whole or not at all: it is written under another name, brought to the disk and
- * renamed. An earlier export in its place is replaced: whoever is stopped in between leaves the
- * earlier one, the new one, or for an instant none at that name; the next call puts back or removes
- * what was left beside it. The model is borrowed; neither it nor the number of tensors changes.
+ * renamed. An earlier export in its place is replaced: whoever reads or is stopped in between finds
+ * the earlier network or the new one, whole (`takePlace`); the next call removes what was left
+ * beside it. The model is borrowed; neither it nor the number of tensors changes.
  *
  * model.json says the SHA-256 of the weights in its metadata, by which a reader knows them again.
  *
  * @param extras further files by name, such as pruning.json.
  * @param files the disk; a test may give one that fails.
  * @throws {FolderInUseError} when the folder holds anything else.
+ * @throws {RunInUseError} while somebody else writes it.
  * @throws {DiskError} when the disk is full or failing; an earlier export is still there.
  * @throws {ModelFileError} when two weights have one name, so that no loader could tell them apart.
  */
@@ -90,6 +91,7 @@ export async function writeChecked(
   await requireFree(target, Object.keys(extras));
   const draft = new Leftover('tmp', path.basename(target));
   const place = path.join(parent, draft.name);
+  const held = await holdFolder(target, 'writing');
   try {
     await ensureFolder(parent, files);
     await files.makeFolder(place);
@@ -100,12 +102,13 @@ export async function writeChecked(
       await writeExtras(found, place, files);
     }
     await files.syncFolder(place);
-    await swapIn(place, target, files);
+    await takePlace(place, target, files);
   } catch (error) {
     await removeTree(place, files).catch(() => undefined); // the next call sweeps it
     throw await asDiskError(error, target, sizeOf(weights), files);
   } finally {
     draft.settle();
+    held[Symbol.dispose]();
   }
 }
 
@@ -258,25 +261,4 @@ async function* shardsOf(weights: readonly NamedWeight[]): AsyncGenerator<Uint8A
     }
   }
   if (filled > 0 || sent === 0) yield shard.subarray(0, filled);
-}
-
-/** Puts the finished folder in its place; one that was there goes aside first and then away. */
-async function swapIn(place: string, target: string, files: FileLayer): Promise<void> {
-  const parent = path.dirname(target);
-  const aside = new Leftover('old', path.basename(target));
-  const previous = path.join(parent, aside.name);
-  try {
-    const hasPrevious = (await files.status(target)) !== null;
-    if (hasPrevious) await files.rename(target, previous);
-    try {
-      await files.rename(place, target);
-    } catch (error) {
-      if (hasPrevious) await files.rename(previous, target);
-      throw error;
-    }
-    await files.syncFolder(parent);
-    await removeTree(previous, files).catch(() => undefined); // the next call sweeps it
-  } finally {
-    aside.settle();
-  }
 }

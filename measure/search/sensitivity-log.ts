@@ -5,12 +5,18 @@ import {
   asDiskError,
   canonicalJson,
   ensureFolder,
+  fields,
   isJsonObject,
   nodeFiles,
+  nullOr,
+  real,
   replaceFile,
+  text,
+  whole,
   writeAll,
 } from '../../files';
 import type { JsonObject, JsonValue, OpenFile } from '../../files';
+import { holdFolder } from '../../files/run/hold-folder';
 import type { Quality } from '../../report/sensitivity';
 
 /** A folder holds a scan of something else. */
@@ -36,26 +42,31 @@ export class SensitivityLog {
   private readonly cells = new Map<string, Quality>();
   private file: OpenFile | null = null;
 
-  private constructor(private readonly target: string) {}
+  private constructor(
+    private readonly target: string,
+    private readonly held: Disposable,
+  ) {}
 
   /**
    * Opens the measurements in a folder, which is made where it is missing; a last line that a kill tore
    * is dropped.
    *
    * @param identity what decides the measurements, by parts; a scan of another one is not gone on with.
+   * @throws {RunInUseError} while another scan goes on there.
    * @throws {OtherScanError} naming the first part that differs.
-   * @throws {MalformedFileError} when a line is damaged.
+   * @throws {MalformedFileError} when a line is damaged, or no measurement.
    */
   static async open(folder: string, identity: JsonObject): Promise<SensitivityLog> {
-    await ensureFolder(path.resolve(folder));
-    const log = new SensitivityLog(path.join(folder, 'sensitivity.jsonl'));
-    const lines = await log.readLines();
-    const first = { format: FORMAT, ...identity };
-    if (lines.length > 0) log.requireSame(lines[0]!, first);
-    for (const line of lines.slice(1)) log.take(line);
-    const kept = [first, ...lines.slice(1)].map((line) => `${canonicalJson(line)}\n`);
-    await replaceFile(log.target, Buffer.from(kept.join('')));
-    return log;
+    const held = await holdFolder(folder);
+    try {
+      await ensureFolder(path.resolve(folder));
+      const log = new SensitivityLog(path.join(folder, 'sensitivity.jsonl'), held);
+      await log.begin({ format: FORMAT, ...identity });
+      return log;
+    } catch (error) {
+      held[Symbol.dispose]();
+      throw error;
+    }
   }
 
   /** Measurements that are finished. */
@@ -85,10 +96,22 @@ export class SensitivityLog {
     this.cells.set(keyOf(group, rate), { loss, accuracy });
   }
 
-  /** Closes the file; nothing may be appended after it. */
+  /** Closes the file and lets others have the folder; nothing may be appended after it. */
   async close(): Promise<void> {
-    await this.file?.close();
-    this.file = null;
+    try {
+      await this.file?.close();
+      this.file = null;
+    } finally {
+      this.held[Symbol.dispose]();
+    }
+  }
+
+  private async begin(first: JsonObject): Promise<void> {
+    const lines = await this.readLines();
+    if (lines.length > 0) this.requireSame(lines[0]!, first);
+    for (const [index, line] of lines.entries()) if (index > 0) this.take(line, index + 1);
+    const kept = [first, ...lines.slice(1)].map((line) => `${canonicalJson(line)}\n`);
+    await replaceFile(this.target, Buffer.from(kept.join('')));
   }
 
   private async readLines(): Promise<JsonObject[]> {
@@ -115,17 +138,24 @@ export class SensitivityLog {
     }
   }
 
-  private take({ group, rate, loss, accuracy }: JsonObject): void {
-    const isCell =
-      (group === null || typeof group === 'string') &&
-      [rate, loss, accuracy].every((value) => typeof value === 'number');
-    if (!isCell) throw new MalformedFileError(this.target, 'a line is no measurement');
-    this.cells.set(keyOf(group, rate as number), {
-      loss: loss as number,
-      accuracy: accuracy as number,
+  private take(line: JsonObject, number: number): void {
+    const { group, rate, ...quality } = measurement(line, {
+      file: this.target,
+      key: `line ${number}`,
     });
+    // What is measured with nothing pruned has no rate.
+    if (group === null) whole({ to: 0 })(rate, { file: this.target, key: `line ${number}.rate` });
+    this.cells.set(keyOf(group, rate), quality);
   }
 }
+
+/** A finished measurement as its line holds it. */
+const measurement = fields({
+  group: nullOr(text()),
+  rate: real({ from: 0, to: 1 }),
+  loss: real(),
+  accuracy: real({ from: 0, to: 1 }),
+});
 
 function keyOf(group: string | null, rate: number): string {
   return `${rate} ${group === null ? '' : `of ${group}`}`;

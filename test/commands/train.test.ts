@@ -105,6 +105,7 @@ describe('train', () => {
       'dense',
       'environment.json',
       'export',
+      'identity.json',
       'log.jsonl',
       'metrics.csv',
       'metrics.jsonl',
@@ -168,15 +169,16 @@ describe('train', () => {
   });
 
   it('ends with 3 when all checkpoints are damaged, and lists them', async () => {
-    const checkpoints = join(folder, 'checkpoints');
-    const names = readdirSync(checkpoints);
-    for (const name of names) truncateSync(join(checkpoints, name, 'tensors.bin'), 100);
+    const damaged = ['checkpoints', 'best'].flatMap((place) =>
+      readdirSync(join(folder, place)).map((name) => join(folder, place, name)),
+    );
+    for (const checkpoint of damaged) truncateSync(join(checkpoint, 'tensors.bin'), 100);
     const { code, stdout, stderr } = await commandLine(['--resume', '--run-dir', folder]);
     expect(code, stderr).toBe(3);
     expect(stdout).toBe('');
     expect(stderr).not.toContain('    at ');
-    for (const name of names) {
-      expect(stderr).toContain(`${join(checkpoints, name)}: tensors.bin has 100 bytes`);
+    for (const checkpoint of damaged) {
+      expect(stderr).toContain(`${checkpoint}: tensors.bin has 100 bytes`);
     }
   });
 });

@@ -87,13 +87,21 @@ function constantModel(value: number, size = 40): tf.LayersModel {
 
 /** The one value of a constant model's weights, after checking that it is one. */
 async function constantIn(folder: string): Promise<number> {
+  const { value, note } = await networkIn(folder);
+  expect(note).toBe(`{"value":${value}}`);
+  return value;
+}
+
+/** The network in a folder, and what describes it: nothing, while one export takes the place of another. */
+async function networkIn(folder: string): Promise<{ value: number; note: string | null }> {
   const model = await readModel(path.join(folder, 'model.json'));
   const values = model.weights[0]!.read().dataSync();
   disposeWeights(model);
   expect(values.every((value) => value === values[0])).toBe(true);
-  const note = fs.readFileSync(path.join(folder, 'pruning.json'), 'utf8');
-  expect(note).toBe(`{"value":${values[0]}}`); // the files of one export belong together
-  return values[0]!;
+  const file = path.join(folder, 'pruning.json');
+  const note = fs.existsSync(file) ? fs.readFileSync(file, 'utf8') : null;
+  expect([null, `{"value":${values[0]}}`]).toContain(note); // the files of one export belong together
+  return { value: values[0]!, note };
 }
 
 async function writeConstant(value: number, folder: string, files?: FileLayer): Promise<void> {
@@ -325,10 +333,12 @@ function failing(decides: (operation: Operation) => boolean): FileLayer {
 describe('a failing disk', () => {
   const operations: Operation[] = ['open', 'write', 'sync', 'makeFolder', 'rename', 'syncFolder'];
 
-  it('leaves the earlier export and nothing else, whichever operation fails', async () => {
+  it('leaves the earlier network or the new one and nothing else, whichever operation fails', async () => {
     const parent = path.join(scratch, 'failing');
     const target = path.join(parent, 'export');
     await writeConstant(1, target);
+    const names = fs.readdirSync(target).sort();
+    const found: number[] = [];
     let count = 0;
     const counting = failing((operation) => {
       if (operations.includes(operation)) count++;
@@ -350,40 +360,62 @@ describe('a failing disk', () => {
       );
       expect(error).toBeInstanceOf(DiskError);
       expect(error).toMatchObject({ exitCode: 4, code: 'ENOSPC', path: fs.realpathSync(target) });
-      // The last of them comes after the new export is in place.
-      expect([failed, await constantIn(target)]).toEqual([failed, bad === count ? 2 : 1]);
-      expect(fs.readdirSync(parent).filter((name) => !name.startsWith('.old-'))).toEqual([
-        'export',
-      ]);
+      // From some operation on the new network is in place.
+      found.push((await networkIn(target)).value);
+      if (found.at(-1) === 1) expect([failed, await constantIn(target)]).toEqual([failed, 1]);
+      expect(fs.readdirSync(parent)).toEqual(['export']);
+      await writeConstant(1, target);
+      expect(fs.readdirSync(target).sort()).toEqual(names);
     }
+    expect(found).toEqual(found.toSorted());
+    expect(new Set(found)).toEqual(new Set([1, 2]));
     await writeConstant(3, target);
     expect(fs.readdirSync(parent)).toEqual(['export']);
     expect(await constantIn(target)).toBe(3);
   });
 
-  it('that dies between any two operations leaves a whole export, or the earlier one aside', async () => {
+  it('that dies between any two operations leaves one network, whole, where it was', async () => {
     const parent = path.join(scratch, 'dying');
     const target = path.join(parent, 'export');
+    const found: number[] = [];
     for (let last = 0; ; last++) {
       fs.rmSync(parent, { recursive: true, force: true });
       await writeConstant(1, target);
+      const names = fs.readdirSync(target).sort();
       let now = 0;
       const disk = failing(() => now++ >= last); // and all that follow
       const error = await writeConstant(2, target, disk).then(
         () => null,
         (thrown: unknown) => thrown,
       );
-      const whole = fs.readdirSync(parent).filter((name) => !name.startsWith('.tmp-'));
-      if (fs.existsSync(target)) expect([1, 2]).toContain(await constantIn(target));
-      else {
-        expect(whole).toHaveLength(1);
-        expect(await constantIn(path.join(parent, whole[0]!))).toBe(1);
-      }
+      found.push((await networkIn(target)).value);
       if (error === null) break;
       await writeConstant(3, target);
       expect(fs.readdirSync(parent)).toEqual(['export']);
+      expect(fs.readdirSync(target).sort()).toEqual(names);
       expect(await constantIn(target)).toBe(3);
     }
+    expect(found).toEqual(found.toSorted());
+    expect(new Set(found)).toEqual(new Set([1, 2]));
+  });
+
+  it('is never without a network, for who looks between any two operations', async () => {
+    const target = path.join(scratch, 'watched', 'export');
+    await writeConstant(1, target);
+    const found: number[] = [];
+    const watched = new Proxy(nodeFiles, {
+      get:
+        (files, key: keyof FileLayer) =>
+        async (...given: unknown[]): Promise<unknown> => {
+          found.push((await networkIn(target)).value);
+          return (files[key] as (...all: unknown[]) => Promise<unknown>)(...given);
+        },
+    });
+    await writeConstant(2, target, watched);
+    expect(found.length).toBeGreaterThan(20);
+    expect(found).toEqual(found.toSorted());
+    expect(new Set(found)).toEqual(new Set([1, 2]));
+    expect(await constantIn(target)).toBe(2);
   });
 
   const reason = withoutSmallDisk();
@@ -459,7 +491,7 @@ describe('a process killed while it writes', () => {
       }
     })();`;
 
-  it('leaves one whole export or none, at each of 30 moments, and what it leaves goes', async () => {
+  it('leaves one network, whole, at each of 30 moments, and what it leaves goes', async () => {
     const home = folderWithTensorFlow(path.join(scratch, 'killed'));
     compileInto(home, ['formats/tfjs/model-files']);
     fs.writeFileSync(path.join(home, 'writer.js'), writer);
@@ -478,14 +510,15 @@ describe('a process killed while it writes', () => {
       await new Promise((resolve) => setTimeout(resolve, random.next() * 25));
       child.kill('SIGKILL');
       expect((await ended)[1]).toBe('SIGKILL');
-      if (!fs.existsSync(target)) continue; // before the first, or between the two renames
-      const found = await constantIn(target);
+      if (last === 0 && !fs.existsSync(target)) continue; // before the first
+      const { value: found } = await networkIn(target);
       expect(found).toBeGreaterThanOrEqual(last);
       last = found;
     }
     expect(last).toBeGreaterThan(0);
     await writeConstant(1000, target);
     expect(fs.readdirSync(parent)).toEqual(['export']);
+    expect(fs.readdirSync(target)).toHaveLength(3);
     expect(await constantIn(target)).toBe(1000);
   }, 120_000);
 });

@@ -13,13 +13,10 @@ import type {
 import { OptionError, requireWhole } from '../errors';
 import { requireWritable } from '../formats';
 import type { FormatId } from '../formats';
-import { chooseInputShapes, removedUnits } from '../graph';
+import { chooseInputShapes } from '../graph';
 import type { KeepSet, Network } from '../graph';
 import { BatchStatistics, disposeWeights, prunable, requireFiniteWeights } from '../layers';
-import { choose, scoreKernels } from '../methods';
-import type { Scores } from '../methods';
 import type { LossChoice } from '../measure/head';
-import { observationBatches, withEvidence } from '../measure/observe/evidence';
 import { blockLayers } from '../models';
 import type { LearningRate, OnNan, Optimizer } from '../trainer';
 import { chooseMethod, noteFrozen, traceNetwork } from './choose-method';
@@ -35,9 +32,9 @@ import type { LoadedModel, ModelOptions } from './load-model';
 import { loadTeacher } from './load-teacher';
 import type { Teacher, TeacherOptions } from './load-teacher';
 import { requireMore } from './more-epochs';
+import { findRate, planRemoval } from './plan-removal';
 import { requireEvents } from './pruning-times';
 import type { TimeOptions } from './pruning-times';
-import { findTarget, HIGHEST_RATE, meetTarget } from './targets';
 import type { MetTarget, TargetOptions } from './targets';
 
 /**
@@ -158,8 +155,7 @@ async function prepare(
   const learningRate = createLearningRate(learning, stepsPerEpoch);
   requireValidation(given, 'by which the best epoch is chosen');
   const dense = await loadDense(options, given);
-  const sha256 = options.model == null ? null : await hashNetwork(dense.model, options.model);
-  const { data, teacher } = await feed(options, dense, given).catch((error: unknown) => {
+  const { data, teacher, sha256 } = await feed(options, dense, given).catch((error: unknown) => {
     dense[Symbol.dispose]();
     throw error;
   });
@@ -174,7 +170,7 @@ async function prepare(
   const met = isResumed ? null : await findRate(network, data, { ...options, ...shown });
   const chosen = met ? { ...options, rate: met.rate } : options;
   const pruning = chooseMethod(chosen);
-  const planned = pruning && (await plan(network, data, { ...chosen, ...shown }, pruning));
+  const planned = pruning && (await planRemoval(network, data, { ...chosen, ...shown }, pruning));
   const optimizer = createOptimizer(learning, options);
   owned.push({
     [Symbol.dispose]: () => {
@@ -199,14 +195,15 @@ async function prepare(
   };
 }
 
-/** The images as the network takes them, and its teacher. */
+/** The images as the network takes them, its teacher, and by what it is known again. */
 async function feed(
   options: TrainingOptions,
   dense: LoadedModel,
   data: DataSet,
-): Promise<Pick<PreparedTraining, 'data' | 'teacher'>> {
+): Promise<Pick<PreparedTraining, 'data' | 'teacher' | 'sha256'>> {
   const fed = feedImages(dense.model, data, options);
-  return { data: fed, teacher: await loadTeacher(options, dense, { data, fed }) };
+  const sha256 = options.model == null ? null : await hashNetwork(dense.model, options.model);
+  return { data: fed, sha256, teacher: await loadTeacher(options, dense, { data, fed }) };
 }
 
 /** @throws {OptionError} when the data set has no recipe. */
@@ -292,61 +289,4 @@ function requireStatistics({ model }: Network, { bnBatches = 0 }: TrainingOption
   if (!bnBatches || new BatchStatistics(model).count > 0) return;
   const problem = 'has no effect: the network has no BatchNormalization';
   throw new OptionError({ option: 'bnBatches', problem, received: bnBatches });
-}
-
-/** The options with how a batch of images is made up and weighed. */
-type ShownOptions = TrainingOptions & {
-  readonly batchSize: number;
-  /** By label. */
-  readonly weights: readonly number[] | undefined;
-};
-
-/** The rate that a target asks for on the weights as they are; null without a target. */
-async function findRate(
-  network: Network,
-  data: DataSet,
-  options: ShownOptions,
-): Promise<MetTarget | null> {
-  const asked = findTarget(options);
-  const pruning = asked && chooseMethod({ ...options, rate: HIGHEST_RATE });
-  if (!pruning) return null;
-  const scores = await scoreOnce(network, data, options, pruning);
-  return meetTarget(asked, { network, scores, policy: pruning.policy });
-}
-
-/**
- * What would stay of the network as it is.
- *
- * @throws {OptionError} when nothing would go.
- */
-async function plan(
-  network: Network,
-  data: DataSet,
-  options: ShownOptions,
-  { method, policy }: MethodChoice,
-): Promise<KeepSet> {
-  const scores = await scoreOnce(network, data, options, { method, policy });
-  const { keep } = choose(network.graph, scores, policy);
-  if (removedUnits(keep) > 0) return keep;
-  const largest = Math.max(0, ...network.graph.prunable.map(({ channels }) => channels));
-  throw new OptionError({
-    option: 'rate',
-    problem: `removes nothing from this network (its largest prunable group has ${largest} channels)`,
-    received: policy.rate,
-  });
-}
-
-/** The scores by what one batch shows: enough for counts. */
-function scoreOnce(
-  network: Network,
-  data: DataSet,
-  { seed = 1, batchSize, weights, loss }: ShownOptions,
-  { method, policy }: MethodChoice,
-): Promise<Scores> {
-  return withEvidence(
-    { model: network.model, graph: network.graph, loss, classWeights: weights },
-    method,
-    () => observationBatches(data, { seed, epoch: 0, batchSize }, 1),
-    (evidence) => scoreKernels(method, network, { evidence, counting: policy.counting }),
-  );
 }

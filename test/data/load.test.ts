@@ -131,7 +131,7 @@ describe('readDataSet', () => {
 
 describe('loadDataSet', () => {
   it('names the data sets there are when asked for another', async () => {
-    await expect(loadDataSet('imagenet' as 'mnist', { seed: 1 })).rejects.toThrow(
+    await expect(loadDataSet('imagenet', { seed: 1 })).rejects.toThrow(
       'dataset must be one of mnist, fashion-mnist, cifar10, cifar100, got imagenet',
     );
   });

@@ -212,14 +212,9 @@ describeOn(['cpu'], 'a run of which something is damaged', () => {
     writeFileSync(rows, damaged);
     writeFileSync(table, readFileSync(table, 'utf8').replace(/\n4,0,/, '\n4,x,'));
     const { outcome, notes } = await finish(folder);
-    const {
-      rows: _,
-      table: __,
-      checkpoint: ___,
-      bestCheckpoint: ____,
-      ...others
-    } = whole as Record<string, unknown>;
-    expect(outcome).toMatchObject(others);
+    const lost = ['rows', 'table', 'checkpoint', 'bestCheckpoint'];
+    const others = Object.entries(whole as object).filter(([key]) => !lost.includes(key));
+    expect(outcome).toMatchObject(Object.fromEntries(others));
     expect(notes).toContain('1 of 2 rows of metrics are lost, in both files');
     expect(readFileSync(`${rows}.damaged`, 'utf8')).toBe(damaged);
     expect(existsSync(`${table}.damaged`)).toBe(true);
@@ -291,7 +286,8 @@ describeOn(['cpu'], 'a run of which something is damaged', () => {
       ],
       [
         'identity missing',
-        ({ identity: _, ...record }) => record,
+        (record) =>
+          Object.fromEntries(Object.entries(record).filter(([key]) => key !== 'identity')),
         'record.identity must be an object, found nothing',
       ],
     ])('%s: it is passed over by name, and the run ends the same', async (_, change, reason) => {

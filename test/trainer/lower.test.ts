@@ -22,9 +22,9 @@ function spoiltAbove(limit: number, from: number): StepFactory {
         loss.dispose();
         return tf.scalar(NaN);
       },
-      sync: () => inner.sync(),
-      rebind: (network) => inner.rebind(network),
-      dispose: () => inner.dispose(),
+      sync: inner.sync.bind(inner),
+      rebind: inner.rebind.bind(inner),
+      dispose: inner.dispose.bind(inner),
     };
   };
 }

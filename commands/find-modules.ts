@@ -7,6 +7,7 @@ import { readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { modulePath } from '../config/module-path';
+import { plainPath } from '../files/plain-path';
 import { configName, RUNS } from '../files/run/run-status';
 import { findNewestRuns } from '../files/run/newest-runs';
 
@@ -65,9 +66,9 @@ function readGiven(argv: readonly string[], env: NodeJS.ProcessEnv): Given {
   const resumed = findResumed(tokens);
   return {
     register: [values.register ?? []].flat().flatMap(listOf),
-    config: textOf(values.config) ?? textOf(env.SECATEUR_CONFIG),
+    config: placeOf(values.config) ?? placeOf(env.SECATEUR_CONFIG),
     resume: resumed !== null || /^(true|1)$/i.test(env.SECATEUR_RESUME ?? ''),
-    runDir: textOf(values['run-dir']) ?? textOf(resumed?.folder) ?? textOf(env.SECATEUR_RUN_DIR),
+    runDir: placeOf(values['run-dir']) ?? placeOf(resumed?.folder) ?? placeOf(env.SECATEUR_RUN_DIR),
   };
 }
 
@@ -81,8 +82,8 @@ function findResumed(tokens: readonly Token[]): { readonly folder: string | unde
   return { folder: behind?.kind === 'positional' ? behind.value : resume.value };
 }
 
-function textOf(value: unknown): string | undefined {
-  return typeof value === 'string' && value !== '' ? value : undefined;
+function placeOf(value: unknown): string | undefined {
+  return typeof value === 'string' && value !== '' ? plainPath(value) : undefined;
 }
 
 function listOf(text: unknown): string[] {

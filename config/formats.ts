@@ -5,9 +5,9 @@
  * the command line and the help. Text is read strictly: what is not wholly a number is no number.
  */
 import { INPUT_SCALE_FORMS, readInputScale } from '../data/input-scale';
+import { plainPath } from '../files/plain-path';
 import { readAmount, readDecimal } from '../measure/search/amount';
 import type { Units } from '../measure/search/amount';
-import { plainPath } from '../files/plain-path';
 import type { OptionValue } from '../methods/facts';
 import { isPattern, PATTERN_FORMS } from '../methods/select/patterns';
 import { bare } from './nearest';
@@ -26,6 +26,8 @@ export interface Format<T> {
   readonly placeholder: string;
   /** The values of a closed list; null where the list is open. */
   readonly choices: readonly string[] | null;
+  /** Of paths, the words that are none; null where no value is a path. */
+  readonly wordsBesidePaths: readonly string[] | null;
 }
 
 interface Description<T> {
@@ -34,6 +36,7 @@ interface Description<T> {
   readonly allowed: string;
   readonly placeholder: string;
   readonly choices?: readonly string[];
+  readonly wordsBesidePaths?: readonly string[];
 }
 
 /** One value of a closed list. */
@@ -127,10 +130,19 @@ export const inputScale: Format<string> = format({
   placeholder: 'SCALE',
 });
 
-/** The path of a file or a folder, `~` and `file://` resolved. */
-export function pathTo(placeholder: string, what: string): Format<string> {
+/** The path of a file or a folder, `~` and `file://` resolved, or one of some words; `resolvePaths` does the same in files. */
+export function pathTo(
+  placeholder: string,
+  what: string,
+  words: readonly string[] = [],
+): Format<string> {
   const any = text(placeholder, what);
-  return format({ ...describe(any), accepts: any.accepts, read: plainPath });
+  return format({
+    ...describe(any),
+    accepts: any.accepts,
+    read: plainPath,
+    wordsBesidePaths: words,
+  });
 }
 
 /** In which pieces single weights go: `none`, `2:4`, `4x1`. */
@@ -249,15 +261,19 @@ export function optional<T>(inner: Format<T>): Format<T | null> {
 }
 
 function describe<T>(inner: Format<T>): Omit<Description<T>, 'accepts'> {
-  const { read, allowed, placeholder, choices } = inner;
-  return { read, allowed, placeholder, ...(choices && { choices }) };
+  const { read, allowed, placeholder, choices, wordsBesidePaths } = inner;
+  return {
+    ...{ read, allowed, placeholder },
+    ...(choices && { choices }),
+    ...(wordsBesidePaths && { wordsBesidePaths }),
+  };
 }
 
 function format<T>(description: Description<T>): Format<T> {
   const check = (value: unknown): void => {
     if (!description.accepts(value)) throw new TypeError(`must be ${description.allowed}`);
   };
-  return Object.assign(check, { choices: null, ...description });
+  return Object.assign(check, { choices: null, wordsBesidePaths: null, ...description });
 }
 
 /** The number that the text is from its first character to its last, or the text itself. */

@@ -1,9 +1,10 @@
 /** A run that goes on: the options that it began with, and what a later call may change of them. */
 import { isDeepStrictEqual } from 'node:util';
-import type { ConfigOf } from '../config';
+import type { ConfigOf, Key } from '../config';
 import { entryOf } from '../data/catalogue';
 import { usualLimits } from '../data/recipe';
 import { ConfigError } from './error';
+import { isSamePlace } from './paths';
 import { resolveTraining } from './resolve';
 import { differences } from './saved';
 
@@ -32,6 +33,7 @@ export function mergeSaved(
   const usual = fillIn({ ...config, ...saved });
   const isOfRun = (key: string): boolean =>
     sources[key] === 'default' ||
+    isSamePlace(key as Key, saved[key], config[key as keyof Config]) ||
     (saved[key] === null && isDeepStrictEqual(usual[key], config[key as keyof Config]));
   const kept = Object.entries(saved).filter(([key]) => isOfRun(key));
   const merged: Config = { ...config, ...Object.fromEntries(kept) };

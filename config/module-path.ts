@@ -1,14 +1,12 @@
 /** The place of a module of `--register`; loads nothing, since the table of options comes after the modules. */
 import type { Key } from '../config';
 import type { Setting } from './settings';
-import { homedir } from 'node:os';
-import { join, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { resolve } from 'node:path';
+import { plainPath } from '../files/plain-path';
 
 /** The absolute path that a user means: from the working directory, `~/` or a `file://` address. */
 export function modulePath(given: string): string {
-  if (given.startsWith('file://')) return fileURLToPath(given);
-  return given.startsWith('~/') ? join(homedir(), given.slice(2)) : resolve(given);
+  return resolve(plainPath(given));
 }
 
 /** The settings with the modules of `--register` at their absolute paths, so that a run resumes from anywhere. */

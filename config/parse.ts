@@ -4,12 +4,14 @@ import { dirname, join } from 'node:path';
 import convict from 'convict';
 import type { Command, ConfigOf, Key } from '../config';
 import { commandNames, options, schema } from '../config';
+import { plainPath } from '../files/plain-path';
 import { readArguments } from './arguments';
 import { HELP_WIDTH, helpText } from './help';
 import { withNamedMethod } from './importance';
 import { withModulePaths } from './module-path';
 import { refuseNetworkName } from './network-name';
 import { withOwnNames } from './own-names';
+import { resolvePaths } from './paths';
 import { withPatternRate } from './pattern-rate';
 import { checkTogether, refuseTaken } from './check';
 import { pickSaved } from './saved';
@@ -68,7 +70,8 @@ export function parse(
 
   const asked = gatherSettings(given, env, command);
   refuseNetworkName(asked, command);
-  const owned = withOwnNames(withModulePaths(asked), command);
+  const placed = resolvePaths(withModulePaths(asked), command);
+  const owned = withOwnNames(placed, command);
   const settings = withPatternRate(withNamedMethod(owned));
   const run = resolve(command, settings);
   checkTogether(command, run.config, settings);
@@ -83,7 +86,7 @@ function gatherSettings(
 ): ReadonlyMap<Key, Setting> {
   const environment = readEnvironment(env, command);
   const file = (given.get('config') ?? environment.get('config'))?.value as string | undefined; // has its format
-  const fromFile = file === undefined ? [] : readConfigFile(file, command);
+  const fromFile = file === undefined ? [] : readConfigFile(plainPath(file), command);
   return new Map([...fromFile, ...environment, ...given]);
 }
 

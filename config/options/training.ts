@@ -144,7 +144,7 @@ export const trainingOptions = {
       'network that the trained one also learns from: dense, which is that of --model before pruning, or the ' +
       'model.json of another for the same images and classes',
     group: 'Training',
-    format: optional(pathTo('dense|FILE', 'dense or the path of a model.json')),
+    format: optional(pathTo('dense|FILE', 'dense or the path of a model.json', ['dense'])),
     default: null,
     defaultDoc: 'the labels alone',
     commands: ['train'],

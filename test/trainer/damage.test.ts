@@ -213,7 +213,7 @@ describeOn(['cpu'], 'a run of which something is damaged', () => {
     writeFileSync(table, readFileSync(table, 'utf8').replace(/\n4,0,/, '\n4,x,'));
     const { outcome, notes } = await finish(folder);
     const lost = ['rows', 'table', 'checkpoint', 'bestCheckpoint'];
-    const others = Object.entries(whole as object).filter(([key]) => !lost.includes(key));
+    const others = Object.entries(whole!).filter(([key]) => !lost.includes(key));
     expect(outcome).toMatchObject(Object.fromEntries(others));
     expect(notes).toContain('1 of 2 rows of metrics are lost, in both files');
     expect(readFileSync(`${rows}.damaged`, 'utf8')).toBe(damaged);

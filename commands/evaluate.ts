@@ -1,3 +1,4 @@
+import { spellNames } from '../config/failure';
 import type { Run } from '../config/parse';
 import { resolveImages } from '../config/resolve';
 import { evaluateNetwork, feedImages, loadImages, loadModel, requireFit } from '../jobs';
@@ -31,7 +32,7 @@ export async function evaluate(
     progress.stop();
   });
   const chance = findChanceLevel(result.top1, images);
-  if (chance) terminal.warn(`warning: ${describeChance(chance)}`);
+  if (chance) terminal.warn(spellNames(`warning: ${describeChance(chance)}`));
   const { mean, deviation } = data;
   const facts = { model: file, split: config.split, inputScale: { mean, deviation } };
   if (config.json) terminal.printData(JSON.stringify({ ...facts, ...result }));

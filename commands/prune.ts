@@ -1,4 +1,5 @@
 import type { ConfigOf } from '../config';
+import { spellNames } from '../config/failure';
 import type { Run } from '../config/parse';
 import { resolveImages } from '../config/resolve';
 import { listenForStop } from '../files/run/signals';
@@ -37,7 +38,7 @@ export async function prune(run: Run<'prune'>, terminal: Terminal): Promise<numb
 
 function printOnce(result: PrunedOnce, config: ConfigOf<'prune'>, terminal: Terminal): void {
   const { dense, exported, verification, manifest, isSettled, chance } = result;
-  if (chance) terminal.warn(`warning: ${describeChance(chance)}`);
+  if (chance) terminal.warn(spellNames(`warning: ${describeChance(chance)}`));
   const summary = summarize(result, config);
   if (config.json) {
     if (summary) terminal.progress.note(summary);

@@ -3,6 +3,7 @@ import * as tf from '@tensorflow/tfjs';
 import type { Engine } from '../backend/engine';
 import { options } from '../config';
 import type { ConfigOf, Key } from '../config';
+import { spellNames } from '../config/failure';
 import type { Run } from '../config/parse';
 import { resolveTraining } from '../config/resolve';
 import { pickSaved, pickShaping } from '../config/saved';
@@ -123,7 +124,7 @@ function warnAtChance(
   return (event) => {
     if (event.kind !== 'epoch' || event.epoch > 0 || model == null) return;
     const found = findChanceLevel(event.whole.top1, data.validation);
-    if (found) terminal.warn(`warning: ${describeChance(found)}`);
+    if (found) terminal.warn(spellNames(`warning: ${describeChance(found)}`));
   };
 }
 

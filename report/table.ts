@@ -49,7 +49,7 @@ function drawTable(part: readonly Column[]): string {
 
 function noteOf(givenUp: readonly string[], columns = Infinity): string[] {
   if (givenUp.length === 0) return [];
-  const note = `not shown in ${columns} columns: ${givenUp.join(', ')} (--json has them)`;
+  const note = `not shown in ${columns} columns: ${givenUp.join(', ')} (JSON has them)`;
   return [wrapText(note, columns)];
 }
 

@@ -16,7 +16,7 @@ export class ResumeMismatchError extends SecateurError {
 export function requireSameRun(ours: JsonObject, theirs: JsonObject): void {
   const differing = differences(ours, theirs);
   if (differing.length === 0) return;
-  throw new ResumeMismatchError(`the checkpoint belongs to another run: ${differing.join('; ')}`);
+  throw new ResumeMismatchError(`the run was begun otherwise: ${differing.join('; ')}`);
 }
 
 /** What is told by its content: a hash says nothing to a person. */

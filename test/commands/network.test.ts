@@ -113,7 +113,7 @@ describe('the commands on a network, one after the other', () => {
     const result = await json(['evaluate', '--model', smallFile, ...few, ...backend]);
     expect(result).toMatchObject({ model: smallFile, split: 'test', images: 30 });
     expect(Object.keys(result).sort()).toEqual(
-      ['model', 'split', 'loss', 'top1', 'top5', 'images'].sort(),
+      ['model', 'split', 'inputScale', 'loss', 'top1', 'top5', 'images'].sort(),
     );
     const held = await invoke([
       'evaluate',

@@ -96,7 +96,7 @@ describe('a registered module', () => {
     writeFileSync(moved, `${readFileSync(file, 'utf8')}// changed\n`);
     const changed = await invoking.refusal([...resume, '--register', moved]);
     expect(changed).toMatchObject({ exitCode: 2 });
-    expect(changed.message).toMatch(/belongs to another run: .*register/);
+    expect(changed.message).toMatch(/begun otherwise: .*register/);
   });
 
   it('serves prune, evaluate, sensitivity, export, flops and graph', async () => {

@@ -74,7 +74,7 @@ describe('train --teacher', () => {
     const changed = await refusal(resume);
     expect(changed).toMatchObject({ exitCode: 2 });
     expect((changed).message).toBe(
-      'the checkpoint belongs to another run: the network of --teacher is another',
+      'the run was begun otherwise: the network of --model is another; the network of --teacher is another',
     );
   });
 }); // prettier-ignore

@@ -86,7 +86,9 @@ describeOn(['cpu'], 'images for a network', () => {
     const identified = async (model: tf.LayersModel, inputScale?: string): Promise<object> => {
       const data = { ...toyData(), recipe };
       using prepared = await prepareTraining({ model, data, rate: 0.5, inputScale });
-      return identifyRun(prepared, {});
+      const { model: hash, ...others } = identifyRun(prepared, {});
+      expect(hash).toMatch(/^[0-9a-f]{64}$/);
+      return others;
     };
     const usual = { format: 1, config: {}, data: toyData().fingerprint };
     expect(await identified(toyModel())).toEqual(usual);

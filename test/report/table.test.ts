@@ -119,7 +119,7 @@ describe('a table on a terminal', () => {
     expect(fitted(76)).toContain('DepthwiseConv2D');
     expect(fitted(60)).not.toContain('DepthwiseConv2D');
     expect(fitted(60)).toContain('65,536');
-    expect(fitted(60)).toContain('not shown in 60 columns: class (--json has them)');
+    expect(fitted(60)).toContain('not shown in 60 columns: class (JSON has them)');
     expect(fitted(30).split('\n').slice(0, 5)).toEqual([
       '+----------------+-----------+',
       '| layer          |      MACs |',

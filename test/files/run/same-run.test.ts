@@ -25,13 +25,13 @@ describe('requireSameRun', () => {
 
   it('names each option that differs, and no other', () => {
     expect(refusal({ ...ours, config: { rate: 0.4, only: ['conv*'], epochs: 3 } })).toBe(
-      'the checkpoint belongs to another run: --rate was 0.4, is 0.3; --epochs was 3, is left to its default',
+      'the run was begun otherwise: --rate was 0.4, is 0.3; --epochs was 3, is left to its default',
     );
   });
 
   it('says in words which content differs', () => {
     expect(refusal({ ...ours, data: 'c3', teacher: 'd4' })).toBe(
-      'the checkpoint belongs to another run: the images are others (--dataset); the network of --teacher is another',
+      'the run was begun otherwise: the images are others (--dataset); the network of --teacher is another',
     );
   });
 

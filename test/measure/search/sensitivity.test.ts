@@ -187,7 +187,9 @@ describe('SensitivityLog', () => {
     const file = join(folder, 'sensitivity.jsonl');
     await (await SensitivityLog.open(folder, identity)).close();
     appendFileSync(file, '{"group":"conv0","rate":0.5,"loss":"1","accuracy":1}\n');
-    await expect(SensitivityLog.open(folder, identity)).rejects.toThrow('is no measurement');
+    await expect(SensitivityLog.open(folder, identity)).rejects.toThrow(
+      'line 2.loss must be a number, found "1"',
+    );
     writeFileSync(file, 'hello\n');
     await expect(SensitivityLog.open(folder, identity)).rejects.toThrow('line 1 is damaged');
   });

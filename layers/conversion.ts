@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
+import { keepWrappedAverages } from './frozen-wrapped';
 import { PrunableBatchNormalization } from './prunable-batch-normalization';
 import {
   PrunableConv1D,
@@ -78,6 +79,9 @@ function convert(model: tf.LayersModel, rename: (className: string) => string): 
     const weight = weights.get(name);
     if (weight) weight.trainable = trainable; // a frozen nested model's config does not say so
   }
+  forEachLayer(copy, (layer) => {
+    keepWrappedAverages(layer);
+  });
   return copy;
 }
 
@@ -87,6 +91,7 @@ function freezeAlike(from: tf.LayersModel, to: tf.LayersModel): void {
     to.trainable = false;
     forEachLayer(to, (layer) => {
       if (layer instanceof PrunableBatchNormalization) layer.isWithinFrozen = true;
+      keepWrappedAverages(layer, true);
     });
   }
   for (const layer of from.layers) {

@@ -93,6 +93,29 @@ describeOn(['cpu', 'tensorflow', 'wasm'], 'a frozen BatchNormalization', () => {
     stock.dispose();
   });
 
+  it.each(['wrapper', 'inner', 'not'] as const)(
+    'keeps its averages within TimeDistributed too, where one is frozen: %s',
+    (frozen) => {
+      const inner = layers.batchNormalization({ name: 'b0', trainable: frozen !== 'inner' });
+      const wrapper = layers.timeDistributed({ name: 'each', layer: inner, inputShape: [2, 3] });
+      if (frozen === 'wrapper') wrapper.trainable = false;
+      const flat = [layers.flatten(), layers.dense({ name: 'head', units: 3 })];
+      const stock = tf.sequential({ layers: [wrapper, ...flat] });
+      const model = prunable(stock);
+      const input = random([4, 2, 3]);
+      const before = valuesIn(model, isAverage);
+      expect(before.size).toBe(2);
+      tf.tidy(() => void model.apply(input, { training: true }));
+      const kept = [...valuesIn(model, isAverage)].every(
+        ([name, values]) => String(values) === String(before.get(name)),
+      );
+      expect(kept).toBe(frozen !== 'not');
+      tf.dispose(input);
+      model.dispose();
+      stock.dispose();
+    },
+  );
+
   it('normalizes by its averages in training, and so do its gradients', () => {
     const input = tf.input({ shape: [2] });
     const layer = layers.batchNormalization({ trainable: false, epsilon: 0 });

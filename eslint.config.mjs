@@ -14,7 +14,7 @@ export const mayImport = {
   models: ['layers', 'random'],
   graph: ['layers', 'files'],
   methods: ['graph', 'layers', 'random'],
-  data: ['random'],
+  data: ['files', 'random'],
   report: [],
   surgery: ['graph', 'layers', 'backend', 'files'],
   formats: ['graph', 'layers', 'files'],

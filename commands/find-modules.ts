@@ -3,7 +3,7 @@
  * is wrong with the options otherwise comes to light when they are parsed.
  */
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { modulePath } from '../config/module-path';
@@ -113,6 +113,7 @@ export function identifyModules(files: readonly string[]): { register?: Record<s
 /** What a file of options registers; nothing where it cannot be read, which whoever needs it will say. */
 function readSaved(file: string): string[] {
   try {
+    if (!statSync(file).isFile()) return []; // a pipe may never end
     const text = readFileSync(file, 'utf8').replace(/^\ufeff/, '');
     const { register } = JSON.parse(text) as { readonly register?: unknown };
     return Array.isArray(register) ? register.filter((one) => typeof one === 'string') : [];

@@ -1,8 +1,9 @@
 /** Settings from the environment and from a config file, each with where it came from. */
-import { readFileSync, statSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import type { Command, Key } from '../config';
 import { options, otherVariables } from '../config';
 import { keyOfAlias, meaningOfValue, valueAliases } from './aliases';
+import { statusOf } from '../files/path-status';
 import { ConfigError } from './error';
 import { nearest } from './nearest';
 
@@ -109,7 +110,7 @@ function readObject(path: string, source: string): object {
 }
 
 function readText(path: string, fault: (problem: string) => ConfigError): string {
-  const found = statSync(path, { throwIfNoEntry: false });
+  const found = statusOf(path);
   if (!found) throw fault('names a file that does not exist');
   if (!found.isFile()) throw fault('must name a file');
   if (found.size > MOST_BYTES) throw fault(`must name a file of at most ${MOST_BYTES} bytes`);

@@ -2,6 +2,7 @@ import { existsSync, statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { OptionError } from '../errors';
+import { statusOf } from '../files/path-status';
 import { readArchive } from './archive';
 import { DataError } from './data-error';
 import type { DataOptions, ImageSet, OpenedDataSet, SplitReading } from './data-set';
@@ -61,7 +62,7 @@ export async function openCifar(layout: CifarLayout, options: DataOptions): Prom
 function openFolder(layout: CifarLayout, folder: string): OpenedDataSet {
   for (const [name, size] of Object.entries(sizesOf(layout))) {
     const file = join(folder, name);
-    const found = statSync(file, { throwIfNoEntry: false });
+    const found = statusOf(file);
     if (!found?.isFile() || found.size !== size) {
       throw new DataError({
         file,

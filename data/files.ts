@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
-import { closeSync, openSync, readFileSync, readSync, statSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import { constants, gunzipSync } from 'node:zlib';
+import { statusOf } from '../files/path-status';
 import { DataError, messageOf } from './data-error';
 import type { FileDigest } from './data-set';
 
@@ -10,7 +11,7 @@ const LARGEST_FILE_BYTES = 2 ** 30;
 
 /** Whether `path` is a file, links followed. */
 export function isFile(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isFile() ?? false;
+  return statusOf(path)?.isFile() ?? false;
 }
 
 /**
@@ -22,7 +23,7 @@ export function findFile(folder: string, name: string, remedy?: string): string 
   const plain = join(folder, name);
   const found = [plain, `${plain}.gz`].find(isFile);
   if (found === undefined) {
-    const isFolder = statSync(folder, { throwIfNoEntry: false })?.isDirectory() ?? false;
+    const isFolder = statusOf(folder)?.isDirectory() ?? false;
     throw new DataError({
       file: plain,
       expected: `a file of that name, plain or .gz`,

@@ -27,6 +27,7 @@ export function windowOf(
   const { padding } = site.config;
   if (padding === 'valid') return { ...attributes, ...dilated };
   if (padding !== 'same') site.refuse(`has the padding ${String(padding)}, which is not written`);
+  refuseShortWindow(site, size, strides);
   const totals = site.input.shape.slice(1, -1).map((length, axis) => {
     const extent = (size[axis]! - 1) * dilations[axis]! + 1;
     const stride = strides[axis]!;
@@ -37,6 +38,27 @@ export function windowOf(
   const before = totals.map((total) => Math.floor(total / 2));
   const pads = [...before, ...totals.map((total, axis) => total - before[axis]!)];
   return { ...attributes, ...dilated, pads: { ints: pads } };
+}
+
+/**
+ * Refuses, of three axes with padding `same`, a window that the stride leaps past the end with: the plain JavaScript of tfjs
+ * then begins one place before the input, its native engine at the input.
+ */
+export function refuseShortWindow(
+  site: Site,
+  size: readonly number[],
+  strides: readonly number[],
+): void {
+  if (size.length < 3) return;
+  const isShort = size.some((extent, axis) => {
+    const [length, stride] = [site.input.shape[axis + 1], strides[axis]!];
+    if (length == null) return extent < stride;
+    return (Math.ceil(length / stride) - 1) * stride + extent < length;
+  });
+  if (isShort)
+    site.refuse(
+      'has a window shorter than its stride, with which engines of tfjs compute differently',
+    );
 }
 
 const isKnown = (lengths: tf.Shape): lengths is number[] => !lengths.includes(null);
@@ -67,6 +89,10 @@ export const transposedConvolution: OnnxWriter = (site) => {
   const beyond = size.map((length, axis) => length - strides[axis]!);
   const isSame = site.config.padding === 'same';
   if (!isSame) site.require('padding', 'valid');
+  if (isSame && size.length === 3 && beyond.some((length) => length < 0))
+    site.refuse(
+      'has a window shorter than its stride, with which engines of tfjs compute differently',
+    );
   const cut = beyond.map((length) => (isSame ? Math.max(0, length) : 0));
   const before = cut.map((total) => Math.floor(total / 2));
   const attributes = {

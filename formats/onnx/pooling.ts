@@ -1,4 +1,4 @@
-import { lengths } from './kernel-layers';
+import { lengths, refuseShortWindow } from './kernel-layers';
 import type { OnnxWriter } from './site';
 
 /**
@@ -16,6 +16,7 @@ const pooling =
     site.require('dataFormat', 'channelsLast');
     const isSame = site.config.padding === 'same';
     if (!isSame) site.require('padding', 'valid');
+    else refuseShortWindow(site, size, strides);
     const attributes = {
       kernel_shape: { ints: size },
       strides: { ints: strides },

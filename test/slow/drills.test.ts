@@ -19,7 +19,7 @@ afterAll(() => {
 describe('several who write one folder at once', () => {
   it.each([
     ['prune', ['--format', 'tfjs,typescript']],
-    ['sensitivity', ['--limit-validation', '200', '--rates', '0.2,0.5']],
+    ['sensitivity', ['--limit-validation', '60', '--rates', '0.2,0.5']],
   ])('one has it, the others are told, nothing is mixed: %s', async (command, more) => {
     const out = join(parent, command);
     const methods = ['fpgm', 'norm-filter', 'norm-filter', 'random-filter'];

@@ -25,7 +25,7 @@ const { pruneOnce, readModel, startEngine, trainAndPrune } = require('secateur')
   const pruned = await pruneOnce({ model: 'run/export/model.json', rate: 0.3, out: 'smaller' });
   const read = await readModel('smaller');
   const { maxAbsDiff, maxAbsOutput } = pruned.verification;
-  console.log(tf.version.tfjs, trained.after.macs, read.countParams() === pruned.after.params, maxAbsDiff <= 1e-5 * maxAbsOutput);
+  console.log(tf.version.tfjs, trained.exported.macs, read.countParams() === pruned.exported.params, maxAbsDiff <= 1e-5 * maxAbsOutput);
 })();
 `;
 

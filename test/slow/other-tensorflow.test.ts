@@ -16,7 +16,7 @@ const lowest = peerDependencies['@tensorflow/tfjs']!.replace(/^\^/, '');
 /** Trains, prunes, proves, writes and reads with whatever TensorFlow.js is there. */
 const program = `
 const tf = require('@tensorflow/tfjs');
-const { pruneOnce, readModel, startEngine, trainAndPrune } = require('secateur');
+const { Network, pruneOnce, readModel, startEngine, trainAndPrune } = require('secateur');
 (async () => {
   await startEngine('wasm');
   const small = { epochs: 1, limitTrain: 64, limitValidation: 32, limitTest: 32, batchSize: 32 };
@@ -25,7 +25,7 @@ const { pruneOnce, readModel, startEngine, trainAndPrune } = require('secateur')
   const pruned = await pruneOnce({ model: 'run/export/model.json', rate: 0.3, out: 'smaller' });
   const read = await readModel('smaller');
   const { maxAbsDiff, maxAbsOutput } = pruned.verification;
-  console.log(tf.version.tfjs, trained.exported.macs, read.countParams() === pruned.exported.params, maxAbsDiff <= 1e-5 * maxAbsOutput);
+  console.log(tf.version.tfjs, trained.exported.macs, Network.of(read).costs().params === pruned.exported.params, maxAbsDiff <= 1e-5 * maxAbsOutput);
 })();
 `;
 

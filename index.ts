@@ -295,7 +295,7 @@ export { solveRate, TargetedRate, UnreachableTargetError } from './measure/searc
 export type { CountedTarget, FinalRate, SolvedRate, Target } from './measure/search/target';
 export { evaluate } from './measure/accuracy';
 export type { Evaluation, EvaluationOptions } from './measure/accuracy';
-export { findChanceLevel } from './measure/chance';
+export { findChanceLevel, findDoubt } from './measure/chance';
 export type { ChanceLevel } from './measure/chance';
 export { findPreprocessing } from './measure/preprocessing';
 export type { Head, LossChoice } from './measure/head';

@@ -3,7 +3,7 @@ import type { Run } from '../config/parse';
 import { resolveImages } from '../config/resolve';
 import { evaluateNetwork, feedImages, loadImages, loadModel, requireFit } from '../jobs';
 import { formatPercent, formatTable } from '../report/table';
-import { describeChance, findChanceLevel } from '../measure/chance';
+import { findDoubt } from '../measure/chance';
 import { startNamedEngine } from './engine';
 import type { Terminal } from './terminal';
 
@@ -31,8 +31,8 @@ export async function evaluate(
   }).finally(() => {
     progress.stop();
   });
-  const chance = findChanceLevel(result.top1, images);
-  if (chance) terminal.warn(spellNames(`warning: ${describeChance(chance)}`));
+  const doubt = findDoubt(result, images);
+  if (doubt !== null) terminal.warn(spellNames(`warning: ${doubt}`));
   const { mean, deviation } = data;
   const facts = { model: file, split: config.split, inputScale: { mean, deviation } };
   if (config.json) terminal.printData(JSON.stringify({ ...facts, ...result }));

@@ -5,7 +5,6 @@ import { resolveImages } from '../config/resolve';
 import { listenForStop } from '../files/run/signals';
 import { describeTarget, pruneLevels, pruneOnce } from '../jobs';
 import type { PrunedLevels, PrunedOnce, PruneOptions } from '../jobs';
-import { describeChance } from '../measure/chance';
 import { comparisonTable } from '../report/comparison';
 import { formatDifference, formatTable } from '../report/table';
 import { startNamedEngine } from './engine';
@@ -37,8 +36,8 @@ export async function prune(run: Run<'prune'>, terminal: Terminal): Promise<numb
 }
 
 function printOnce(result: PrunedOnce, config: ConfigOf<'prune'>, terminal: Terminal): void {
-  const { dense, exported, verification, manifest, isSettled, chance } = result;
-  if (chance) terminal.warn(spellNames(`warning: ${describeChance(chance)}`));
+  const { dense, exported, verification, manifest, isSettled, doubt } = result;
+  if (doubt !== null) terminal.warn(spellNames(`warning: ${doubt}`));
   const summary = summarize(result, config);
   if (config.json) {
     if (summary) terminal.progress.note(summary);

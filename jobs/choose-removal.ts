@@ -8,7 +8,7 @@ import type { FormatId } from '../formats';
 import { Network, readSchema, removedUnits } from '../graph';
 import type { KeepSet } from '../graph';
 import { evaluate } from '../measure/accuracy';
-import { requireAboveChance } from '../measure/chance';
+import { findDoubt, requireAboveChance } from '../measure/chance';
 import type { LossChoice } from '../measure/head';
 import { observationBatches, withEvidence } from '../measure/observe/evidence';
 import { PrunedCopy } from '../measure/pruned-copy';
@@ -182,10 +182,13 @@ async function searchByDrop(
   const { data, batchSize } = requireImages(scored, 'maxDrop');
   using copy = createCopy(scored, options, signal);
   const percent = (accuracy: number): string => `${(100 * accuracy).toFixed(2)} %`;
-  const { top1 } = await evaluate(network.model, data.validation, data, batchSize, {
+  const whole = await evaluate(network.model, data.validation, data, batchSize, {
     ...{ loss: options.loss, signal },
   });
+  const { top1 } = whole;
   requireAboveChance('maxDrop', top1, data.validation);
+  const doubt = findDoubt(whole, data.validation);
+  if (doubt !== null) progress.note(`warning: ${doubt}`);
   progress.note(`validation, ${data.validation.count} images: ${percent(top1)} before pruning`);
   const macs = network.costs().macs;
   const best = await highestRate({

@@ -5,8 +5,7 @@ import { whileHolding } from '../files/run/hold-folder';
 import { writeForms } from '../formats';
 import { chooseInputShapes, describeSizes, keepAll, Network } from '../graph';
 import { disposeWeights, requireFiniteWeights } from '../layers';
-import { findChanceLevel } from '../measure/chance';
-import type { ChanceLevel } from '../measure/chance';
+import { findDoubt } from '../measure/chance';
 import { drawInputs, requireComputable } from '../measure/sample-inputs';
 import type { Methodology } from '../methods';
 import { blockLayers } from '../models';
@@ -75,8 +74,8 @@ export interface PrunedOnce extends HandedOver, Removed {
   readonly share: number;
   /** Whether BatchNormalization was measured anew. */
   readonly isSettled: boolean;
-  /** That the network did no better than chance before it was pruned; null where it did, or was not measured. */
-  readonly chance: ChanceLevel | null;
+  /** Why the figures of the network before it was pruned are in doubt; null where they are not, or there are none. */
+  readonly doubt: string | null;
 }
 
 /**
@@ -115,10 +114,14 @@ async function pruneHeld(options: PruneOptions & { readonly out: string }): Prom
     }).finally(() => {
       disposeWeights(dense);
     });
-    const accuracy = handedOver.dense?.accuracy ?? null;
-    const chance = accuracy === null ? null : findChanceLevel(accuracy, images!.data.test);
-    return { ...handedOver, ...removed, share, isSettled: settled !== null, chance };
+    const doubt = images && doubtDense(handedOver, images);
+    return { ...handedOver, ...removed, share, isSettled: settled !== null, doubt };
   });
+}
+
+function doubtDense({ dense }: HandedOver, { data }: Images): string | null {
+  const { accuracy = null, loss = null } = dense ?? {};
+  return accuracy === null || loss === null ? null : findDoubt({ top1: accuracy, loss }, data.test);
 }
 
 /** What is read and written, for the check of a folder. */

@@ -9,7 +9,7 @@ import { requireMasks } from '../graph';
 import type { Network } from '../graph';
 import { disposeWeights, prunable, requireFiniteWeights, weightsHash, zeroMasked } from '../layers';
 import { evaluate } from '../measure/accuracy';
-import { requireAboveChance } from '../measure/chance';
+import { findDoubt, requireAboveChance } from '../measure/chance';
 import { scanGroups } from '../measure/search/sensitivity';
 import { SensitivityLog } from '../measure/search/sensitivity-log';
 import { proposeByRate, unitOf } from '../methods';
@@ -69,6 +69,8 @@ export async function scanSensitivity(options: ScanOptions): Promise<Sensitivity
     const measure = createMeasure(options, data);
     const whole = await measure(model);
     requireAboveChance('model', whole.accuracy, data.validation); // before there is a file
+    const doubt = findDoubt({ top1: whole.accuracy, loss: whole.loss }, data.validation);
+    if (doubt !== null) progress.note(`warning: ${doubt}`);
     const identity: JsonObject = {
       network: hash([fileHash, weightsHash(model)]),
       options:

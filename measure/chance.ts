@@ -30,22 +30,53 @@ export function findChanceLevel(
   top1: number,
   { labels, count }: Pick<ImageSet, 'labels' | 'count'>,
 ): ChanceLevel | null {
-  const counts = new Map<number, number>();
-  for (const label of labels) counts.set(label, (counts.get(label) ?? 0) + 1);
-  const largest = Math.max(0, ...counts.values());
+  const largest = Math.max(0, ...countLabels(labels));
   if (largest < LEAST || count - largest < LEAST) return null;
   const constant = largest / count;
   const error = Math.sqrt((constant * (1 - constant)) / count);
   return top1 > constant + MARGIN * error ? null : { top1, constant, images: count };
 }
 
+const CAUSES =
+  'Likely causes: its images were scaled otherwise in training (the option inputScale), or its classes have another ' +
+  'order than the labels';
+
 /** The finding in words, with the likely causes. */
 export function describeChance({ top1, constant, images }: ChanceLevel): string {
   return (
     `the network answers ${percent(top1)} of ${images} images right, which is chance level: one and the same answer ` +
-    `reaches ${percent(constant)}. Likely causes: its images were scaled otherwise in training (the option inputScale), or ` +
-    'its classes have another order than the labels'
+    `reaches ${percent(constant)}. ${CAUSES}`
   );
+}
+
+/**
+ * What an accuracy and a loss give reason to doubt, in words; null where nothing.
+ *
+ * Beside an accuracy at chance level it is a loss above the entropy of the labels, which is that of one who answers
+ * their shares to every image: a network may have a few classes right by luck and be sure of all the others.
+ *
+ * @param measured on these labels: top-1 in [0, 1], cross entropy in nats.
+ */
+export function findDoubt(
+  { top1, loss }: { readonly top1: number; readonly loss: number },
+  images: Pick<ImageSet, 'labels' | 'count'>,
+): string | null {
+  const chance = findChanceLevel(top1, images);
+  if (chance) return describeChance(chance);
+  const shares = countLabels(images.labels).map((count) => count / images.count);
+  const entropy = -shares.reduce((sum, share) => sum + share * Math.log(share), 0);
+  if (images.count < LEAST || loss <= entropy) return null;
+  return (
+    `the network has a loss of ${loss.toFixed(2)} on ${images.count} images, where one that answers the shares of the ` +
+    `classes to every image has ${entropy.toFixed(2)}. ${CAUSES}`
+  );
+}
+
+/** Images of each class that has some. */
+function countLabels(labels: Uint16Array): number[] {
+  const counts = new Map<number, number>();
+  for (const label of labels) counts.set(label, (counts.get(label) ?? 0) + 1);
+  return [...counts.values()];
 }
 
 /**

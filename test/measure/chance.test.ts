@@ -1,5 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { describeChance, findChanceLevel, requireAboveChance } from '../../measure/chance';
+import {
+  describeChance,
+  findChanceLevel,
+  findDoubt,
+  requireAboveChance,
+} from '../../measure/chance';
 import { RandomStream } from '../../random/seeds';
 
 /** Labels of which `counts[c]` are of class c. */
@@ -42,6 +47,19 @@ describe('an accuracy at chance level', () => {
     expect(runs.filter((top1) => !findChanceLevel(top1, balanced)).length).toBeLessThanOrEqual(4);
     const better = Array.from({ length: 400 }, () => byLot(0.15)); // 0.15 + 0.85 / 10 = 0.235
     expect(better.filter((top1) => findChanceLevel(top1, balanced))).toEqual([]);
+  });
+
+  it('is a reason to doubt, and so is a loss above that of the shares of the classes', () => {
+    // ln 10 = 2.3026
+    expect(findDoubt({ top1: 0.21, loss: 2.31 }, balanced)).toMatch(
+      /a loss of 2\.31 on 1000 images, .* has 2\.30\. Likely causes: .*inputScale/,
+    );
+    expect(findDoubt({ top1: 0.21, loss: 2.3 }, balanced)).toBeNull();
+    expect(findDoubt({ top1: 0.1, loss: 2.3 }, balanced)).toContain('chance level');
+    // -0.9 ln 0.9 - 0.1 ln 0.1 = 0.0948 + 0.2303
+    expect(findDoubt({ top1: 0.95, loss: 0.33 }, labelled(900, 100))).toContain('has 0.33.');
+    expect(findDoubt({ top1: 0.95, loss: 0.32 }, labelled(900, 100))).toBeNull();
+    expect(findDoubt({ top1: 0, loss: 9 }, labelled(3, 3))).toBeNull();
   });
 
   it('is refused where something is decided by it, with the likely causes', () => {

@@ -12,10 +12,12 @@ export interface Latency {
 
 /** How forward passes are timed. */
 export interface LatencyOptions {
-  /** Timed passes of each model. Default 30. */
+  /** Timed passes of each model; fewer, but five, where all of them take longer than `mostMs`. Default 30. */
   readonly runs?: number;
-  /** Passes of each before these. Default 5. */
+  /** Passes of each before these; one, where they take longer than a quarter of `mostMs`. Default 5. */
   readonly warmup?: number;
+  /** Milliseconds that the timed passes of all models may take. Default 10,000. */
+  readonly mostMs?: number;
   /** Of each input, without the batch. Default as `chooseInputShapes` says of the first model. */
   readonly inputShapes?: readonly (readonly number[])[];
   readonly signal?: AbortSignal | undefined;
@@ -32,24 +34,50 @@ export interface LatencyOptions {
  */
 export async function measureLatency(
   models: readonly tf.LayersModel[],
-  { runs = 30, warmup = 5, signal, ...others }: LatencyOptions = {},
+  { runs = 30, warmup = 5, mostMs = 10_000, signal, ...others }: LatencyOptions = {},
 ): Promise<Latency[]> {
   const [first] = models;
   const inputShapes = others.inputShapes ?? (first ? chooseInputShapes(first) : []);
-  const times = models.map((): number[] => []);
-  for (let turn = -warmup; turn < runs; turn++) {
-    for (const [index, model] of models.entries()) {
-      const elapsed = await forwardMs(model, inputShapes);
+  const takeTurn = async (): Promise<number[]> => {
+    const turn: number[] = [];
+    for (const model of models) {
+      turn.push(await forwardMs(model, inputShapes));
       await breathe(signal);
-      if (turn >= 0) times[index]!.push(elapsed);
     }
-  }
-  return times.map((elapsed) => {
-    const sorted = elapsed.sort((a, b) => a - b);
-    const quantile = (share: number): number => sorted[Math.round(share * (sorted.length - 1))]!;
-    return { median: quantile(0.5), spread: quantile(0.75) - quantile(0.25), runs };
-  });
+    return turn;
+  };
+  await takeTurns(takeTurn, { most: warmup, least: 1, mostMs: mostMs / 4 });
+  const turns = await takeTurns(takeTurn, { most: runs, least: FEWEST, mostMs });
+  return models.map((_, index) => summarize(turns.map((turn) => turn[index]!)));
 }
+
+/** Takes turns until there are enough, or at least some of them have taken long enough. */
+async function takeTurns(
+  take: () => Promise<number[]>,
+  {
+    most,
+    least,
+    mostMs,
+  }: { readonly most: number; readonly least: number; readonly mostMs: number },
+): Promise<number[][]> {
+  const turns: number[][] = [];
+  let spent = 0;
+  while (turns.length < most && (spent < mostMs || turns.length < least)) {
+    const turn = await take();
+    turns.push(turn);
+    spent += turn.reduce((sum, elapsed) => sum + elapsed, 0);
+  }
+  return turns;
+}
+
+function summarize(elapsed: readonly number[]): Latency {
+  const sorted = [...elapsed].sort((a, b) => a - b);
+  const quantile = (share: number): number => sorted[Math.round(share * (sorted.length - 1))]!;
+  return { median: quantile(0.5), spread: quantile(0.75) - quantile(0.25), runs: sorted.length };
+}
+
+/** Timed passes that a median and its spread are made of at least. */
+const FEWEST = 5;
 
 async function forwardMs(
   model: tf.LayersModel,

@@ -118,4 +118,12 @@ describeOn(['cpu'], 'measureLatency', () => {
       expect(tf.memory().numTensors).toBe(tensors);
     }
   });
+
+  it('takes fewer passes where they are slow, but five, and as many of each network', async () => {
+    const models = [siamese(), siamese()];
+    const timed = await measureLatency(models, { mostMs: 0 });
+    expect(timed.map(({ runs }) => runs)).toEqual([5, 5]);
+    const asked = await measureLatency(models, { runs: 3, warmup: 1, mostMs: 0 });
+    expect(asked.map(({ runs }) => runs)).toEqual([3, 3]);
+  });
 });

@@ -19,7 +19,7 @@ export class DivergedError extends SecateurError {
     const advice =
       lowered === null
         ? 'the same run would do so again. It goes on at a tenth of the learning rate, from the last end of an ' +
-          'epoch, with the option resume and the option onNan at lower; or begin a new run'
+          'epoch, with the option resume and the option onNan lower; or begin a new run'
         : `although the learning rate was divided by 10 ${lowered} times, which is the most: begin a new run`;
     super(
       `${what} at step ${step} (epoch ${epoch}, both counted from 0): ${advice} with a lower learning rate or a ` +

@@ -14,7 +14,7 @@ import { RUNS } from '../files/run/run-status';
 import { EXIT_RESUMABLE, listenForStop } from '../files/run/signals';
 import { identifyRun, prepareTraining, runTraining } from '../jobs';
 import type { PreparedTraining, RunRecord } from '../jobs';
-import { findDoubt } from '../measure/chance';
+import { describeChance, findChanceLevel } from '../measure/chance';
 import { showTraining } from '../report/training';
 import type { TrainingEvent, TrainingObserver } from '../trainer';
 import { startNamedEngine } from './engine';
@@ -116,15 +116,15 @@ function noteResume(resume: boolean, { progress }: Terminal): (event: TrainingEv
   };
 }
 
-/** Says where the figures of a network that was given are in doubt after its first epoch. */
+/** Says where a network that was given does no better than chance after its first epoch; losses are high after so few steps. */
 function warnAtChance(
   { data, options: { model } }: PreparedTraining,
   terminal: Terminal,
 ): TrainingObserver {
   return (event) => {
     if (event.kind !== 'epoch' || event.epoch > 0 || model == null) return;
-    const doubt = findDoubt(event.whole, data.validation);
-    if (doubt !== null) terminal.warn(spellNames(`warning: ${doubt}`));
+    const found = findChanceLevel(event.whole.top1, data.validation);
+    if (found) terminal.warn(spellNames(`warning: ${describeChance(found)}`));
   };
 }
 

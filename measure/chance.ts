@@ -8,6 +8,9 @@ const MARGIN = 3;
 /** Images of the largest class and of the others that there must be at least, for the margin to hold. */
 const LEAST = 10;
 
+/** Images that a mean loss must be of: one sure mistake among few would outweigh them all. */
+const LEAST_FOR_LOSS = 50;
+
 /** An accuracy, and the share of the images that are of the largest class. */
 export interface ChanceLevel {
   readonly top1: number;
@@ -65,7 +68,7 @@ export function findDoubt(
   if (chance) return describeChance(chance);
   const shares = countLabels(images.labels).map((count) => count / images.count);
   const entropy = -shares.reduce((sum, share) => sum + share * Math.log(share), 0);
-  if (images.count < LEAST || loss <= entropy) return null;
+  if (images.count < LEAST_FOR_LOSS || loss <= entropy) return null;
   return (
     `the network has a loss of ${loss.toFixed(2)} on ${images.count} images, where one that answers the shares of the ` +
     `classes to every image has ${entropy.toFixed(2)}. ${CAUSES}`

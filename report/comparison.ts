@@ -3,8 +3,6 @@ import type { Fit } from './fit-table';
 import {
   formatBytes,
   formatCount,
-  formatFlops,
-  formatMacs,
   formatMilliseconds,
   formatPercent,
   formatTable,
@@ -103,12 +101,12 @@ const measureRows: readonly MeasureRow[] = [
     (loss) => loss.toFixed(4),
     (before, after) => writeSigned(after - before, 4),
   ),
-  rowOf('MACs', ({ macs }) => macs, formatMacs),
-  rowOf('FLOPs (2 x MACs)', ({ macs }) => (macs === null ? null : 2 * macs), formatFlops),
+  rowOf('MACs', ({ macs }) => macs, formatCount),
+  rowOf('FLOPs (2 x MACs)', ({ macs }) => (macs === null ? null : 2 * macs), formatCount),
   rowOf('parameters', ({ params }) => params, formatCount),
   rowOf('size', ({ bytes }) => bytes, formatBytes),
   {
-    label: 'latency',
+    label: 'latency (ms)',
     show: ({ latency }) => latency && showLatency(latency),
     change: ({ latency: before }, { latency: after }) =>
       before && after && compareLatency(before, after),
@@ -135,11 +133,10 @@ function rowOf(
   };
 }
 
-/** `7.01 +/- 0.20 ms`: the median, and how far the middle half of the runs lies apart. */
+/** `7.01+/-0.20`: the median, and how far the middle half of the runs lies apart. Short, so that three fit a terminal. */
 function showLatency({ median, spread }: LatencyMeasure): string {
-  const shown = formatMilliseconds(median);
-  const decimals = shown.split('.')[1]?.replace(/\D/g, '').length ?? 0;
-  return shown.replace(' ', ` +/- ${spread.toFixed(decimals)} `);
+  const shown = formatMilliseconds(median).replace(' ms', '');
+  return `${shown}+/-${spread.toFixed(shown.split('.')[1]?.length ?? 0)}`;
 }
 
 /** What lies within the spread of either is no difference. */

@@ -81,11 +81,6 @@ export function formatMacs(macs: number): string {
   return withPrefix(macs, 'MACs');
 }
 
-/** Floating-point operations, two for each multiply-add: `81.10 M FLOPs`. */
-export function formatFlops(flops: number): string {
-  return withPrefix(flops, 'FLOPs');
-}
-
 /** Bytes in decimal units, 1 kB = 1000 B: `278.5 kB`. */
 export function formatBytes(bytes: number): string {
   return withPrefix(bytes, 'B', '');

@@ -3,7 +3,6 @@ import { describe, expect, it } from 'vitest';
 import {
   formatBytes,
   formatCount,
-  formatFlops,
   formatMacs,
   formatMilliseconds,
   formatPercent,
@@ -78,7 +77,6 @@ describe('numbers with units', () => {
   it('names what is counted', () => {
     expect(formatMacs(40_551_040)).toBe('40.55 M MACs');
     expect(formatMacs(640)).toBe('640 MACs');
-    expect(formatFlops(2 * 40_551_040)).toBe('81.10 M FLOPs');
     expect([formatBytes(512), formatBytes(278_530)]).toEqual(['512 B', '278.5 kB']);
     expect(formatPercent(0.975)).toBe('97.50 %');
   });

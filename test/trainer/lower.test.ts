@@ -170,9 +170,7 @@ describeOn(['cpu'], 'a run that diverges and may lower its learning rate', () =>
     const folder = scratchFolder();
     const toy = await toyTrainer(folder, optionsOf(0.011, { onNan: 'stop' }));
     const error = await train(toy.trainer).catch((reason: unknown) => reason);
-    expect((error as Error).message).toContain(
-      'with the option resume and the option onNan lower',
-    );
+    expect((error as Error).message).toContain('with the option resume and the option onNan lower');
     toy.dispose();
     const resumed = await toyTrainer(folder, optionsOf(0.011), true);
     await resumed.trainer.tryResume();

@@ -5,6 +5,7 @@ import { describeShape } from '../graph';
 import { disposeWeights, requireOwnModel } from '../layers';
 import { readHead } from '../measure/head';
 import type { LossChoice } from '../measure/head';
+import { findFailure } from '../measure/sample-inputs';
 import { builderOf, findArchitecture, publishedSize } from '../models';
 import type { AnyArchitectureId, Shortcut } from '../models';
 
@@ -101,10 +102,25 @@ export function requireFit(
   const answered = outputs.length === 1 ? countAnswers(outputs[0]!.shape, classes) : NaN;
   if (takesImages(loaded.model, images) && answered === classes) {
     requireAnswers(loaded.model, loaded.source, classes, { option, loss });
+    requireComputed(loaded.model, images, option);
     return;
   }
   const where = outputs.length === 1 ? '' : ' in one output';
   throw refuseFit(loaded, images, ` and answer ${classes} classes${where}`, option);
+}
+
+/** Refuses a network that TensorFlow.js itself does not compute, which comes to light on images alone. */
+function requireComputed(model: tf.LayersModel, images: ImageSize, option: string): void {
+  const sample = tf.zeros([3, ...toShape(images)]);
+  try {
+    const failure = findFailure(model, sample);
+    if (!failure) return;
+    const { reason, cause } = failure;
+    const problem = `must be a network that TensorFlow.js computes: ${reason}`;
+    throw new OptionError({ option, problem }, { cause });
+  } finally {
+    sample.dispose();
+  }
 }
 
 /** Refuses a network that does not fit the images of a data set, whatever it answers. Throws as `requireFit`. */

@@ -91,17 +91,30 @@ export function requireComputable(
   const { model, graph } = network;
   // Several: on some masks the library computes a single sample alone.
   for (const inputs of drawInputs(network, 3, 1, range)) {
-    let where = '';
-    const predict = (): void => void model.predict(inputs);
-    try {
-      tf.tidy(() => {
-        namingFailures(model, ({ path, className }) => (where ||= `${path} (${className}): `), predict); // prettier-ignore
-      });
-    } catch (error) {
-      const reason = `${where}${error instanceof Error ? error.message : String(error)}`;
-      if (graph.sized) throw refuseSize(graph.sized.inputShapes, reason, error);
-      const problem = `must be a network that TensorFlow.js computes: ${reason}`;
-      throw new OptionError({ option: 'model', problem }, { cause: error });
-    }
+    const failure = findFailure(model, inputs);
+    if (!failure) continue;
+    const { reason, cause } = failure;
+    if (graph.sized) throw refuseSize(graph.sized.inputShapes, reason, cause);
+    const problem = `must be a network that TensorFlow.js computes: ${reason}`;
+    throw new OptionError({ option: 'model', problem }, { cause });
+  }
+}
+
+/**
+ * Why a network cannot be computed on some inputs, which are borrowed, naming the layer where it is known; null where it can.
+ */
+export function findFailure(
+  model: tf.LayersModel,
+  inputs: tf.Tensor | tf.Tensor[],
+): { readonly reason: string; readonly cause: unknown } | null {
+  let where = '';
+  const predict = (): void => void model.predict(inputs);
+  try {
+    tf.tidy(() => {
+      namingFailures(model, ({ path, className }) => (where ||= `${path} (${className}): `), predict); // prettier-ignore
+    });
+    return null;
+  } catch (cause) {
+    return { reason: `${where}${cause instanceof Error ? cause.message : String(cause)}`, cause };
   }
 }

@@ -2,14 +2,15 @@
  * The modules of `--register`, found before the table of options is made: what they register becomes part of it. What
  * is wrong with the options otherwise comes to light when they are parsed.
  */
-import { createHash } from 'node:crypto';
-import { readFileSync, statSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { modulePath } from '../config/module-path';
+import { readInputText } from '../files/input-file';
 import { plainPath } from '../files/plain-path';
+import { sha256 } from '../files/sha256';
 import { configName, RUNS } from '../files/run/run-status';
-import { findNewestRuns } from '../files/run/newest-runs';
+import { findNewestRuns, pickToResume } from '../files/run/newest-runs';
 
 /** A module that is to be loaded. */
 export interface NamedModule {
@@ -33,19 +34,21 @@ export async function findModules(
   const ofVariable = listOf(env.SECATEUR_REGISTER);
   if (given.register.length > 0) return name(given.register, 'command line');
   if (ofVariable.length > 0) return name(ofVariable, 'environment variable SECATEUR_REGISTER');
-  const ofConfig = given.config === undefined ? [] : readSaved(given.config);
+  const ofConfig = given.config === undefined ? [] : await readSaved(given.config);
   if (ofConfig.length > 0) return name(ofConfig, `file ${given.config!}`);
   if (!given.resume) return [];
-  const run = given.runDir ?? (await findNewestRuns(RUNS).catch(() => null))?.unfinished ?? null;
-  if (run === null) return [];
+  const newest = await findNewestRuns(RUNS).catch(() => null);
+  const run = given.runDir ?? (newest && pickToResume(newest, given));
+  if (!run) return [];
   const file = join(run, configName);
-  return name(readSaved(file), `file ${file}`);
+  return name(await readSaved(file), `file ${file}`);
 }
 
 interface Given {
   readonly register: readonly string[];
   readonly config: string | undefined;
   readonly resume: boolean;
+  readonly onNan: string | undefined;
   readonly runDir: string | undefined;
 }
 
@@ -57,6 +60,7 @@ function readGiven(argv: readonly string[], env: NodeJS.ProcessEnv): Given {
       register: { type: 'string', multiple: true },
       config: { type: 'string' },
       'run-dir': { type: 'string' },
+      'on-nan': { type: 'string' },
       resume: { type: 'boolean' },
     },
     strict: false,
@@ -68,6 +72,7 @@ function readGiven(argv: readonly string[], env: NodeJS.ProcessEnv): Given {
     register: [values.register ?? []].flat().flatMap(listOf),
     config: placeOf(values.config) ?? placeOf(env.SECATEUR_CONFIG),
     resume: resumed !== null || /^(true|1)$/i.test(env.SECATEUR_RESUME ?? ''),
+    onNan: textOf(values['on-nan']) ?? env.SECATEUR_ON_NAN,
     runDir: placeOf(values['run-dir']) ?? placeOf(resumed?.folder) ?? placeOf(env.SECATEUR_RUN_DIR),
   };
 }
@@ -82,8 +87,13 @@ function findResumed(tokens: readonly Token[]): { readonly folder: string | unde
   return { folder: behind?.kind === 'positional' ? behind.value : resume.value };
 }
 
+function textOf(value: unknown): string | undefined {
+  return typeof value === 'string' && value !== '' ? value : undefined;
+}
+
 function placeOf(value: unknown): string | undefined {
-  return typeof value === 'string' && value !== '' ? plainPath(value) : undefined;
+  const text = textOf(value);
+  return text === undefined ? undefined : plainPath(text);
 }
 
 function listOf(text: unknown): string[] {
@@ -104,18 +114,15 @@ function name(files: readonly string[], source: string): NamedModule[] {
 export function identifyModules(files: readonly string[]): { register?: Record<string, string> } {
   if (files.length === 0) return {};
   const entries = files.map((file) => {
-    const sha256 = createHash('sha256').update(readFileSync(file)).digest('hex');
-    return [basename(file), sha256] as const;
+    return [basename(file), sha256(readFileSync(file))] as const;
   });
   return { register: Object.fromEntries(entries) };
 }
 
 /** What a file of options registers; nothing where it cannot be read, which whoever needs it will say. */
-function readSaved(file: string): string[] {
+async function readSaved(file: string): Promise<string[]> {
   try {
-    if (!statSync(file).isFile()) return []; // a pipe may never end
-    const text = readFileSync(file, 'utf8').replace(/^\ufeff/, '');
-    const { register } = JSON.parse(text) as { readonly register?: unknown };
+    const { register } = JSON.parse(await readInputText(file)) as { readonly register?: unknown };
     return Array.isArray(register) ? register.filter((one) => typeof one === 'string') : [];
   } catch {
     return [];

@@ -4,7 +4,7 @@ import { ConfigError } from '../config/error';
 import { mergeSaved } from '../config/merge-saved';
 import type { Run } from '../config/parse';
 import { checkSaved } from '../config/settings';
-import { findNewestRuns } from '../files/run/newest-runs';
+import { findNewestRuns, pickToResume } from '../files/run/newest-runs';
 import { RunDirectory } from '../files/run/run-directory';
 import { RUNS } from '../files/run/run-status';
 
@@ -28,9 +28,10 @@ export async function reopenRun(
 
 /** The newest run that has something to go on with. */
 async function chooseRun({ config }: Run<'train'>): Promise<string> {
-  const { unfinished, diverged, done } = await findNewestRuns(RUNS);
-  if (config.onNan === 'lower' && diverged !== null) return diverged; // it would not again
-  if (unfinished !== null) return unfinished;
+  const newest = await findNewestRuns(RUNS);
+  const run = pickToResume(newest, config);
+  if (run !== null) return run;
+  const { diverged, done } = newest;
   const others = [
     ...(diverged === null ? [] : [`${diverged} diverged, and would again without --on-nan lower`]),
     ...(done === null ? [] : [`${done} is done`]),

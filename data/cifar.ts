@@ -3,11 +3,12 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { OptionError } from '../errors';
 import { statusOf } from '../files/path-status';
+import { sha256 } from '../files/sha256';
 import { readArchive } from './archive';
 import { DataError } from './data-error';
 import type { DataOptions, ImageSet, OpenedDataSet, SplitReading } from './data-set';
 import { download, type PublishedFile } from './download';
-import { digestOf, isFile, readWhole, sha256 } from './files';
+import { digestOf, isFile, readWhole } from './files';
 import { checkLabels } from './idx';
 
 /** One split of a CIFAR publication: files of `imagesPerFile` records each. */

@@ -1,8 +1,8 @@
-import { createHash } from 'node:crypto';
 import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import { constants, gunzipSync } from 'node:zlib';
 import { statusOf } from '../files/path-status';
+import { sha256 } from '../files/sha256';
 import { DataError, messageOf } from './data-error';
 import type { FileDigest } from './data-set';
 
@@ -84,9 +84,4 @@ function readAs(path: string, ofPacked: string, read: () => Uint8Array): Uint8Ar
 /** Name, size and hash of a file's content. */
 export function digestOf(name: string, bytes: Uint8Array): FileDigest {
   return { name, bytes: bytes.byteLength, sha256: sha256(bytes) };
-}
-
-/** Hex SHA-256. */
-export function sha256(content: Uint8Array | string): string {
-  return createHash('sha256').update(content).digest('hex');
 }

@@ -1,8 +1,8 @@
 import { OptionError } from '../errors';
+import { sha256 } from '../files/sha256';
 import { seedOf } from '../random/seeds';
 import { DataError } from './data-error';
 import type { DataOptions, DataSet, DataSetEntry, FileDigest, ImageSet } from './data-set';
-import { sha256 } from './files';
 import { USUAL_FRACTION } from './recipe';
 import type { ImageLimits } from './recipe';
 import { balanceSubset, selectImages, splitByClass } from './split';

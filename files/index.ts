@@ -22,4 +22,5 @@ export {
   whole,
 } from './shape';
 export type { Place, Shape, Shaped } from './shape';
+export { sha256 } from './sha256';
 export { replaceFile, writeAll, writeNewFile } from './write';

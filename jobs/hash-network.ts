@@ -1,6 +1,5 @@
-import { createHash } from 'node:crypto';
 import * as tf from '@tensorflow/tfjs';
-import { readInput } from '../files';
+import { readInput, sha256 } from '../files';
 import { modelPlace } from '../formats';
 import { weightsHash } from '../layers';
 
@@ -13,9 +12,8 @@ export async function hashNetwork(
   model: tf.LayersModel,
   given: tf.LayersModel | string,
 ): Promise<string> {
-  const sha256 = createHash('sha256');
   // What a model in memory is called depends on how many there were before it: its weights tell it.
   const isFile = !(given instanceof tf.LayersModel);
-  if (isFile) sha256.update(await readInput(await modelPlace(given), Infinity));
-  return sha256.update(weightsHash(model)).digest('hex');
+  const file = isFile ? [await readInput(await modelPlace(given), Infinity)] : [];
+  return sha256(...file, weightsHash(model));
 }

@@ -1,8 +1,7 @@
-import { createHash } from 'node:crypto';
 import * as tf from '@tensorflow/tfjs';
 import type { Asked, DataSet, ImageCounts } from '../data';
 import { OptionError } from '../errors';
-import { readInput } from '../files';
+import { readInput, sha256 } from '../files';
 import type { JsonObject } from '../files';
 import { modelPlace } from '../formats';
 import { requireMasks } from '../graph';
@@ -61,7 +60,7 @@ export async function scanSensitivity(options: ScanOptions): Promise<Sensitivity
   const { progress = createProgress({ quiet: true }) } = options;
   const given = await loadImages(options);
   requireValidation(given, 'on which the network is measured');
-  const { model, fileHash } = await loadMaskable(options, given, progress);
+  const { model, file } = await loadMaskable(options, given, progress);
   try {
     const data = feedImages(model, given, { ...options, note: progress.note.bind(progress) });
     const scale = describeFed(data, given);
@@ -72,10 +71,10 @@ export async function scanSensitivity(options: ScanOptions): Promise<Sensitivity
     const doubt = findDoubt({ top1: whole.accuracy, loss: whole.loss }, data.validation);
     if (doubt !== null) progress.note(`warning: ${doubt}`);
     const identity: JsonObject = {
-      network: hash([fileHash, weightsHash(model)]),
+      network: sha256(file, weightsHash(model)),
       options:
         options.identity ?? describeOptions(options, ['model', 'rates', 'out', 'inputScale']),
-      schema: schemaFile === null ? null : hash([await readInput(schemaFile)]),
+      schema: schemaFile === null ? null : sha256(await readInput(schemaFile)),
       data: { images: data.validation.count, sha256: data.fingerprint },
       ...(scale ? { inputScale: { ...scale } } : {}), // scans of the first version know none
     };
@@ -168,22 +167,16 @@ async function loadMaskable(
   { model: given, loss }: ScanOptions,
   data: DataSet,
   progress: Progress,
-): Promise<{ model: tf.LayersModel; fileHash: string | Uint8Array }> {
+): Promise<{ model: tf.LayersModel; file: string | Uint8Array }> {
   using loaded = await loadModel({ model: given, note: progress.note.bind(progress) });
   requireFiniteWeights(loaded.model, loaded.source);
   requireFit(loaded, data.validation, data.classes.length, { loss });
   if (given instanceof tf.LayersModel) {
-    return { model: prunable(given), fileHash: JSON.stringify(given.toJSON(null, false)) };
+    return { model: prunable(given), file: JSON.stringify(given.toJSON(null, false)) };
   }
   zeroMasked(loaded.model);
   return {
     model: prunable(loaded.model),
-    fileHash: await readInput(await modelPlace(given), Infinity),
+    file: await readInput(await modelPlace(given), Infinity),
   };
-}
-
-function hash(parts: readonly (string | Uint8Array)[]): string {
-  const sha256 = createHash('sha256');
-  for (const part of parts) sha256.update(part);
-  return sha256.digest('hex');
 }

@@ -1,6 +1,5 @@
 /** What a checkpoint folder consists of, for the one who writes it and the one who reads it. */
 
-import { createHash } from 'node:crypto';
 import { isForbiddenKey } from '../json';
 import type { NamedArray } from './training-state';
 
@@ -17,11 +16,6 @@ export const arrayTypes = { float32: Float32Array, int32: Int32Array, bool: Uint
 /** The files beside the manifest. */
 export type DataName = (typeof dataNames)[number];
 export type DataFiles = Readonly<Record<DataName, Uint8Array>>;
-
-/** SHA-256 in hexadecimal. */
-export function sha256(bytes: Uint8Array): string {
-  return createHash('sha256').update(bytes).digest('hex');
-}
 
 /** Whether a value is a whole number from 0. */
 export function isCount(value: unknown): value is number {

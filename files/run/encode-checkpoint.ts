@@ -1,12 +1,12 @@
 import type { JsonObject, JsonValue } from '../json';
 import { canonicalJson } from '../json';
+import { sha256 } from '../sha256';
 import { CheckpointStateError } from './checkpoint-errors';
 import {
   arrayTypes,
   checkpointFormat,
   dataNames,
   nameFault,
-  sha256,
   sizeOf,
   valueFault,
 } from './checkpoint-layout';

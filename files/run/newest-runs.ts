@@ -47,6 +47,14 @@ export async function findNewestRuns(
   };
 }
 
+/** The run that goes on where none is named: a diverged one only where it would not diverge again. */
+export function pickToResume(
+  { unfinished, diverged }: NewestRuns,
+  { onNan }: { readonly onNan?: string | undefined },
+): string | null {
+  return (onNan === 'lower' ? diverged : null) ?? unfinished;
+}
+
 interface Dated {
   readonly name: string;
   readonly created: string;

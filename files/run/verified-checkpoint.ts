@@ -4,13 +4,13 @@ import type { FileLayer } from '../file-layer';
 import type { JsonObject, JsonValue } from '../json';
 import { isJsonObject, parseCanonicalJson } from '../json';
 import { MalformedFileError } from '../malformed-file-error';
+import { sha256 } from '../sha256';
 import {
   checkpointFormat,
   dataNames,
   folderName,
   isCount,
   manifestName,
-  sha256,
 } from './checkpoint-layout';
 import type { DataFiles, DataName } from './checkpoint-layout';
 

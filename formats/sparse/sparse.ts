@@ -1,7 +1,8 @@
 import { gzipSync } from 'node:zlib';
 import * as tf from '@tensorflow/tfjs';
+import { sha256 } from '../../files';
 import { ModelFileError } from '../model-file-error';
-import { requireWeights, sha256Of } from '../tfjs/digests';
+import { requireWeights } from '../tfjs/digests';
 import { parseModelJson } from '../tfjs/model-json';
 import { buildWith } from '../tfjs/read-model';
 import { SPARSE_FILE, SPARSE_HEADER, sectionKinds, unpackSparse } from './sparse-unpack';
@@ -62,7 +63,7 @@ export async function readSparse(
   const topology = checkTopology('model.json', json.topology);
   const entries = json.groups.flatMap(({ weights }) => weights.map(({ entry }) => entry));
   const data = await unpackSparse(bytes, entries);
-  requireWeights(SPARSE_FILE, json, sha256Of(new Uint8Array(data)), [SPARSE_FILE]);
+  requireWeights(SPARSE_FILE, json, sha256(new Uint8Array(data)), [SPARSE_FILE]);
   return buildWith(SPARSE_FILE, { json, topology }, () => tf.io.decodeWeights(data, entries));
 }
 

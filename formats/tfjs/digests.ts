@@ -1,7 +1,6 @@
 /** Whether the files of an export are those that were written: their SHA-256 in pruning.json beside them. */
-import { createHash } from 'node:crypto';
 import * as path from 'node:path';
-import { isJsonObject, nodeFiles } from '../../files';
+import { isJsonObject, nodeFiles, sha256 as sha256Of } from '../../files';
 import type { FileLayer, JsonObject, JsonValue } from '../../files';
 import { formatCatalogue } from '../catalogue';
 import { ModelFileError } from '../model-file-error';
@@ -17,13 +16,6 @@ export const MANIFEST_FILE = 'pruning.json';
 export type FileDigests = Readonly<
   Record<string, { readonly bytes: number; readonly sha256: string }>
 >;
-
-/** Hex SHA-256 of some bytes. */
-export function sha256Of(...parts: readonly Uint8Array[]): string {
-  const hash = createHash('sha256');
-  for (const part of parts) hash.update(part);
-  return hash.digest('hex');
-}
 
 /** What pruning.json says of the files of a network and of its use. */
 export interface WrittenFacts {

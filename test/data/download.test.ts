@@ -6,7 +6,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { DataError, dataSets, readDataSet } from '../../data';
 import { openCifar } from '../../data/cifar';
 import { download } from '../../data/download';
-import { sha256 } from '../../data/files';
+import { sha256 } from '../../files';
 import { randomBytes, scratchFolder, tinyArchive, tinyLayout } from './fixtures';
 
 const content = Buffer.from(randomBytes(200_000));

@@ -6,7 +6,7 @@ import { pack, type Header } from 'tar-stream';
 import { onTestFinished } from 'vitest';
 import type { CifarLayout } from '../../data/cifar';
 import type { DataSet, DataSetEntry, ImageSet } from '../../data/data-set';
-import { sha256 } from '../../data/files';
+import { sha256 } from '../../files';
 import { RandomStream } from '../../random/seeds';
 
 /** An empty folder that goes when the test ends. */

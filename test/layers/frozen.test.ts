@@ -93,14 +93,23 @@ describeOn(['cpu', 'tensorflow', 'wasm'], 'a frozen BatchNormalization', () => {
     stock.dispose();
   });
 
-  it.each(['wrapper', 'inner', 'not'] as const)(
+  it.each(['wrapper', 'inner', 'model', 'not'] as const)(
     'keeps its averages within TimeDistributed too, where one is frozen: %s',
     (frozen) => {
-      const inner = layers.batchNormalization({ name: 'b0', trainable: frozen !== 'inner' });
+      const bare = frozen === 'model' ? { scale: false, center: false } : {}; // no weight says it
+      const inner = layers.batchNormalization({
+        name: 'b0',
+        trainable: frozen !== 'inner',
+        ...bare,
+      });
       const wrapper = layers.timeDistributed({ name: 'each', layer: inner, inputShape: [2, 3] });
       if (frozen === 'wrapper') wrapper.trainable = false;
-      const flat = [layers.flatten(), layers.dense({ name: 'head', units: 3 })];
-      const stock = tf.sequential({ layers: [wrapper, ...flat] });
+      const base = tf.sequential({ name: 'base', layers: [wrapper] });
+      const stock = tf.sequential();
+      stock.add(base);
+      stock.add(layers.flatten());
+      stock.add(layers.dense({ name: 'head', units: 3 }));
+      if (frozen === 'model') base.trainable = false;
       const model = prunable(stock);
       const input = random([4, 2, 3]);
       const before = valuesIn(model, isAverage);

@@ -6,7 +6,7 @@ import * as path from 'node:path';
 import { afterAll, describe, expect, it, vi } from 'vitest';
 import type { FileLayer } from '../../../files';
 import { DiskError, isProcessAlive, nodeFiles, processStart } from '../../../files';
-import { findNewestRuns } from '../../../files/run/newest-runs';
+import { findNewestRuns, pickToResume } from '../../../files/run/newest-runs';
 import { RunDirectory } from '../../../files/run/run-directory';
 import { RunDirectoryError } from '../../../files/run/run-directory-error';
 import { RunInUseError } from '../../../files/run/run-lock';
@@ -268,7 +268,11 @@ describe('the newest unfinished run', () => {
       using run = await RunDirectory.open(diverged);
       await run.setStatus('failed', details);
     }
-    expect(await findNewestRuns(root)).toEqual({ unfinished: stopped, diverged, done });
+    const newest = await findNewestRuns(root);
+    expect(newest).toEqual({ unfinished: stopped, diverged, done });
+    expect(pickToResume(newest, {})).toBe(stopped);
+    expect(pickToResume(newest, { onNan: 'lower' })).toBe(diverged); // at a lower rate it may not
+    expect(pickToResume({ ...newest, diverged: null }, { onNan: 'lower' })).toBe(stopped);
   });
 
   it('is one that a full disk ended', async () => {
